@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * phyr.ko's own types: what is stored behind the opaque names of
+ * <linux/phyr.h> and <linux/phyr_exporter.h>
+ */
+#ifndef _PHYR_INTERNAL_H
+#define _PHYR_INTERNAL_H
+
+#include <linux/dma-mapping.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/phyr.h>
+#include <linux/phyr_exporter.h>
+
+/**
+ * struct phyr_window - all of one memory, mapped for one device
+ * @node: in phyr_mem.windows; guarded by phyr_mem.windows_lock
+ * @dev: the device
+ * @addr: DMA address of phyr_mem.start
+ * @users: routes that use it; guarded by phyr_mem.windows_lock
+ */
+struct phyr_window {
+	struct list_head node;
+	struct device *dev;
+	dma_addr_t addr;
+	unsigned int users;
+};
+
+/**
+ * struct phyr_mem - one kind of memory
+ * @ref: references
+ * @kind: constant
+ * @cache: how the CPU maps it, constant
+ * @start: first byte, constant
+ * @end: behind the last byte, constant
+ * @owner: for PHYR_MEM_P2P, the PCI device, with a reference; constant
+ * @bus_offset: for PHYR_MEM_P2P, bus address minus physical address. A copy:
+ *	the kernel's p2pdma_provider dies with the driver's binding, this
+ *	object with its last list
+ * @windows_lock: guards @windows; nests inside any reservation lock
+ * @windows: mappings of the whole memory, one per device
+ */
+struct phyr_mem {
+	struct kref ref;
+	enum phyr_mem_kind kind;
+	enum phyr_mem_cache cache;
+	u64 start;
+	u64 end;
+	struct device *owner;
+	u64 bus_offset;
+	struct mutex windows_lock;
+	struct list_head windows;
+};
+
+struct phyr_window *phyr_window_get(struct phyr_mem *mem, struct device *dev);
+void phyr_window_put(struct phyr_mem *mem, struct phyr_window *window);
+
+/**
+ * struct phyr_chunk - a run of phyrs in one memory
+ * @next: the list's next chunk, or NULL
+ * @mem: where @vecs lie; a reference is held
+ * @len: sum of the lengths in @vecs, for seeking
+ * @nr: entries in use
+ * @max: entries there is room for
+ * @vecs: the entries, in the buffer's order
+ */
+struct phyr_chunk {
+	struct phyr_chunk *next;
+	struct phyr_mem *mem;
+	u64 len;
+	unsigned int nr;
+	unsigned int max;
+	struct phys_vec vecs[] __counted_by(max);
+};
+
+const struct phyr_chunk *phyr_list_first(const struct phyr_list *list);
+const struct phyr_chunk *phyr_chunk_seek(const struct phyr_chunk *chunk,
+					 u64 *offset, unsigned int *index);
+
+/*
+ * How a device gets at a piece of memory; dma_range_list_mode() has the names.
+ */
+enum phyr_map_mode {
+	PHYR_MAP_IOVA,		/* linked into one IOVA range */
+	PHYR_MAP_BUS,		/* PCI bus addresses, never mapped */
+	PHYR_MAP_WINDOW,	/* an offset into a phyr_window */
+	PHYR_MAP_EXTENT,	/* dma_map_phys() of each extent */
+	PHYR_MAP_SGT,		/* somebody else's mapped sg_table */
+};
+
+/**
+ * struct phyr_route - the decision how one device reaches one memory
+ * @node: in phyr_attachment.routes; guarded by the reservation lock
+ * @mem: the memory; a reference is held
+ * @window: for PHYR_MAP_WINDOW, the window with one user for this route
+ * @mode: how
+ * @delta: for PHYR_MAP_BUS and PHYR_MAP_WINDOW: DMA address minus physical
+ *	address, modulo 2^64
+ * @limit: highest physical or bus address that the device can be given;
+ *	U64_MAX where an IOMMU or the platform translates
+ * @attrs: DMA_ATTR_* of every mapping along this route
+ */
+struct phyr_route {
+	struct list_head node;
+	struct phyr_mem *mem;
+	struct phyr_window *window;
+	enum phyr_map_mode mode;
+	u64 delta;
+	u64 limit;
+	unsigned long attrs;
+};
+
+struct phyr_route *phyr_route_create(struct dma_buf_attachment *attach,
+				     struct phyr_mem *mem);
+void phyr_route_destroy(struct phyr_route *route);
+
+/**
+ * struct dma_range_chunk - stored ranges of a PHYR_MAP_EXTENT segment
+ * @next: the segment's next chunk, or NULL
+ * @len: sum of the lengths in @ranges
+ * @nr: entries in use
+ * @ranges: the entries, one per extent
+ */
+struct dma_range_chunk {
+	struct dma_range_chunk *next;
+	u64 len;
+	unsigned int nr;
+	struct dma_range ranges[];
+};
+
+/**
+ * struct dma_range_segment - a run of one memory, mapped in one way
+ * @next: the list's next segment, or NULL
+ * @mode: how it was mapped, so that unmapping never guesses
+ * @attrs: DMA_ATTR_* it was mapped with
+ * @len: bytes that are mapped
+ * @iova: PHYR_MAP_IOVA: the IOVA range
+ * @chunk: PHYR_MAP_BUS, PHYR_MAP_WINDOW: where in the phyr list it starts
+ * @chunk_skip: PHYR_MAP_BUS, PHYR_MAP_WINDOW: bytes of @chunk before that
+ * @delta: PHYR_MAP_BUS, PHYR_MAP_WINDOW: as in struct phyr_route
+ * @chunks: PHYR_MAP_EXTENT: the stored ranges
+ * @sgt: PHYR_MAP_SGT: the table, which is its mapper's
+ */
+struct dma_range_segment {
+	struct dma_range_segment *next;
+	enum phyr_map_mode mode;
+	unsigned long attrs;
+	u64 len;
+	union {
+		struct dma_iova_state iova;
+		struct {
+			const struct phyr_chunk *chunk;
+			u64 chunk_skip;
+			u64 delta;
+		};
+		struct dma_range_chunk *chunks;
+		struct sg_table *sgt;
+	};
+};
+
+/**
+ * struct dma_range_list - a mapping
+ * @node: in phyr_attachment.mappings; guarded by the reservation lock
+ * @list: what is mapped; a reference is held, so that the walk of a stale
+ *	mapping never meets freed memory. NULL for PHYR_MAP_SGT
+ * @dev: for which device
+ * @dir: as it was mapped
+ * @limits: what the cursor applies
+ * @skip: bytes mapped before the first one asked for: maps are made of pages
+ * @len: bytes asked for; 0 once the core has unmapped the list
+ * @segments: the first segment
+ * @first: storage of the first segment; most lists have no other
+ */
+struct dma_range_list {
+	struct list_head node;
+	struct phyr_list *list;
+	struct device *dev;
+	enum dma_data_direction dir;
+	struct phyr_limits limits;
+	u64 skip;
+	u64 len;
+	struct dma_range_segment *segments;
+	struct dma_range_segment first;
+};
+
+struct dma_range_list *dma_range_list_alloc(const struct phyr_limits *limits);
+void dma_range_list_unmap(struct dma_range_list *ranges);
+void dma_range_segment_unmap(struct dma_range_list *ranges,
+			     struct dma_range_segment *segment);
+void dma_range_segment_free(struct dma_range_segment *segment);
+
+/**
+ * struct phyr_attachment - one importer's device at one dma-buf
+ * @attach: the dma-buf core's attachment; constant once attached
+ * @ops: the importer's callbacks, constant
+ * @limits: what the device can take, constant
+ * @priv: the importer's own
+ * @node: in phyr_buffer.attachments; guarded by the reservation lock
+ * @routes: decisions taken so far, one per memory; reservation lock
+ * @mappings: lists that phyr_unmap() is due for; reservation lock
+ */
+struct phyr_attachment {
+	struct dma_buf_attachment *attach;
+	const struct phyr_importer_ops *ops;
+	struct phyr_limits limits;
+	void *priv;
+	struct list_head node;
+	struct list_head routes;
+	struct list_head mappings;
+};
+
+struct dma_range_list *phyr_map_list(struct phyr_attachment *attach,
+				     struct phyr_list *list, u64 offset,
+				     u64 len, enum dma_data_direction dir);
+int phyr_route_list(struct phyr_attachment *attach, struct phyr_list *list);
+
+#endif

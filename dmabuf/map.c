@@ -1,0 +1,497 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Mapping: a phyr list becomes DMA addresses of one device
+ *
+ * A route is the decision how a device reaches a memory. It is taken once per
+ * attachment and memory, and never again for the mappings along it:
+ *
+ *	memory		device			mode
+ *	P2P		behind one switch	PHYR_MAP_BUS
+ *	P2P, MMIO	behind an IOMMU		PHYR_MAP_IOVA
+ *	P2P, MMIO	untranslated		PHYR_MAP_WINDOW; where the mask
+ *						is too short, PHYR_MAP_EXTENT
+ *	RAM		behind an IOMMU		PHYR_MAP_IOVA
+ *	RAM		untranslated		PHYR_MAP_EXTENT
+ *	P2P		no way from there	-EREMOTEIO
+ *
+ * A device is untranslated when neither the IOMMU layer nor other dma_map_ops
+ * stand between it and the bus. No IOVA space left is an error and never
+ * leads to a window: a device behind an IOMMU gets the buffer and nothing
+ * else.
+ *
+ * Addresses are held against the device's mask before the DMA API is called,
+ * which would warn. A map that fails leaves nothing behind. Unmapping
+ * (dma_range_list_unmap()) cannot fail and allocates nothing.
+ */
+#include <linux/dma-buf-mapping.h>
+#include <linux/dma-direct.h>
+#include <linux/dma-map-ops.h>
+#include <linux/dma-resv.h>
+#include <linux/iommu-dma.h>
+#include <linux/pci-p2pdma.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "internal.h"
+
+#define PHYR_MMIO_ATTRS \
+	(DMA_ATTR_MMIO | DMA_ATTR_DEBUGGING_IGNORE_CACHELINES)
+
+static bool phyr_dev_untranslated(struct device *dev)
+{
+	return !use_dma_iommu(dev) && !get_dma_ops(dev);
+}
+
+/* No mapping but one of bus addresses can come out with this address. */
+#define PHYR_BUS_MARK	BIT_ULL(63)
+
+/*
+ * Does peer traffic from @attach->dev to @mem stay below a switch?
+ *
+ * The kernel knows (pci_p2pdma_map_type()) but tells no module. It does map
+ * for one: a page mapped through a provider of our own, whose bus offset leads
+ * to PHYR_BUS_MARK, comes out there if and only if bus addresses were chosen.
+ *
+ * The distance is asked for first and each time: it refreshes what the kernel
+ * remembers about the pair, which may be about devices long unplugged.
+ *
+ * Returns 1, 0, or -EREMOTEIO where no peer traffic is possible at all.
+ */
+static int phyr_probe_bus(struct dma_buf_attachment *attach,
+			  struct phyr_mem *mem, u64 limit)
+{
+	struct p2pdma_provider provider = {
+		.owner = mem->owner,
+		.bus_offset = PHYR_BUS_MARK - mem->start,
+	};
+	struct phys_vec vec = { .paddr = mem->start, .len = PAGE_SIZE };
+	struct sg_table *sgt;
+	bool bus;
+
+	if (!dev_is_pci(attach->dev) ||
+	    pci_p2pdma_distance(to_pci_dev(mem->owner), attach->dev, false) < 0)
+		return -EREMOTEIO;
+	if (mem->start + PAGE_SIZE - 1 > limit)
+		return -EREMOTEIO;
+
+	/* Towards the device, so that DMA-API debugging tracks no cacheline. */
+	sgt = dma_buf_phys_vec_to_sgt(attach, &provider, &vec, 1, PAGE_SIZE,
+				      DMA_TO_DEVICE);
+	if (IS_ERR(sgt))
+		return PTR_ERR(sgt) == -EINVAL ? -EREMOTEIO : PTR_ERR(sgt);
+
+	bus = sg_dma_address(sgt->sgl) == PHYR_BUS_MARK;
+	/* 0 since the helper hides the CPU list; sg_free_table() goes by it */
+	sgt->orig_nents = sgt->nents;
+	dma_buf_free_sgt(attach, sgt, DMA_TO_DEVICE);
+	return bus;
+}
+
+static int phyr_route_window(struct phyr_route *route, struct device *dev)
+{
+	struct phyr_mem *mem = route->mem;
+
+	if (mem->start > route->limit)
+		return -EREMOTEIO;
+
+	if (mem->end - 1 > route->limit) {
+		route->mode = PHYR_MAP_EXTENT;
+		return 0;
+	}
+
+	route->window = phyr_window_get(mem, dev);
+	if (IS_ERR(route->window))
+		return PTR_ERR(route->window);
+	route->mode = PHYR_MAP_WINDOW;
+	route->delta = route->window->addr - mem->start;
+	return 0;
+}
+
+/* An IOMMU whose pages are larger than ours cannot link our extents. */
+static bool phyr_dev_links_pages(struct device *dev)
+{
+	return use_dma_iommu(dev) && dma_get_merge_boundary(dev) < PAGE_SIZE;
+}
+
+static int phyr_route_decide(struct phyr_route *route,
+			     struct dma_buf_attachment *attach)
+{
+	struct device *dev = attach->dev;
+	struct phyr_mem *mem = route->mem;
+	bool untranslated = phyr_dev_untranslated(dev);
+	u64 mask;
+	int ret;
+
+	if (!dev->dma_mask)
+		return -EINVAL;
+
+	mask = min_not_zero(dma_get_mask(dev), dev->bus_dma_limit);
+	route->limit = untranslated ? mask : U64_MAX;
+
+	if (mem->kind == PHYR_MEM_P2P) {
+		ret = phyr_probe_bus(attach, mem, route->limit);
+		if (ret < 0)
+			return ret;
+		if (ret) {
+			route->mode = PHYR_MAP_BUS;
+			route->delta = mem->bus_offset;
+			route->limit = mask;
+			return 0;
+		}
+	}
+
+	/*
+	 * A dma-buf importer has nowhere to sync a bounce buffer: rather no
+	 * mapping than one that needs it.
+	 */
+	if (mem->kind != PHYR_MEM_RAM)
+		route->attrs = PHYR_MMIO_ATTRS;
+	else if (dev_is_dma_coherent(dev))
+		route->attrs = DMA_ATTR_REQUIRE_COHERENT;
+
+	if (phyr_dev_links_pages(dev))
+		route->mode = PHYR_MAP_IOVA;
+	else if (mem->kind != PHYR_MEM_RAM && untranslated)
+		return phyr_route_window(route, dev);
+	else
+		route->mode = PHYR_MAP_EXTENT;
+	return 0;
+}
+
+/**
+ * phyr_route_create - decide how a device reaches a memory
+ * @attach: attachment of the device
+ * @mem: the memory; the route takes a reference
+ *
+ * Context: @attach's reservation lock is held; may sleep.
+ * Return: the route, or ERR_PTR: -EREMOTEIO where there is none, -EINVAL for a
+ * device without DMA mask, -ENOMEM.
+ */
+struct phyr_route *phyr_route_create(struct dma_buf_attachment *attach,
+				     struct phyr_mem *mem)
+{
+	struct phyr_route *route;
+	int ret;
+
+	dma_resv_assert_held(attach->dmabuf->resv);
+
+	route = kzalloc_obj(*route);
+	if (!route)
+		return ERR_PTR(-ENOMEM);
+
+	route->mem = mem;
+	ret = phyr_route_decide(route, attach);
+	if (ret) {
+		kfree(route);
+		return ERR_PTR(ret);
+	}
+	phyr_mem_get(mem);
+	return route;
+}
+
+/**
+ * phyr_route_destroy - forget a route
+ * @route: the route; no mapping along it is left
+ *
+ * Context: the attachment's reservation lock is held; may sleep.
+ */
+void phyr_route_destroy(struct phyr_route *route)
+{
+	if (route->mode == PHYR_MAP_WINDOW)
+		phyr_window_put(route->mem, route->window);
+	phyr_mem_put(route->mem);
+	kfree(route);
+}
+
+static struct phyr_route *phyr_route_find(struct phyr_attachment *attach,
+					  struct phyr_mem *mem)
+{
+	struct phyr_route *route;
+
+	list_for_each_entry(route, &attach->routes, node)
+		if (route->mem == mem)
+			return route;
+
+	route = phyr_route_create(attach->attach, mem);
+	if (!IS_ERR(route))
+		list_add(&route->node, &attach->routes);
+	return route;
+}
+
+/**
+ * phyr_route_list - decide the routes to all memories of a list
+ * @attach: the attachment
+ * @list: finished list
+ *
+ * Context: the reservation lock is held; may sleep.
+ * Return: 0, or as phyr_route_create().
+ */
+int phyr_route_list(struct phyr_attachment *attach, struct phyr_list *list)
+{
+	const struct phyr_chunk *chunk;
+	const struct phyr_mem *last = NULL;
+	struct phyr_route *route;
+
+	dma_resv_assert_held(attach->attach->dmabuf->resv);
+
+	for (chunk = phyr_list_first(list); chunk; chunk = chunk->next) {
+		if (chunk->mem == last)
+			continue;
+		route = phyr_route_find(attach, chunk->mem);
+		if (IS_ERR(route))
+			return PTR_ERR(route);
+		last = chunk->mem;
+	}
+	return 0;
+}
+
+static bool phyr_route_reaches(const struct phyr_route *route,
+			       struct device *dev, const struct phys_vec *vec)
+{
+	u64 addr = vec->paddr + route->delta;
+
+	if (route->mem->kind == PHYR_MEM_RAM)
+		addr = phys_to_dma(dev, vec->paddr);
+	return route->limit == U64_MAX || addr + vec->len - 1 <= route->limit;
+}
+
+static int phyr_map_iova(struct dma_range_list *ranges,
+			 struct dma_range_segment *segment,
+			 struct phyr_cursor *cursor)
+{
+	struct dma_iova_state *iova = &segment->iova;
+	struct device *dev = ranges->dev;
+	struct phys_vec vec;
+	size_t linked = 0;
+	int ret;
+
+	if (!dma_iova_try_alloc(dev, iova, 0, segment->len))
+		return -ENOMEM;
+
+	while (phyr_next(cursor, &vec, NULL)) {
+		ret = dma_iova_link(dev, iova, vec.paddr, linked, vec.len,
+				    ranges->dir, segment->attrs);
+		if (ret)
+			goto destroy;
+		linked += vec.len;
+		cond_resched();
+	}
+
+	ret = dma_iova_sync(dev, iova, 0, linked);
+	if (!ret)
+		return 0;
+destroy:
+	dma_iova_destroy(dev, iova, linked, ranges->dir, segment->attrs);
+	return ret;
+}
+
+/* Bus addresses and windows: there is nothing to do but to look. */
+static int phyr_map_offset(const struct phyr_route *route, struct device *dev,
+			   struct phyr_cursor *cursor)
+{
+	struct phyr_mem *mem = route->mem;
+	struct phys_vec vec = { .paddr = mem->start,
+				.len = mem->end - mem->start };
+
+	if (route->mode == PHYR_MAP_WINDOW ||
+	    phyr_route_reaches(route, dev, &vec))
+		return 0;
+
+	while (phyr_next(cursor, &vec, NULL)) {
+		if (!phyr_route_reaches(route, dev, &vec))
+			return -EREMOTEIO;
+		cond_resched();
+	}
+	return 0;
+}
+
+#define DMA_RANGE_CHUNK_MAX \
+	((PAGE_SIZE - offsetof(struct dma_range_chunk, ranges)) / \
+	 sizeof(struct dma_range))
+
+static struct dma_range_chunk *dma_range_chunk_add(struct dma_range_chunk **end,
+						   u64 left)
+{
+	struct dma_range_chunk *chunk;
+	u64 max;
+
+	max = min_t(u64, left >> PAGE_SHIFT, DMA_RANGE_CHUNK_MAX);
+	chunk = kmalloc(struct_size(chunk, ranges, max), GFP_KERNEL);
+	if (!chunk)
+		return NULL;
+
+	chunk->next = NULL;
+	chunk->len = 0;
+	chunk->nr = 0;
+	*end = chunk;
+	return chunk;
+}
+
+static int phyr_map_extents(struct dma_range_list *ranges,
+			    struct dma_range_segment *segment,
+			    const struct phyr_route *route,
+			    struct phyr_cursor *cursor)
+{
+	struct dma_range_chunk **end = &segment->chunks, *chunk = NULL;
+	u64 left = cursor->left;
+	struct phys_vec vec;
+	dma_addr_t addr;
+	int ret;
+
+	while (phyr_next(cursor, &vec, NULL)) {
+		ret = -EREMOTEIO;
+		if (!phyr_route_reaches(route, ranges->dev, &vec))
+			goto unmap;
+
+		ret = -ENOMEM;
+		if (!chunk || chunk->nr == DMA_RANGE_CHUNK_MAX) {
+			if (chunk)
+				end = &chunk->next;
+			chunk = dma_range_chunk_add(end, left);
+			if (!chunk)
+				goto unmap;
+			cond_resched();
+		}
+
+		addr = dma_map_phys(ranges->dev, vec.paddr, vec.len,
+				    ranges->dir, segment->attrs);
+		if (dma_mapping_error(ranges->dev, addr))
+			goto unmap;
+		chunk->ranges[chunk->nr].addr = addr;
+		chunk->ranges[chunk->nr].len = vec.len;
+		chunk->nr++;
+		chunk->len += vec.len;
+		left -= vec.len;
+	}
+	return 0;
+
+unmap:
+	dma_range_segment_unmap(ranges, segment);
+	dma_range_segment_free(segment);
+	return ret;
+}
+
+/* Bytes from @skip into @chunk up to where another memory starts. */
+static u64 phyr_run_len(const struct phyr_chunk *chunk, u64 skip, u64 left)
+{
+	const struct phyr_mem *mem = chunk->mem;
+	u64 len = 0;
+
+	for (; chunk && chunk->mem == mem && len < left; chunk = chunk->next) {
+		len += chunk->len - skip;
+		skip = 0;
+	}
+	return min(len, left);
+}
+
+/* Map @len bytes from @skip into @chunk, all of one memory, into @segment. */
+static int phyr_map_run(struct phyr_attachment *attach,
+			struct dma_range_list *ranges,
+			struct dma_range_segment *segment,
+			const struct phyr_chunk *chunk, u64 skip, u64 len)
+{
+	struct phyr_cursor cursor = { .left = len };
+	struct phyr_route *route;
+
+	route = phyr_route_find(attach, chunk->mem);
+	if (IS_ERR(route))
+		return PTR_ERR(route);
+
+	segment->mode = route->mode;
+	segment->attrs = route->attrs;
+	segment->len = len;
+	cursor.skip = skip;
+	cursor.chunk = phyr_chunk_seek(chunk, &cursor.skip, &cursor.index);
+
+	switch (route->mode) {
+	case PHYR_MAP_IOVA:
+		return phyr_map_iova(ranges, segment, &cursor);
+	case PHYR_MAP_EXTENT:
+		return phyr_map_extents(ranges, segment, route, &cursor);
+	default:
+		segment->chunk = chunk;
+		segment->chunk_skip = skip;
+		segment->delta = route->delta;
+		return phyr_map_offset(route, ranges->dev, &cursor);
+	}
+}
+
+/* Map @left bytes from @skip on, run by run; mapped runs stay in @ranges. */
+static int phyr_map_runs(struct phyr_attachment *attach,
+			 struct dma_range_list *ranges, u64 skip, u64 left)
+{
+	const struct phyr_chunk *chunk = phyr_list_first(ranges->list);
+	struct dma_range_segment *segment = &ranges->first;
+	struct dma_range_segment **end = &ranges->segments;
+	u64 len;
+	int ret;
+
+	while (left) {
+		for (; skip >= chunk->len; chunk = chunk->next)
+			skip -= chunk->len;
+		len = phyr_run_len(chunk, skip, left);
+
+		if (!segment)
+			segment = kzalloc_obj(*segment);
+		if (!segment)
+			return -ENOMEM;
+		ret = phyr_map_run(attach, ranges, segment, chunk, skip, len);
+		if (ret) {
+			if (segment != &ranges->first)
+				kfree(segment);
+			return ret;
+		}
+
+		*end = segment;
+		end = &segment->next;
+		segment = NULL;
+		skip += len;
+		left -= len;
+	}
+	return 0;
+}
+
+/**
+ * phyr_map_list - map part of a list for an attachment's device
+ * @attach: the attachment
+ * @list: finished list; the mapping takes a reference
+ * @offset: first byte
+ * @len: bytes, not 0; @offset + @len is within @list
+ * @dir: direction
+ *
+ * Whole pages are mapped; the walk starts and ends at the byte.
+ *
+ * Context: the reservation lock is held; may sleep.
+ * Return: the mapping, or ERR_PTR: -EREMOTEIO where the device cannot reach
+ * the memory, -ENOMEM where memory or IOVA space ran out, or what the IOMMU
+ * driver said.
+ */
+struct dma_range_list *phyr_map_list(struct phyr_attachment *attach,
+				     struct phyr_list *list, u64 offset,
+				     u64 len, enum dma_data_direction dir)
+{
+	u64 start = round_down(offset, PAGE_SIZE);
+	u64 end = round_up(offset + len, PAGE_SIZE);
+	struct dma_range_list *ranges;
+	int ret;
+
+	dma_resv_assert_held(attach->attach->dmabuf->resv);
+
+	ranges = dma_range_list_alloc(&attach->limits);
+	if (!ranges)
+		return ERR_PTR(-ENOMEM);
+
+	ranges->list = phyr_list_get(list);
+	ranges->dev = attach->attach->dev;
+	ranges->dir = dir;
+	ranges->skip = offset - start;
+	ranges->len = len;
+
+	ret = phyr_map_runs(attach, ranges, start, end - start);
+	if (ret) {
+		dma_range_list_unmap(ranges);
+		dma_range_list_free(ranges);
+		return ERR_PTR(ret);
+	}
+	return ranges;
+}

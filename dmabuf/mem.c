@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * phyr_mem: one kind of memory
+ *
+ * A phyr_mem is a window [start, end) of physical addresses of which
+ * everything that matters for mapping is true at once: has it pages, which
+ * PCI device owns it, how does the CPU cache it. The way from a device to a
+ * memory is decided once for the pair and not for each extent.
+ *
+ * Where a device sees physical addresses untranslated it reaches the whole
+ * window anyway. Then the window is mapped once (struct phyr_window), and all
+ * buffers in it are offsets.
+ */
+#include <linux/device.h>
+#include <linux/export.h>
+#include <linux/pci-p2pdma.h>
+#include <linux/pci.h>
+#include <linux/slab.h>
+
+#include "internal.h"
+
+static struct phyr_mem *phyr_mem_create(enum phyr_mem_kind kind,
+					enum phyr_mem_cache cache, u64 start,
+					u64 end)
+{
+	struct phyr_mem *mem;
+
+	mem = kzalloc_obj(*mem);
+	if (!mem)
+		return ERR_PTR(-ENOMEM);
+
+	kref_init(&mem->ref);
+	mem->kind = kind;
+	mem->cache = cache;
+	mem->start = start;
+	mem->end = end;
+	mutex_init(&mem->windows_lock);
+	INIT_LIST_HEAD(&mem->windows);
+	return mem;
+}
+
+/**
+ * phyr_mem_create_ram - describe system memory
+ *
+ * Context: may sleep.
+ * Return: a reference, or ERR_PTR(-ENOMEM).
+ */
+struct phyr_mem *phyr_mem_create_ram(void)
+{
+	return phyr_mem_create(PHYR_MEM_RAM, PHYR_MEM_CACHED, 0, PHYS_ADDR_MAX);
+}
+EXPORT_SYMBOL_NS_GPL(phyr_mem_create_ram, "PHYR_EXPORTER");
+
+/**
+ * phyr_mem_create_p2p - describe a BAR
+ * @pdev: the device, bound to the caller's driver
+ * @bar: number of a memory BAR that the caller has requested
+ * @cache: how the CPU maps the BAR
+ *
+ * Makes @pdev a provider of peer memory if it is none yet. The phyr_mem may
+ * outlive the binding; every buffer in it must be revoked before.
+ *
+ * Context: probe of @pdev's driver; may sleep.
+ * Return: a reference, or ERR_PTR: -EINVAL where @bar is no memory BAR,
+ * -EOPNOTSUPP where the kernel has no peer-to-peer DMA, -ENOMEM.
+ */
+struct phyr_mem *phyr_mem_create_p2p(struct pci_dev *pdev, int bar,
+				     enum phyr_mem_cache cache)
+{
+	struct p2pdma_provider *provider;
+	struct phyr_mem *mem;
+	u64 start;
+	int ret;
+
+	ret = pcim_p2pdma_init(pdev);
+	if (ret)
+		return ERR_PTR(ret);
+
+	provider = pcim_p2pdma_provider(pdev, bar);
+	if (!provider || !pci_resource_len(pdev, bar))
+		return ERR_PTR(-EINVAL);
+
+	start = pci_resource_start(pdev, bar);
+	mem = phyr_mem_create(PHYR_MEM_P2P, cache, start,
+			      start + pci_resource_len(pdev, bar));
+	if (IS_ERR(mem))
+		return mem;
+
+	mem->owner = get_device(provider->owner);
+	mem->bus_offset = provider->bus_offset;
+	return mem;
+}
+EXPORT_SYMBOL_NS_GPL(phyr_mem_create_p2p, "PHYR_EXPORTER");
+
+/**
+ * phyr_mem_create_mmio - describe page-less memory of the machine
+ * @start: physical address of the first byte, page-aligned
+ * @len: bytes, a multiple of the page size, not 0
+ * @cache: how the CPU maps it
+ *
+ * For a carve-out that lies behind the memory controller: every device that
+ * can do DMA reaches it.
+ *
+ * Context: may sleep.
+ * Return: a reference, or ERR_PTR: -EINVAL for a window that is empty, not
+ * page-aligned or beyond the address space; -ENOMEM.
+ */
+struct phyr_mem *phyr_mem_create_mmio(phys_addr_t start, u64 len,
+				      enum phyr_mem_cache cache)
+{
+	u64 end;
+
+	if (!len || !PAGE_ALIGNED(start) || !PAGE_ALIGNED(len) ||
+	    check_add_overflow(start, len, &end))
+		return ERR_PTR(-EINVAL);
+
+	return phyr_mem_create(PHYR_MEM_MMIO, cache, start, end);
+}
+EXPORT_SYMBOL_NS_GPL(phyr_mem_create_mmio, "PHYR_EXPORTER");
+
+/**
+ * phyr_mem_get - take a reference
+ * @mem: the memory
+ *
+ * Context: any.
+ * Return: @mem.
+ */
+struct phyr_mem *phyr_mem_get(struct phyr_mem *mem)
+{
+	kref_get(&mem->ref);
+	return mem;
+}
+EXPORT_SYMBOL_NS_GPL(phyr_mem_get, "PHYR_EXPORTER");
+
+static void phyr_mem_release(struct kref *ref)
+{
+	struct phyr_mem *mem = container_of(ref, struct phyr_mem, ref);
+
+	WARN_ON_ONCE(!list_empty(&mem->windows));
+	mutex_destroy(&mem->windows_lock);
+	put_device(mem->owner);
+	kfree(mem);
+}
+
+/**
+ * phyr_mem_put - drop a reference
+ * @mem: the memory
+ *
+ * Context: may sleep.
+ */
+void phyr_mem_put(struct phyr_mem *mem)
+{
+	kref_put(&mem->ref, phyr_mem_release);
+}
+EXPORT_SYMBOL_NS_GPL(phyr_mem_put, "PHYR_EXPORTER");
+
+/**
+ * phyr_mem_start - where a memory starts
+ * @mem: the memory
+ *
+ * Context: any.
+ * Return: physical address of the first byte.
+ */
+phys_addr_t phyr_mem_start(const struct phyr_mem *mem)
+{
+	return mem->start;
+}
+EXPORT_SYMBOL_NS_GPL(phyr_mem_start, "PHYR_EXPORTER");
+
+/**
+ * phyr_mem_len - how long a memory is
+ * @mem: the memory
+ *
+ * Context: any.
+ * Return: bytes.
+ */
+u64 phyr_mem_len(const struct phyr_mem *mem)
+{
+	return mem->end - mem->start;
+}
+EXPORT_SYMBOL_NS_GPL(phyr_mem_len, "PHYR_EXPORTER");
+
+/**
+ * phyr_mem_kind - what a memory is made of
+ * @mem: the memory
+ *
+ * Context: any.
+ * Return: the kind.
+ */
+enum phyr_mem_kind phyr_mem_kind(const struct phyr_mem *mem)
+{
+	return mem->kind;
+}
+EXPORT_SYMBOL_NS_GPL(phyr_mem_kind, "PHYR_EXPORTER");
+
+/**
+ * phyr_mem_pgprot - page protection for CPU mappings
+ * @mem: the memory
+ * @prot: protection to start from, without cache bits
+ *
+ * Context: any.
+ * Return: @prot with the memory's cache attribute.
+ */
+pgprot_t phyr_mem_pgprot(const struct phyr_mem *mem, pgprot_t prot)
+{
+	switch (mem->cache) {
+	case PHYR_MEM_WC:
+		return pgprot_writecombine(prot);
+	case PHYR_MEM_UC:
+		return pgprot_noncached(prot);
+	default:
+		return prot;
+	}
+}
+EXPORT_SYMBOL_NS_GPL(phyr_mem_pgprot, "PHYR_EXPORTER");
+
+#define PHYR_WINDOW_ATTRS \
+	(DMA_ATTR_MMIO | DMA_ATTR_DEBUGGING_IGNORE_CACHELINES)
+
+static struct phyr_window *phyr_window_create(struct phyr_mem *mem,
+					      struct device *dev)
+{
+	struct phyr_window *window;
+
+	window = kzalloc_obj(*window);
+	if (!window)
+		return ERR_PTR(-ENOMEM);
+
+	window->addr = dma_map_phys(dev, mem->start, mem->end - mem->start,
+				    DMA_BIDIRECTIONAL, PHYR_WINDOW_ATTRS);
+	if (dma_mapping_error(dev, window->addr)) {
+		kfree(window);
+		return ERR_PTR(-EREMOTEIO);
+	}
+
+	window->dev = dev;
+	list_add(&window->node, &mem->windows);
+	return window;
+}
+
+/**
+ * phyr_window_get - map a whole memory for an untranslated device
+ * @mem: memory without pages
+ * @dev: device whose mask covers all of @mem
+ *
+ * Context: takes &phyr_mem.windows_lock; may sleep.
+ * Return: the pair's window with one more user, or ERR_PTR: -ENOMEM,
+ * -EREMOTEIO where the DMA API refuses.
+ */
+struct phyr_window *phyr_window_get(struct phyr_mem *mem, struct device *dev)
+{
+	struct phyr_window *window;
+
+	guard(mutex)(&mem->windows_lock);
+
+	list_for_each_entry(window, &mem->windows, node)
+		if (window->dev == dev)
+			goto found;
+
+	window = phyr_window_create(mem, dev);
+	if (IS_ERR(window))
+		return window;
+found:
+	window->users++;
+	return window;
+}
+
+/**
+ * phyr_window_put - drop a user; the last one unmaps
+ * @mem: the memory
+ * @window: what phyr_window_get() returned
+ *
+ * Context: takes &phyr_mem.windows_lock; may sleep.
+ */
+void phyr_window_put(struct phyr_mem *mem, struct phyr_window *window)
+{
+	guard(mutex)(&mem->windows_lock);
+
+	if (--window->users)
+		return;
+
+	dma_unmap_phys(window->dev, window->addr, mem->end - mem->start,
+		       DMA_BIDIRECTIONAL, PHYR_WINDOW_ATTRS);
+	list_del(&window->node);
+	kfree(window);
+}

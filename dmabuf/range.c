@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * dma_range_list: a mapping, as its importer walks it
+ *
+ * A list is a chain of segments, each a run of one memory that was mapped in
+ * one way; nearly always there is one. Behind an IOMMU a segment is one range.
+ * As bus addresses, or through a window, it is the phyr list seen through a
+ * constant offset, and nothing is stored. Only where each extent had to be
+ * mapped by itself are ranges stored.
+ *
+ * The importer's segment limits cost nothing until somebody walks: the cursor
+ * splits by arithmetic.
+ */
+#include <linux/export.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "internal.h"
+
+/**
+ * dma_range_list_alloc - start a list
+ * @limits: what the cursor is to apply, or NULL
+ *
+ * Context: may sleep.
+ * Return: a list without segments, or NULL.
+ */
+struct dma_range_list *dma_range_list_alloc(const struct phyr_limits *limits)
+{
+	struct dma_range_list *ranges;
+
+	ranges = kzalloc_obj(*ranges);
+	if (!ranges)
+		return NULL;
+
+	INIT_LIST_HEAD(&ranges->node);
+	if (limits)
+		ranges->limits = *limits;
+	return ranges;
+}
+
+static void dma_range_unmap_extents(struct dma_range_list *ranges,
+				    const struct dma_range_segment *segment)
+{
+	const struct dma_range_chunk *chunk;
+	unsigned int i;
+
+	for (chunk = segment->chunks; chunk; chunk = chunk->next) {
+		for (i = 0; i < chunk->nr; i++)
+			dma_unmap_phys(ranges->dev, chunk->ranges[i].addr,
+				       chunk->ranges[i].len, ranges->dir,
+				       segment->attrs);
+		cond_resched();
+	}
+}
+
+/**
+ * dma_range_segment_unmap - undo the mapping of one segment
+ * @ranges: the segment's list
+ * @segment: a mapped segment
+ *
+ * Context: the reservation lock of what is mapped; may sleep.
+ */
+void dma_range_segment_unmap(struct dma_range_list *ranges,
+			     struct dma_range_segment *segment)
+{
+	switch (segment->mode) {
+	case PHYR_MAP_IOVA:
+		dma_iova_destroy(ranges->dev, &segment->iova, segment->len,
+				 ranges->dir, segment->attrs);
+		break;
+	case PHYR_MAP_EXTENT:
+		dma_range_unmap_extents(ranges, segment);
+		break;
+	case PHYR_MAP_BUS:
+	case PHYR_MAP_WINDOW:
+	case PHYR_MAP_SGT:
+		break;
+	}
+}
+
+/**
+ * dma_range_list_unmap - undo the mapping, keep the memory
+ * @ranges: the list; nothing happens to one that is unmapped already
+ *
+ * Afterwards no device reaches anything through @ranges, and a cursor finds
+ * it empty.
+ *
+ * Context: the reservation lock of what is mapped; may sleep.
+ */
+void dma_range_list_unmap(struct dma_range_list *ranges)
+{
+	struct dma_range_segment *segment;
+
+	if (!ranges->len)
+		return;
+
+	for (segment = ranges->segments; segment; segment = segment->next)
+		dma_range_segment_unmap(ranges, segment);
+	ranges->len = 0;
+}
+
+/**
+ * dma_range_segment_free - free what a segment stores
+ * @segment: the segment, which is itself its list's to free
+ *
+ * Context: may sleep.
+ */
+void dma_range_segment_free(struct dma_range_segment *segment)
+{
+	struct dma_range_chunk *chunk, *next;
+
+	if (segment->mode != PHYR_MAP_EXTENT)
+		return;
+
+	for (chunk = segment->chunks; chunk; chunk = next) {
+		next = chunk->next;
+		kfree(chunk);
+		cond_resched();
+	}
+}
+
+/**
+ * dma_range_list_free - free a list
+ * @ranges: a list made by dma_range_list_from_sgt(), or one that the core has
+ *	unmapped
+ *
+ * What phyr_map() returned goes to phyr_unmap() instead.
+ *
+ * Context: may sleep.
+ */
+void dma_range_list_free(struct dma_range_list *ranges)
+{
+	struct dma_range_segment *segment, *next;
+
+	for (segment = ranges->segments; segment; segment = next) {
+		next = segment->next;
+		dma_range_segment_free(segment);
+		if (segment != &ranges->first)
+			kfree(segment);
+	}
+	phyr_list_put(ranges->list);
+	kfree(ranges);
+}
+EXPORT_SYMBOL_NS_GPL(dma_range_list_free, "PHYR");
+
+/**
+ * dma_range_list_len - bytes that a list maps
+ * @ranges: the list
+ *
+ * Context: as for walking it.
+ * Return: bytes; 0 for a list that was invalidated and unmapped.
+ */
+u64 dma_range_list_len(const struct dma_range_list *ranges)
+{
+	return ranges->len;
+}
+EXPORT_SYMBOL_NS_GPL(dma_range_list_len, "PHYR");
+
+/**
+ * dma_range_list_mode - how a list was mapped, for people to read
+ * @ranges: the list
+ *
+ * Context: any.
+ * Return: "iova", "bus", "window", "extent", "sgt", or "mixed" where segments
+ * differ.
+ */
+const char *dma_range_list_mode(const struct dma_range_list *ranges)
+{
+	static const char * const names[] = {
+		[PHYR_MAP_IOVA] = "iova",
+		[PHYR_MAP_BUS] = "bus",
+		[PHYR_MAP_WINDOW] = "window",
+		[PHYR_MAP_EXTENT] = "extent",
+		[PHYR_MAP_SGT] = "sgt",
+	};
+	const struct dma_range_segment *segment = ranges->segments;
+	enum phyr_map_mode mode = segment->mode;
+
+	for (; segment; segment = segment->next)
+		if (segment->mode != mode)
+			return "mixed";
+	return names[mode];
+}
+EXPORT_SYMBOL_NS_GPL(dma_range_list_mode, "PHYR");
+
+/* Stand at @offset bytes into @segment, which is longer than that. */
+static void dma_range_seek(struct dma_range_cursor *cursor,
+			   const struct dma_range_segment *segment, u64 offset)
+{
+	const struct dma_range_chunk *chunk;
+	struct scatterlist *sg;
+
+	cursor->segment = segment;
+	cursor->segment_left = segment->len - offset;
+	cursor->chunk = NULL;
+	cursor->index = 0;
+
+	switch (segment->mode) {
+	case PHYR_MAP_IOVA:
+		break;
+	case PHYR_MAP_BUS:
+	case PHYR_MAP_WINDOW:
+		offset += segment->chunk_skip;
+		cursor->chunk = phyr_chunk_seek(segment->chunk, &offset,
+						&cursor->index);
+		break;
+	case PHYR_MAP_EXTENT:
+		chunk = segment->chunks;
+		for (; offset >= chunk->len; chunk = chunk->next)
+			offset -= chunk->len;
+		for (; offset >= chunk->ranges[cursor->index].len;)
+			offset -= chunk->ranges[cursor->index++].len;
+		cursor->chunk = chunk;
+		break;
+	case PHYR_MAP_SGT:
+		sg = segment->sgt->sgl;
+		for (; offset >= sg_dma_len(sg); sg = sg_next(sg))
+			offset -= sg_dma_len(sg);
+		cursor->chunk = sg;
+		break;
+	}
+	cursor->skip = offset;
+}
+
+/**
+ * dma_range_cursor_init - start a walk
+ * @cursor: the cursor
+ * @ranges: the list
+ * @offset: bytes to skip; at or beyond the list's end, the walk is empty
+ *
+ * Context: any in which @ranges may be used: the reservation lock, or a fence
+ * in it, holds the mapping.
+ */
+void dma_range_cursor_init(struct dma_range_cursor *cursor,
+			   const struct dma_range_list *ranges, u64 offset)
+{
+	const struct dma_range_segment *segment = ranges->segments;
+	u64 skip;
+
+	memset(cursor, 0, sizeof(*cursor));
+	cursor->ranges = ranges;
+	if (offset >= ranges->len)
+		return;
+
+	cursor->left = ranges->len - offset;
+	skip = ranges->skip + offset;
+	for (; skip >= segment->len; segment = segment->next)
+		skip -= segment->len;
+	dma_range_seek(cursor, segment, skip);
+}
+EXPORT_SYMBOL_NS_GPL(dma_range_cursor_init, "PHYR");
+
+/* The piece that the cursor stands in, from there to the piece's end. */
+static struct dma_range dma_range_here(const struct dma_range_cursor *cursor)
+{
+	const struct dma_range_segment *segment = cursor->segment;
+	const struct dma_range_chunk *ranges;
+	const struct phyr_chunk *phyrs;
+	struct scatterlist *sg;
+	struct dma_range here = {};
+
+	switch (segment->mode) {
+	case PHYR_MAP_IOVA:
+		here.addr = segment->iova.addr;
+		here.len = segment->len;
+		break;
+	case PHYR_MAP_BUS:
+	case PHYR_MAP_WINDOW:
+		phyrs = cursor->chunk;
+		here.addr = phyrs->vecs[cursor->index].paddr + segment->delta;
+		here.len = phyrs->vecs[cursor->index].len;
+		break;
+	case PHYR_MAP_EXTENT:
+		ranges = cursor->chunk;
+		here = ranges->ranges[cursor->index];
+		break;
+	case PHYR_MAP_SGT:
+		sg = (struct scatterlist *)cursor->chunk;
+		here.addr = sg_dma_address(sg);
+		here.len = sg_dma_len(sg);
+		break;
+	}
+
+	here.addr += cursor->skip;
+	here.len -= cursor->skip;
+	return here;
+}
+
+/* Go to the next stored entry of the segment. */
+static void dma_range_step(struct dma_range_cursor *cursor)
+{
+	const struct dma_range_segment *segment = cursor->segment;
+	const struct dma_range_chunk *ranges;
+	const struct phyr_chunk *phyrs;
+
+	cursor->skip = 0;
+	switch (segment->mode) {
+	case PHYR_MAP_IOVA:
+		break;
+	case PHYR_MAP_BUS:
+	case PHYR_MAP_WINDOW:
+		phyrs = cursor->chunk;
+		if (++cursor->index < phyrs->nr)
+			return;
+		cursor->chunk = phyrs->next;
+		break;
+	case PHYR_MAP_EXTENT:
+		ranges = cursor->chunk;
+		if (++cursor->index < ranges->nr)
+			return;
+		cursor->chunk = ranges->next;
+		break;
+	case PHYR_MAP_SGT:
+		cursor->chunk = sg_next((struct scatterlist *)cursor->chunk);
+		break;
+	}
+	cursor->index = 0;
+}
+
+static u64 dma_range_limit(const struct phyr_limits *limits, dma_addr_t addr,
+			   u64 len)
+{
+	if (limits->max_len)
+		len = min(len, limits->max_len);
+	if (limits->boundary)
+		len = min(len, limits->boundary -
+			       (addr & (limits->boundary - 1)));
+	return len;
+}
+
+/**
+ * dma_range_next - take the next ranges
+ * @cursor: the cursor
+ * @ranges: out: up to @max ranges within the importer's limits
+ * @max: room in @ranges
+ *
+ * Context: as for dma_range_cursor_init(); does not sleep.
+ * Return: how many ranges were filled in; 0 at the end.
+ */
+unsigned int dma_range_next(struct dma_range_cursor *cursor,
+			    struct dma_range *ranges, unsigned int max)
+{
+	const struct dma_range_segment *segment;
+	struct dma_range here;
+	unsigned int n;
+	u64 len;
+
+	for (n = 0; n < max && cursor->left; n++) {
+		here = dma_range_here(cursor);
+		here.len = min3(here.len, cursor->segment_left, cursor->left);
+		len = dma_range_limit(&cursor->ranges->limits, here.addr,
+				      here.len);
+		ranges[n].addr = here.addr;
+		ranges[n].len = len;
+
+		cursor->skip += len;
+		cursor->left -= len;
+		cursor->segment_left -= len;
+		if (len < here.len || !cursor->left)
+			continue;
+		if (cursor->segment_left) {
+			dma_range_step(cursor);
+		} else {
+			segment = cursor->segment;
+			dma_range_seek(cursor, segment->next, 0);
+		}
+	}
+	return n;
+}
+EXPORT_SYMBOL_NS_GPL(dma_range_next, "PHYR");

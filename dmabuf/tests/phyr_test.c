@@ -1,0 +1,725 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * phyr_test: an exporter and an importer to drive from a test
+ *
+ * The exporter describes extents of a BAR that no client sees: nothing is
+ * allocated, cleared or touched, so that lists of any size and shape can be
+ * made. It does so in phyr's style and in the stock style, with upstream's
+ * dma_buf_phys_vec_to_sgt(), over the same ranges. The importer maps for a
+ * device (QEMU's edu) and hands the ranges to the test, which judges.
+ *
+ * Ranges are addresses, hence: root only, and no module for a user's machine.
+ */
+#include <drm/drm_gem.h>
+#include <linux/capability.h>
+#include <linux/dma-buf-mapping.h>
+#include <linux/dma-buf.h>
+#include <linux/dma-resv.h>
+#include <linux/file.h>
+#include <linux/iosys-map.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/overflow.h>
+#include <linux/pci-p2pdma.h>
+#include <linux/pci.h>
+#include <linux/phyr.h>
+#include <linux/phyr_exporter.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "phyr_test.h"
+
+#define TEST_NAME	"phyr_test"
+#define EXPORTER_BAR	2
+
+/* Devices that are bound; a test uses the latest of each kind. */
+static DEFINE_MUTEX(test_lock);
+static struct pci_dev *test_exporter;	/* guarded by test_lock */
+static struct phyr_mem *test_mem;	/* guarded by test_lock */
+static struct pci_dev *test_importer;	/* guarded by test_lock */
+static unsigned int test_exporters;	/* guarded by test_lock */
+static unsigned int test_importers;	/* guarded by test_lock */
+
+/**
+ * struct test_buffer - extents of the BAR
+ * @phyr: the core's part, for PHYR_TEST_STYLE_PHYR
+ * @resv: its reservation object
+ * @list: its phyr list, with a reference
+ * @provider: for PHYR_TEST_STYLE_STOCK
+ * @vecs: the extents, for PHYR_TEST_STYLE_STOCK
+ * @count: entries in @vecs
+ */
+struct test_buffer {
+	struct phyr_buffer phyr;
+	struct dma_resv resv;
+	struct phyr_list *list;
+	struct p2pdma_provider *provider;
+	struct phys_vec *vecs;
+	size_t count;
+};
+
+static void test_buffer_free(struct test_buffer *buffer)
+{
+	phyr_buffer_fini(&buffer->phyr);
+	phyr_list_put(buffer->list);
+	dma_resv_fini(&buffer->resv);
+	kvfree(buffer->vecs);
+	kfree(buffer);
+}
+
+static int test_pin(struct dma_buf_attachment *attach)
+{
+	return 0;
+}
+
+static void test_unpin(struct dma_buf_attachment *attach)
+{
+}
+
+static void test_release(struct dma_buf *dmabuf)
+{
+	struct test_buffer *buffer = dmabuf->priv;
+
+	if (buffer->list)
+		phyr_buffer_remove_dma_buf(&buffer->phyr, dmabuf);
+	test_buffer_free(buffer);
+}
+
+static struct phyr_buffer *test_phyr_buffer(struct dma_buf *dmabuf)
+{
+	struct test_buffer *buffer = dmabuf->priv;
+
+	return &buffer->phyr;
+}
+
+static struct phyr_list *test_describe(struct phyr_buffer *phyr)
+{
+	return phyr_list_get(container_of(phyr, struct test_buffer,
+					  phyr)->list);
+}
+
+static const struct phyr_dma_buf_ops test_phyr_ops = {
+	.ops = {
+		PHYR_DMA_BUF_OPS,
+		.pin = test_pin,
+		.unpin = test_unpin,
+		.release = test_release,
+	},
+	.buffer = test_phyr_buffer,
+	.describe = test_describe,
+};
+
+static struct sg_table *test_stock_map(struct dma_buf_attachment *attach,
+				       enum dma_data_direction dir)
+{
+	struct test_buffer *buffer = attach->dmabuf->priv;
+
+	return dma_buf_phys_vec_to_sgt(attach, buffer->provider, buffer->vecs,
+				       buffer->count, attach->dmabuf->size,
+				       dir);
+}
+
+static void test_stock_unmap(struct dma_buf_attachment *attach,
+			     struct sg_table *sgt, enum dma_data_direction dir)
+{
+	dma_buf_free_sgt(attach, sgt, dir);
+}
+
+static const struct dma_buf_ops test_stock_ops = {
+	.map_dma_buf = test_stock_map,
+	.unmap_dma_buf = test_stock_unmap,
+	.pin = test_pin,
+	.unpin = test_unpin,
+	.release = test_release,
+};
+
+static int test_list_add(struct phyr_list *list,
+			 const struct phyr_test_export *args)
+{
+	u64 paddr = phyr_mem_start(test_mem) + args->start;
+	u64 i;
+	int ret;
+
+	for (i = 0; i < args->count; i++, paddr += args->stride) {
+		ret = phyr_list_append(list, test_mem, paddr, args->len);
+		if (ret)
+			return ret;
+		cond_resched();
+	}
+	return 0;
+}
+
+/* The test may ask for nonsense: check without the exporter's warning. */
+static int test_fill_phyr(struct test_buffer *buffer,
+			  const struct phyr_test_export *args, u64 size)
+{
+	int ret;
+
+	buffer->list = phyr_list_create();
+	if (IS_ERR(buffer->list)) {
+		ret = PTR_ERR(buffer->list);
+		buffer->list = NULL;
+		return ret;
+	}
+
+	ret = test_list_add(buffer->list, args);
+	if (!ret)
+		ret = phyr_list_check(buffer->list, size);
+	if (!ret)
+		ret = phyr_list_finish(buffer->list, size, TEST_NAME);
+	return ret;
+}
+
+static int test_fill_stock(struct test_buffer *buffer,
+			   const struct phyr_test_export *args)
+{
+	u64 i;
+
+	buffer->provider = pcim_p2pdma_provider(test_exporter, EXPORTER_BAR);
+	buffer->count = args->count;
+	buffer->vecs = kvmalloc_array(args->count, sizeof(*buffer->vecs),
+				      GFP_KERNEL);
+	if (!buffer->provider || !buffer->vecs)
+		return -ENOMEM;
+
+	for (i = 0; i < args->count; i++) {
+		buffer->vecs[i].paddr = phyr_mem_start(test_mem) +
+					args->start + i * args->stride;
+		buffer->vecs[i].len = args->len;
+	}
+	return 0;
+}
+
+static struct test_buffer *test_buffer_create(struct phyr_test_export *args,
+					      u64 size)
+{
+	struct test_buffer *buffer;
+	int ret;
+
+	lockdep_assert_held(&test_lock);
+
+	if (!test_exporter)
+		return ERR_PTR(-ENODEV);
+
+	buffer = kzalloc_obj(*buffer);
+	if (!buffer)
+		return ERR_PTR(-ENOMEM);
+
+	dma_resv_init(&buffer->resv);
+	phyr_buffer_init(&buffer->phyr, &test_phyr_ops, &buffer->resv);
+	if (args->style == PHYR_TEST_STYLE_PHYR)
+		ret = test_fill_phyr(buffer, args, size);
+	else
+		ret = test_fill_stock(buffer, args);
+	if (ret) {
+		test_buffer_free(buffer);
+		return ERR_PTR(ret);
+	}
+	return buffer;
+}
+
+static struct dma_buf *test_export(struct phyr_test_export *args)
+{
+	DEFINE_DMA_BUF_EXPORT_INFO(info);
+	struct test_buffer *buffer;
+	struct dma_buf *dmabuf;
+	u64 size;
+	int ret;
+
+	if (args->style > PHYR_TEST_STYLE_STOCK || !args->count)
+		return ERR_PTR(-EINVAL);
+	if (check_mul_overflow(args->count, args->len, &size))
+		return ERR_PTR(-EOVERFLOW);
+
+	buffer = test_buffer_create(args, size);
+	if (IS_ERR(buffer))
+		return ERR_CAST(buffer);
+
+	info.ops = buffer->list ? &test_phyr_ops.ops : &test_stock_ops;
+	info.size = size;
+	info.flags = O_CLOEXEC | O_RDWR;
+	info.resv = &buffer->resv;
+	info.priv = buffer;
+	dmabuf = dma_buf_export(&info);
+	if (IS_ERR(dmabuf)) {
+		test_buffer_free(buffer);
+		return dmabuf;
+	}
+
+	/* The dma-buf owns the buffer from here. */
+	if (buffer->list) {
+		ret = phyr_buffer_add_dma_buf(&buffer->phyr, dmabuf);
+		if (ret) {
+			dma_buf_put(dmabuf);
+			return ERR_PTR(ret);
+		}
+	}
+	return dmabuf;
+}
+
+static int test_ioctl_export(struct phyr_test_export *args)
+{
+	struct dma_buf *dmabuf;
+	int fd;
+
+	args->fd = -1;
+	scoped_guard(mutex, &test_lock)
+		dmabuf = test_export(args);
+	if (IS_ERR(dmabuf))
+		return PTR_ERR(dmabuf);
+
+	fd = dma_buf_fd(dmabuf, O_CLOEXEC);
+	if (fd < 0) {
+		dma_buf_put(dmabuf);
+		return fd;
+	}
+	args->fd = fd;
+	return 0;
+}
+
+/*
+ * Importer
+ */
+
+static void test_invalidate(struct phyr_attachment *attach)
+{
+}
+
+static const struct phyr_importer_ops test_importer_ops = {
+	.invalidate = test_invalidate,
+};
+
+static int test_put_range(struct phyr_test_import *args, u64 addr, u64 len)
+{
+	struct phyr_test_range __user *to = u64_to_user_ptr(args->ranges);
+	struct phyr_test_range range = { .addr = addr, .len = len };
+
+	args->total += len;
+	if (args->nr_ranges++ >= args->max_ranges || !args->ranges)
+		return 0;
+	return copy_to_user(to + args->nr_ranges - 1, &range, sizeof(range)) ?
+	       -EFAULT : 0;
+}
+
+static int test_read_ranges(struct phyr_test_import *args,
+			    const struct dma_range_list *list)
+{
+	struct dma_range_cursor cursor;
+	struct dma_range ranges[16];
+	unsigned int i, n;
+	int ret;
+
+	strscpy(args->mode, dma_range_list_mode(list));
+	dma_range_cursor_init(&cursor, list, 0);
+	while ((n = dma_range_next(&cursor, ranges, ARRAY_SIZE(ranges)))) {
+		for (i = 0; i < n; i++) {
+			ret = test_put_range(args, ranges[i].addr,
+					     ranges[i].len);
+			if (ret)
+				return ret;
+		}
+		cond_resched();
+	}
+	return 0;
+}
+
+static int test_read_sgt(struct phyr_test_import *args, struct sg_table *sgt)
+{
+	struct scatterlist *sg;
+	int i, ret;
+
+	strscpy(args->mode, "sgt");
+	for_each_sgtable_dma_sg(sgt, sg, i) {
+		ret = test_put_range(args, sg_dma_address(sg), sg_dma_len(sg));
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+static int test_map_phyr(struct phyr_attachment *attach,
+			 struct dma_buf *dmabuf, struct phyr_test_import *args)
+{
+	struct dma_range_list *list;
+	u64 len = args->len;
+	int ret = 0;
+
+	if (!len && args->offset < dmabuf->size)
+		len = dmabuf->size - args->offset;
+
+	dma_resv_lock(dmabuf->resv, NULL);
+	list = phyr_map(attach, args->offset, len, DMA_BIDIRECTIONAL);
+	if (IS_ERR(list)) {
+		ret = PTR_ERR(list);
+	} else {
+		if (args->iterations == 1)
+			ret = test_read_ranges(args, list);
+		phyr_unmap(attach, list);
+	}
+	dma_resv_unlock(dmabuf->resv);
+	return ret;
+}
+
+static int test_import_phyr(struct dma_buf *dmabuf, struct device *dev,
+			    struct phyr_test_import *args)
+{
+	struct phyr_limits limits = { .max_len = args->max_len,
+				      .boundary = args->boundary };
+	struct phyr_attachment *attach;
+	int ret = 0;
+
+	attach = phyr_attach(dmabuf, dev, &test_importer_ops, &limits, NULL);
+	if (IS_ERR(attach))
+		return PTR_ERR(attach);
+
+	for (; args->iterations && !ret; args->iterations--) {
+		ret = test_map_phyr(attach, dmabuf, args);
+		cond_resched();
+	}
+	phyr_detach(attach);
+	return ret;
+}
+
+static void test_stock_invalidate(struct dma_buf_attachment *attach)
+{
+}
+
+static const struct dma_buf_attach_ops test_stock_importer_ops = {
+	.allow_peer2peer = true,
+	.invalidate_mappings = test_stock_invalidate,
+};
+
+static int test_map_stock(struct dma_buf_attachment *attach,
+			  struct phyr_test_import *args)
+{
+	struct sg_table *sgt;
+	int ret = 0;
+
+	dma_resv_lock(attach->dmabuf->resv, NULL);
+	sgt = dma_buf_map_attachment(attach, DMA_BIDIRECTIONAL);
+	if (IS_ERR(sgt)) {
+		ret = PTR_ERR(sgt);
+	} else {
+		if (args->iterations == 1)
+			ret = test_read_sgt(args, sgt);
+		dma_buf_unmap_attachment(attach, sgt, DMA_BIDIRECTIONAL);
+	}
+	dma_resv_unlock(attach->dmabuf->resv);
+	return ret;
+}
+
+static int test_import_stock(struct dma_buf *dmabuf, struct device *dev,
+			     struct phyr_test_import *args)
+{
+	struct dma_buf_attachment *attach;
+	int ret = 0;
+
+	attach = dma_buf_dynamic_attach(dmabuf, dev, &test_stock_importer_ops,
+					args);
+	if (IS_ERR(attach))
+		return PTR_ERR(attach);
+
+	for (; args->iterations && !ret; args->iterations--) {
+		ret = test_map_stock(attach, args);
+		cond_resched();
+	}
+	dma_buf_detach(dmabuf, attach);
+	return ret;
+}
+
+static int test_ioctl_import(struct phyr_test_import *args)
+{
+	struct dma_buf *dmabuf;
+	int ret;
+
+	if (args->api > PHYR_TEST_API_STOCK || !args->iterations)
+		return -EINVAL;
+	args->nr_ranges = 0;
+	args->total = 0;
+	memset(args->mode, 0, sizeof(args->mode));
+
+	dmabuf = dma_buf_get(args->fd);
+	if (IS_ERR(dmabuf))
+		return PTR_ERR(dmabuf);
+
+	mutex_lock(&test_lock);
+	if (!test_importer)
+		ret = -ENODEV;
+	else if (args->api == PHYR_TEST_API_PHYR)
+		ret = test_import_phyr(dmabuf, &test_importer->dev, args);
+	else
+		ret = test_import_stock(dmabuf, &test_importer->dev, args);
+	mutex_unlock(&test_lock);
+
+	dma_buf_put(dmabuf);
+	return ret;
+}
+
+/*
+ * Lists and vmap
+ */
+
+static int test_check_list(struct phyr_list *list,
+			   const struct phyr_test_check *args)
+{
+	struct phyr_test_range __user *from = u64_to_user_ptr(args->vecs);
+	struct phyr_test_range vec;
+	u64 i;
+	int ret;
+
+	for (i = 0; i < args->nr; i++) {
+		if (copy_from_user(&vec, from + i, sizeof(vec)))
+			return -EFAULT;
+		ret = phyr_list_append(list, test_mem,
+				       phyr_mem_start(test_mem) + vec.addr,
+				       vec.len);
+		if (ret)
+			return ret;
+	}
+	return phyr_list_check(list, args->size);
+}
+
+static int test_ioctl_check(struct phyr_test_check *args)
+{
+	struct phyr_list *list;
+	int ret;
+
+	guard(mutex)(&test_lock);
+	if (!test_exporter)
+		return -ENODEV;
+
+	list = phyr_list_create();
+	if (IS_ERR(list))
+		return PTR_ERR(list);
+
+	ret = test_check_list(list, args);
+	phyr_list_put(list);
+	return ret;
+}
+
+static void test_fill_map(struct phyr_test_vmap *args, struct iosys_map *map,
+			  size_t size)
+{
+	size_t i;
+
+	args->is_iomem = map->is_iomem;
+	args->was = iosys_map_rd(map, 0, u32);
+	for (i = 0; i + sizeof(u32) <= size; i += sizeof(u32))
+		iosys_map_wr(map, i, u32, args->fill);
+}
+
+static int test_ioctl_vmap(struct phyr_test_vmap *args)
+{
+	struct dma_buf *dmabuf;
+	struct drm_gem_object *gem;
+	struct iosys_map map;
+	int ret = -EINVAL;
+
+	dmabuf = dma_buf_get(args->fd);
+	if (IS_ERR(dmabuf))
+		return PTR_ERR(dmabuf);
+
+	/* priv is a GEM object: of phyr_vram's dma-bufs we know. */
+	if (!strcmp(dmabuf->exp_name, "phyr_vram")) {
+		gem = dmabuf->priv;
+		ret = drm_gem_vmap(gem, &map);
+		if (!ret) {
+			test_fill_map(args, &map, dmabuf->size);
+			drm_gem_vunmap(gem, &map);
+		}
+	}
+	dma_buf_put(dmabuf);
+	return ret;
+}
+
+static int test_ioctl_devices(struct phyr_test_devices *args)
+{
+	guard(mutex)(&test_lock);
+
+	memset(args, 0, sizeof(*args));
+	args->exporters = test_exporters;
+	args->importers = test_importers;
+	if (test_exporter) {
+		args->bar_start = phyr_mem_start(test_mem);
+		args->bar_len = phyr_mem_len(test_mem);
+	}
+	return 0;
+}
+
+static int test_dispatch(unsigned int cmd, void *args)
+{
+	switch (cmd) {
+	case PHYR_TEST_IOC_EXPORT:
+		return test_ioctl_export(args);
+	case PHYR_TEST_IOC_IMPORT:
+		return test_ioctl_import(args);
+	case PHYR_TEST_IOC_CHECK:
+		return test_ioctl_check(args);
+	case PHYR_TEST_IOC_VMAP:
+		return test_ioctl_vmap(args);
+	case PHYR_TEST_IOC_DEVICES:
+		return test_ioctl_devices(args);
+	default:
+		return -ENOTTY;
+	}
+}
+
+static long test_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	union {
+		struct phyr_test_export export;
+		struct phyr_test_import import;
+		struct phyr_test_check check;
+		struct phyr_test_vmap vmap;
+		struct phyr_test_devices devices;
+	} args = {};
+	void __user *user = (void __user *)arg;
+	size_t size = _IOC_SIZE(cmd);
+	int ret;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (size > sizeof(args))
+		return -ENOTTY;
+	if (_IOC_DIR(cmd) & _IOC_WRITE && copy_from_user(&args, user, size))
+		return -EFAULT;
+
+	ret = test_dispatch(cmd, &args);
+	if (!ret && _IOC_DIR(cmd) & _IOC_READ &&
+	    copy_to_user(user, &args, size))
+		return -EFAULT;
+	return ret;
+}
+
+static const struct file_operations test_fops = {
+	.owner = THIS_MODULE,
+	.unlocked_ioctl = test_ioctl,
+};
+
+static struct miscdevice test_misc = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = TEST_NAME,
+	.fops = &test_fops,
+	.mode = 0600,
+};
+
+/*
+ * Devices
+ */
+
+static int test_probe_exporter(struct pci_dev *pdev)
+{
+	struct phyr_mem *mem;
+	int ret;
+
+	ret = pcim_request_region(pdev, EXPORTER_BAR, TEST_NAME);
+	if (ret)
+		return ret;
+
+	mem = phyr_mem_create_p2p(pdev, EXPORTER_BAR, PHYR_MEM_WC);
+	if (IS_ERR(mem))
+		return PTR_ERR(mem);
+
+	guard(mutex)(&test_lock);
+	if (test_mem)
+		phyr_mem_put(test_mem);
+	test_mem = mem;
+	test_exporter = pdev;
+	test_exporters++;
+	return 0;
+}
+
+static int test_probe_importer(struct pci_dev *pdev)
+{
+	int ret;
+
+	ret = dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(64));
+	if (ret)
+		return ret;
+	pci_set_master(pdev);
+
+	guard(mutex)(&test_lock);
+	test_importer = pdev;
+	test_importers++;
+	return 0;
+}
+
+static int test_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+{
+	int ret;
+
+	ret = pcim_enable_device(pdev);
+	if (ret)
+		return ret;
+
+	switch (pdev->device) {
+	case 0x1110:
+		return test_probe_exporter(pdev);
+	case 0x11e8:
+		return test_probe_importer(pdev);
+	default:
+		return -ENODEV;
+	}
+}
+
+static void test_remove(struct pci_dev *pdev)
+{
+	guard(mutex)(&test_lock);
+
+	if (pdev->device == 0x11e8) {
+		test_importers--;
+		if (test_importer == pdev)
+			test_importer = NULL;
+		return;
+	}
+
+	test_exporters--;
+	if (test_exporter == pdev) {
+		test_exporter = NULL;
+		phyr_mem_put(test_mem);
+		test_mem = NULL;
+	}
+}
+
+static const struct pci_device_id test_ids[] = {
+	{ PCI_DEVICE_DRIVER_OVERRIDE(PCI_VENDOR_ID_REDHAT_QUMRANET, 0x1110,
+				     true) },			/* ivshmem */
+	{ PCI_DEVICE_DRIVER_OVERRIDE(0x1234, 0x11e8, true) },	/* edu */
+	{}
+};
+
+static struct pci_driver test_driver = {
+	.name = TEST_NAME,
+	.id_table = test_ids,
+	.probe = test_probe,
+	.remove = test_remove,
+};
+
+static int __init test_init(void)
+{
+	int ret;
+
+	ret = misc_register(&test_misc);
+	if (ret)
+		return ret;
+
+	ret = pci_register_driver(&test_driver);
+	if (ret)
+		misc_deregister(&test_misc);
+	return ret;
+}
+module_init(test_init);
+
+static void __exit test_exit(void)
+{
+	pci_unregister_driver(&test_driver);
+	misc_deregister(&test_misc);
+}
+module_exit(test_exit);
+
+MODULE_DESCRIPTION("Exporter and importer for tests of phyr");
+MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS("DMA_BUF");
+MODULE_IMPORT_NS("PHYR");
+MODULE_IMPORT_NS("PHYR_EXPORTER");

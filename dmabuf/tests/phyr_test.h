@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: (GPL-2.0 WITH Linux-syscall-note) OR MIT */
+/*
+ * /dev/phyr_test: an exporter and an importer to drive from a test
+ *
+ * phyr_test.ko binds (by driver_override) QEMU's edu, whose address is what
+ * it imports for, and an ivshmem, whose BAR 2 is what it exports. The module
+ * has no opinion on what is right: the tests have. Root only.
+ */
+#ifndef _PHYR_TEST_H
+#define _PHYR_TEST_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define PHYR_TEST_STYLE_PHYR	0	/* a phyr list */
+#define PHYR_TEST_STYLE_STOCK	1	/* dma_buf_phys_vec_to_sgt() */
+
+/**
+ * struct phyr_test_export - make a dma-buf of extents of the BAR
+ * @style: PHYR_TEST_STYLE_*
+ * @fd: out: the dma-buf, or -1
+ * @start: where in the BAR the first extent starts, in bytes
+ * @count: number of extents
+ * @len: bytes of each extent
+ * @stride: bytes from one extent's start to the next one's; negative to go
+ *	down from @start
+ */
+struct phyr_test_export {
+	__u32 style;
+	__s32 fd;
+	__u64 start;
+	__u64 count;
+	__u64 len;
+	__s64 stride;
+};
+
+/* One DMA segment as the importer got it; same shape as struct dma_range. */
+struct phyr_test_range {
+	__u64 addr;
+	__u64 len;
+};
+
+#define PHYR_TEST_API_PHYR	0	/* phyr_attach(), phyr_map() */
+#define PHYR_TEST_API_STOCK	1	/* dma_buf_dynamic_attach(), … */
+
+/**
+ * struct phyr_test_import - attach, map and unmap @iterations times, detach
+ * @fd: any dma-buf
+ * @api: PHYR_TEST_API_*; the stock one ignores offset, len and limits
+ * @offset: first byte to map
+ * @len: bytes to map; 0 for all from @offset on
+ * @max_len: importer's largest segment, 0 for none
+ * @boundary: importer's segment boundary, 0 for none
+ * @iterations: how many times to map and unmap, at least 1
+ * @max_ranges: room in @ranges
+ * @ranges: user address of an array of struct phyr_test_range, or 0; gets the
+ *	first ranges of the last mapping
+ * @nr_ranges: out: ranges of the last mapping, also beyond @max_ranges
+ * @total: out: their bytes
+ * @mode: out: dma_range_list_mode(), or "sgt"
+ *
+ * The ioctl fails as the failing step does.
+ */
+struct phyr_test_import {
+	__s32 fd;
+	__u32 api;
+	__u64 offset;
+	__u64 len;
+	__u64 max_len;
+	__u64 boundary;
+	__u32 iterations;
+	__u32 max_ranges;
+	__u64 ranges;
+	__u64 nr_ranges;
+	__u64 total;
+	char mode[16];
+};
+
+/**
+ * struct phyr_test_check - run phyr_list_check() over any list
+ * @vecs: user address of an array of struct phyr_test_range; addresses are
+ *	relative to the BAR's start
+ * @nr: entries in @vecs
+ * @size: size of the supposed dma-buf
+ *
+ * Fails as phyr_list_append() or phyr_list_check() does.
+ */
+struct phyr_test_check {
+	__u64 vecs;
+	__u64 nr;
+	__u64 size;
+};
+
+/**
+ * struct phyr_test_vmap - vmap a phyr_vram buffer as a kernel client does
+ * @fd: dma-buf of a phyr_vram buffer
+ * @fill: 32-bit word to write all over it
+ * @is_iomem: out: 1 where the driver gave I/O memory
+ * @was: out: the first word before the fill
+ */
+struct phyr_test_vmap {
+	__s32 fd;
+	__u32 fill;
+	__u32 is_iomem;
+	__u32 was;
+};
+
+/**
+ * struct phyr_test_devices - what the module is bound to
+ * @bar_len: bytes of the exporter's BAR
+ * @bar_start: its physical address
+ * @exporters: bound exporter devices
+ * @importers: bound importer devices
+ */
+struct phyr_test_devices {
+	__u64 bar_len;
+	__u64 bar_start;
+	__u32 exporters;
+	__u32 importers;
+};
+
+#define PHYR_TEST_IOC_EXPORT	_IOWR('P', 0, struct phyr_test_export)
+#define PHYR_TEST_IOC_IMPORT	_IOWR('P', 1, struct phyr_test_import)
+#define PHYR_TEST_IOC_CHECK	_IOW('P', 2, struct phyr_test_check)
+#define PHYR_TEST_IOC_VMAP	_IOWR('P', 3, struct phyr_test_vmap)
+#define PHYR_TEST_IOC_DEVICES	_IOR('P', 4, struct phyr_test_devices)
+
+#endif

@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Buffers: GEM objects that live in VRAM or in system memory
+ */
+#include <drm/drm_drv.h>
+#include <drm/drm_gem_ttm_helper.h>
+#include <drm/drm_vma_manager.h>
+#include <drm/phyr_vram_drm.h>
+#include <drm/ttm/ttm_placement.h>
+#include <linux/iosys-map.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+
+#include "vram.h"
+
+/**
+ * vram_bo_next - walk over all buffers
+ * @vram: the card
+ * @id: in: smallest vram_bo.id to consider, out: one more than the one found
+ *
+ * Buffers that come and go during the walk may or may not be met.
+ *
+ * Return: the next buffer with a GEM reference, or NULL.
+ */
+struct vram_bo *vram_bo_next(struct vram_device *vram, unsigned long *id)
+{
+	struct vram_bo *bo;
+
+	xa_lock(&vram->bos);
+	for (bo = xa_find(&vram->bos, id, ULONG_MAX, XA_PRESENT); bo;
+	     bo = xa_find_after(&vram->bos, id, ULONG_MAX, XA_PRESENT))
+		if (kref_get_unless_zero(&bo->tbo.base.refcount))
+			break;
+	xa_unlock(&vram->bos);
+
+	(*id)++;
+	return bo;
+}
+
+/**
+ * vram_bo_put - drop a GEM reference
+ * @bo: the buffer
+ *
+ * Context: no reservation lock is held.
+ */
+void vram_bo_put(struct vram_bo *bo)
+{
+	drm_gem_object_put(&bo->tbo.base);
+}
+
+/**
+ * vram_bo_extents - how fragmented a buffer is
+ * @bo: the buffer
+ *
+ * Context: the reservation lock is held.
+ * Return: contiguous pieces of VRAM; 0 for a buffer that is not in VRAM.
+ */
+unsigned int vram_bo_extents(struct vram_bo *bo)
+{
+	struct ttm_resource *res = bo->tbo.resource;
+	struct vram_device *vram = ttm_to_vram(bo->tbo.bdev);
+	struct gpu_buddy_block *block;
+	unsigned int extents = 0;
+	u64 end = U64_MAX;
+
+	dma_resv_assert_held(bo->tbo.base.resv);
+
+	if (!res || res->mem_type != TTM_PL_VRAM)
+		return 0;
+
+	list_for_each_entry(block, &to_vram_resource(res)->blocks, link) {
+		extents += gpu_buddy_block_offset(block) != end;
+		end = gpu_buddy_block_offset(block) +
+		      gpu_buddy_block_size(&vram->mgr.buddy, block);
+	}
+	return extents;
+}
+
+static void vram_gem_free(struct drm_gem_object *gem)
+{
+	struct vram_bo *bo = to_vram_bo(gem);
+
+	xa_erase(&to_vram(gem->dev)->bos, bo->id);
+	ttm_bo_fini(&bo->tbo);
+}
+
+static void vram_bo_destroy(struct ttm_buffer_object *tbo)
+{
+	struct vram_bo *bo = ttm_to_vram_bo(tbo);
+
+	phyr_buffer_fini(&bo->phyr);
+	drm_gem_object_release(&tbo->base);
+	kfree(bo);
+}
+
+/*
+ * CPU mappings
+ */
+
+static vm_fault_t vram_vm_fault(struct vm_fault *vmf)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	struct ttm_buffer_object *tbo = vma->vm_private_data;
+	vm_fault_t ret;
+	int idx;
+
+	ret = ttm_bo_vm_reserve(tbo, vmf);
+	if (ret)
+		return ret;
+
+	if (drm_dev_enter(tbo->base.dev, &idx)) {
+		ret = ttm_bo_vm_fault_reserved(vmf, vma->vm_page_prot,
+					       TTM_BO_VM_NUM_PREFAULT);
+		drm_dev_exit(idx);
+	} else {
+		ret = VM_FAULT_SIGBUS;
+	}
+
+	/* TTM has dropped the lock itself where it asks for a retry. */
+	if (ret == VM_FAULT_RETRY && !(vmf->flags & FAULT_FLAG_RETRY_NOWAIT))
+		return ret;
+	dma_resv_unlock(tbo->base.resv);
+	return ret;
+}
+
+static const struct vm_operations_struct vram_vm_ops = {
+	.fault = vram_vm_fault,
+	.open = ttm_bo_vm_open,
+	.close = ttm_bo_vm_close,
+};
+
+/* Serves the DRM node and the dma-buf's fd. */
+static int vram_gem_mmap(struct drm_gem_object *gem, struct vm_area_struct *vma)
+{
+	if (vma->vm_flags & VM_EXEC)
+		return -EPERM;
+
+	vm_flags_clear(vma, VM_MAYEXEC);
+	return drm_gem_ttm_mmap(gem, vma);
+}
+
+/* A fragmented buffer in VRAM is one range for the CPU by page tables only. */
+static int vram_vmap_io(struct vram_bo *bo, struct iosys_map *map)
+{
+	struct vram_device *vram = ttm_to_vram(bo->tbo.bdev);
+	u64 bar = phyr_mem_start(vram->mem);
+	struct gpu_buddy_block *block;
+	unsigned long *pfns;
+	size_t n = 0;
+	void *vaddr;
+	u64 pos, len;
+
+	pfns = kvmalloc_array(PFN_UP(bo->tbo.base.size), sizeof(*pfns),
+			      GFP_KERNEL);
+	if (!pfns)
+		return -ENOMEM;
+
+	list_for_each_entry(block, &to_vram_resource(bo->tbo.resource)->blocks,
+			    link) {
+		len = gpu_buddy_block_size(&vram->mgr.buddy, block);
+		for (pos = 0; pos < len; pos += PAGE_SIZE)
+			pfns[n++] = PHYS_PFN(bar + pos +
+					     gpu_buddy_block_offset(block));
+	}
+
+	vaddr = vmap_pfn(pfns, n, phyr_mem_pgprot(vram->mem, PAGE_KERNEL));
+	kvfree(pfns);
+	if (!vaddr)
+		return -ENOMEM;
+
+	iosys_map_set_vaddr_iomem(map, (void __iomem *)vaddr);
+	return 0;
+}
+
+/* For kernel clients of this driver. The buffer stays put until vunmap. */
+static int vram_gem_vmap(struct drm_gem_object *gem, struct iosys_map *map)
+{
+	struct vram_bo *bo = to_vram_bo(gem);
+	int ret, idx;
+
+	dma_resv_assert_held(gem->resv);
+
+	if (!drm_dev_enter(gem->dev, &idx))
+		return -ENODEV;
+
+	if (bo->tbo.resource->mem_type == TTM_PL_VRAM)
+		ret = vram_vmap_io(bo, map);
+	else
+		ret = ttm_bo_vmap(&bo->tbo, map);
+	if (!ret)
+		ttm_bo_pin(&bo->tbo);
+	drm_dev_exit(idx);
+	return ret;
+}
+
+static void vram_gem_vunmap(struct drm_gem_object *gem, struct iosys_map *map)
+{
+	struct vram_bo *bo = to_vram_bo(gem);
+
+	dma_resv_assert_held(gem->resv);
+
+	ttm_bo_unpin(&bo->tbo);
+	if (map->is_iomem)
+		vunmap((void __force *)map->vaddr_iomem);
+	else
+		ttm_bo_vunmap(&bo->tbo, map);
+	iosys_map_clear(map);
+}
+
+static const struct drm_gem_object_funcs vram_gem_funcs = {
+	.free = vram_gem_free,
+	.export = vram_gem_export,
+	.vmap = vram_gem_vmap,
+	.vunmap = vram_gem_vunmap,
+	.mmap = vram_gem_mmap,
+	.vm_ops = &vram_vm_ops,
+};
+
+/*
+ * Creation
+ */
+
+static int vram_bo_place(struct vram_device *vram, struct vram_bo *bo)
+{
+	static const struct ttm_place places[] = {
+		{ .mem_type = TTM_PL_VRAM },
+		{ .mem_type = TTM_PL_TT, .flags = TTM_PL_FLAG_FALLBACK },
+		{ .mem_type = TTM_PL_TT },
+	};
+	struct ttm_placement placement = { .num_placement = 1 };
+
+	switch (bo->placement) {
+	case DRM_PHYR_VRAM_PLACE_VRAM:
+		placement.placement = &places[0];
+		break;
+	case DRM_PHYR_VRAM_PLACE_SYSTEM:
+		placement.placement = &places[2];
+		break;
+	default:
+		placement.placement = &places[0];
+		placement.num_placement = 2;
+		break;
+	}
+
+	return ttm_bo_init_validate(&vram->ttm, &bo->tbo, ttm_bo_type_device,
+				    &placement, 0, true, NULL, NULL,
+				    vram_bo_destroy);
+}
+
+static int vram_bo_check_size(struct vram_device *vram, u64 size, u32 placement)
+{
+	if (size > (u64)totalram_pages() << PAGE_SHIFT &&
+	    (placement & DRM_PHYR_VRAM_PLACE_SYSTEM ||
+	     size > vram->mgr.base.size))
+		return -E2BIG;
+	if (placement == DRM_PHYR_VRAM_PLACE_VRAM &&
+	    size > vram->mgr.base.size)
+		return -E2BIG;
+	return 0;
+}
+
+/**
+ * vram_bo_create - make a zeroed buffer
+ * @vram: the card
+ * @size: bytes, a multiple of the page size, not 0
+ * @placement: DRM_PHYR_VRAM_PLACE_VRAM, _SYSTEM or both
+ * @max_extent: largest extent in VRAM in bytes, a power of two, or 0
+ *
+ * Context: may sleep.
+ * Return: the buffer with one GEM reference, or ERR_PTR: -E2BIG, -ENOSPC,
+ * -ENOMEM, -EINTR.
+ */
+struct vram_bo *vram_bo_create(struct vram_device *vram, u64 size,
+			       u32 placement, u64 max_extent)
+{
+	struct vram_bo *bo;
+	int ret;
+
+	ret = vram_bo_check_size(vram, size, placement);
+	if (ret)
+		return ERR_PTR(ret);
+
+	bo = kzalloc_obj(*bo);
+	if (!bo)
+		return ERR_PTR(-ENOMEM);
+
+	bo->placement = placement;
+	bo->max_extent = max_extent;
+	bo->place = TTM_PL_SYSTEM;
+	bo->tbo.base.funcs = &vram_gem_funcs;
+	drm_gem_private_object_init(&vram->drm, &bo->tbo.base, size);
+	phyr_buffer_init(&bo->phyr, &vram_dma_buf_ops, bo->tbo.base.resv);
+
+	/* Frees the buffer by vram_bo_destroy() if it fails. */
+	ret = vram_bo_place(vram, bo);
+	if (ret)
+		return ERR_PTR(ret);
+
+	ret = xa_alloc_cyclic(&vram->bos, &bo->id, bo, xa_limit_31b,
+			      &vram->next_id, GFP_KERNEL);
+	if (ret < 0) {
+		ttm_bo_fini(&bo->tbo);
+		return ERR_PTR(ret);
+	}
+	return bo;
+}

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * phyr_vram: the PCI and DRM driver
+ *
+ * Drives QEMU's ivshmem (BAR 2) and bochs-display (BAR 0), both for their
+ * memory. Binds by driver_override only: on other people's machines these
+ * devices have drivers.
+ */
+#include <drm/drm_drv.h>
+#include <drm/drm_dumb_buffers.h>
+#include <drm/drm_file.h>
+#include <drm/drm_gem.h>
+#include <drm/drm_gem_ttm_helper.h>
+#include <drm/drm_ioctl.h>
+#include <drm/drm_managed.h>
+#include <drm/drm_print.h>
+#include <drm/phyr_vram_drm.h>
+#include <drm/ttm/ttm_placement.h>
+#include <linux/dma-resv.h>
+#include <linux/log2.h>
+#include <linux/module.h>
+#include <linux/pci.h>
+
+#include "vram.h"
+
+static int vram_info_ioctl(struct drm_device *drm, void *data,
+			   struct drm_file *file)
+{
+	struct drm_phyr_vram_info *args = data;
+
+	if (args->pad)
+		return -EINVAL;
+
+	args->vram_size = to_vram(drm)->mgr.base.size;
+	args->page_size = PAGE_SIZE;
+	return 0;
+}
+
+static bool vram_create_args_ok(const struct drm_phyr_vram_gem_create *args)
+{
+	const u32 places = DRM_PHYR_VRAM_PLACE_VRAM |
+			   DRM_PHYR_VRAM_PLACE_SYSTEM;
+
+	if (!args->size || args->flags || args->pad)
+		return false;
+	if (!args->placement || args->placement & ~places)
+		return false;
+	return !args->max_extent || (args->max_extent >= PAGE_SIZE &&
+				     is_power_of_2(args->max_extent));
+}
+
+/* Make a buffer and a handle to it; the handle holds the only reference. */
+static int vram_create_handle(struct drm_device *drm, struct drm_file *file,
+			      u64 size, u32 placement, u64 max_extent,
+			      u32 *handle)
+{
+	struct vram_bo *bo;
+	int ret, idx;
+
+	if (!drm_dev_enter(drm, &idx))
+		return -ENODEV;
+	bo = vram_bo_create(to_vram(drm), size, placement, max_extent);
+	drm_dev_exit(idx);
+	if (IS_ERR(bo))
+		return PTR_ERR(bo);
+
+	ret = drm_gem_handle_create(file, &bo->tbo.base, handle);
+	vram_bo_put(bo);
+	return ret;
+}
+
+static int vram_gem_create_ioctl(struct drm_device *drm, void *data,
+				 struct drm_file *file)
+{
+	struct drm_phyr_vram_gem_create *args = data;
+	u64 size;
+
+	if (!vram_create_args_ok(args))
+		return -EINVAL;
+	if (check_add_overflow(args->size, PAGE_SIZE - 1, &size))
+		return -E2BIG;
+
+	args->size = round_down(size, PAGE_SIZE);
+	return vram_create_handle(drm, file, args->size, args->placement,
+				  args->max_extent, &args->handle);
+}
+
+static int vram_gem_mmap_ioctl(struct drm_device *drm, void *data,
+			       struct drm_file *file)
+{
+	struct drm_phyr_vram_gem_mmap *args = data;
+
+	if (args->pad)
+		return -EINVAL;
+
+	return drm_gem_ttm_dumb_map_offset(file, drm, args->handle,
+					   &args->offset);
+}
+
+static int vram_gem_info_ioctl(struct drm_device *drm, void *data,
+			       struct drm_file *file)
+{
+	struct drm_phyr_vram_gem_info *args = data;
+	struct drm_gem_object *gem;
+	struct vram_bo *bo;
+	int ret;
+
+	gem = drm_gem_object_lookup(file, args->handle);
+	if (!gem)
+		return -ENOENT;
+
+	bo = to_vram_bo(gem);
+	ret = dma_resv_lock_interruptible(gem->resv, NULL);
+	if (!ret) {
+		args->placement = bo->place == TTM_PL_VRAM ?
+				  DRM_PHYR_VRAM_PLACE_VRAM :
+				  DRM_PHYR_VRAM_PLACE_SYSTEM;
+		args->size = gem->size;
+		args->id = bo->id;
+		args->extents = vram_bo_extents(bo);
+		dma_resv_unlock(gem->resv);
+	}
+	drm_gem_object_put(gem);
+	return ret;
+}
+
+static const struct drm_ioctl_desc vram_ioctls[] = {
+	DRM_IOCTL_DEF_DRV(PHYR_VRAM_INFO, vram_info_ioctl, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(PHYR_VRAM_GEM_CREATE, vram_gem_create_ioctl,
+			  DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(PHYR_VRAM_GEM_MMAP, vram_gem_mmap_ioctl,
+			  DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(PHYR_VRAM_GEM_INFO, vram_gem_info_ioctl,
+			  DRM_RENDER_ALLOW),
+};
+
+static int vram_dumb_create(struct drm_file *file, struct drm_device *drm,
+			    struct drm_mode_create_dumb *args)
+{
+	int ret;
+
+	ret = drm_mode_size_dumb(drm, args, 0, 0);
+	if (ret)
+		return ret;
+
+	return vram_create_handle(drm, file, args->size,
+				  DRM_PHYR_VRAM_PLACE_VRAM |
+				  DRM_PHYR_VRAM_PLACE_SYSTEM, 0, &args->handle);
+}
+
+/* Where this client's buffers are, for gputop and its like. */
+static void vram_show_fdinfo(struct drm_printer *p, struct drm_file *file)
+{
+	struct drm_memory_stats in_vram = {}, in_system = {}, *stats;
+	struct drm_gem_object *gem;
+	int id;
+
+	spin_lock(&file->table_lock);
+	idr_for_each_entry(&file->object_idr, gem, id) {
+		stats = READ_ONCE(to_vram_bo(gem)->place) == TTM_PL_VRAM ?
+			&in_vram : &in_system;
+		if (drm_gem_object_is_shared_for_memory_stats(gem))
+			stats->shared += gem->size;
+		else
+			stats->private += gem->size;
+		stats->resident += gem->size;
+		if (!dma_resv_test_signaled(gem->resv,
+					    DMA_RESV_USAGE_BOOKKEEP))
+			stats->active += gem->size;
+	}
+	spin_unlock(&file->table_lock);
+
+	drm_print_memory_stats(p, &in_vram, DRM_GEM_OBJECT_RESIDENT |
+			       DRM_GEM_OBJECT_ACTIVE, "vram");
+	drm_print_memory_stats(p, &in_system, DRM_GEM_OBJECT_RESIDENT |
+			       DRM_GEM_OBJECT_ACTIVE, "system");
+}
+
+static const struct file_operations vram_fops = {
+	.owner = THIS_MODULE,
+	DRM_GEM_FOPS,
+	.show_fdinfo = drm_show_fdinfo,
+};
+
+static const struct drm_driver vram_driver = {
+	.driver_features = DRIVER_GEM | DRIVER_RENDER,
+	.fops = &vram_fops,
+	.ioctls = vram_ioctls,
+	.num_ioctls = ARRAY_SIZE(vram_ioctls),
+	.dumb_create = vram_dumb_create,
+	.dumb_map_offset = drm_gem_ttm_dumb_map_offset,
+	.gem_prime_import = vram_gem_import,
+	.show_fdinfo = vram_show_fdinfo,
+	.debugfs_init = vram_debugfs_init,
+	.name = VRAM_DRIVER_NAME,
+	.desc = "page-less VRAM",
+	.major = 1,
+	.minor = 0,
+};
+
+static void vram_mem_fini(struct drm_device *drm, void *arg)
+{
+	phyr_mem_put(arg);
+}
+
+/* Describe the memory; the descriptions end with the DRM device. */
+static int vram_mem_init(struct vram_device *vram, struct pci_dev *pdev,
+			 int bar)
+{
+	int ret;
+
+	vram->mem = phyr_mem_create_p2p(pdev, bar, PHYR_MEM_WC);
+	if (IS_ERR(vram->mem))
+		return PTR_ERR(vram->mem);
+	ret = drmm_add_action_or_reset(&vram->drm, vram_mem_fini, vram->mem);
+	if (ret)
+		return ret;
+
+	vram->ram = phyr_mem_create_ram();
+	if (IS_ERR(vram->ram))
+		return PTR_ERR(vram->ram);
+	return drmm_add_action_or_reset(&vram->drm, vram_mem_fini, vram->ram);
+}
+
+static void vram_bos_fini(struct drm_device *drm, void *arg)
+{
+	xa_destroy(&to_vram(drm)->bos);
+}
+
+static int vram_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+{
+	int bar = id->driver_data;
+	struct vram_device *vram;
+	int ret;
+
+	/* driver_override matches any device, with an id that says so. */
+	if (id->vendor == PCI_ANY_ID)
+		return -ENODEV;
+
+	ret = pcim_enable_device(pdev);
+	if (ret)
+		return ret;
+
+	ret = pcim_request_region(pdev, bar, VRAM_DRIVER_NAME);
+	if (ret)
+		return ret;
+
+	vram = devm_drm_dev_alloc(&pdev->dev, &vram_driver, struct vram_device,
+				  drm);
+	if (IS_ERR(vram))
+		return PTR_ERR(vram);
+
+	xa_init_flags(&vram->bos, XA_FLAGS_ALLOC1);
+	ret = drmm_add_action_or_reset(&vram->drm, vram_bos_fini, NULL);
+	if (ret)
+		return ret;
+
+	vram->io = devm_ioremap_wc(&pdev->dev, pci_resource_start(pdev, bar),
+				   pci_resource_len(pdev, bar));
+	if (!vram->io)
+		return -ENOMEM;
+
+	ret = vram_mem_init(vram, pdev, bar);
+	if (ret)
+		return ret;
+	ret = vram_ttm_init(vram);
+	if (ret)
+		return ret;
+	ret = vram_mgr_init(vram, phyr_mem_len(vram->mem));
+	if (ret)
+		return ret;
+
+	pci_set_drvdata(pdev, vram);
+	return drm_dev_register(&vram->drm, 0);
+}
+
+/*
+ * From here on nobody touches the card: no new access gets past
+ * drm_dev_enter(), CPU mappings are zapped and fault into SIGBUS, and every
+ * importer's DMA is stopped, before the BAR goes away with the binding.
+ */
+static void vram_remove(struct pci_dev *pdev)
+{
+	struct vram_device *vram = pci_get_drvdata(pdev);
+	unsigned long id = 0;
+	struct vram_bo *bo;
+
+	drm_dev_unplug(&vram->drm);
+	while ((bo = vram_bo_next(vram, &id))) {
+		dma_resv_lock(bo->tbo.base.resv, NULL);
+		ttm_bo_unmap_virtual(&bo->tbo);
+		phyr_buffer_revoke(&bo->phyr);
+		dma_resv_unlock(bo->tbo.base.resv);
+		vram_bo_put(bo);
+	}
+	ttm_device_clear_dma_mappings(&vram->ttm);
+}
+
+/* No MODULE_DEVICE_TABLE: its alias for such ids is read as vfio's. */
+#define VRAM_DEVICE(vendor, device, bar) \
+	{ PCI_DEVICE_DRIVER_OVERRIDE(vendor, device, true), \
+	  .driver_data = (bar) }
+
+static const struct pci_device_id vram_ids[] = {
+	VRAM_DEVICE(PCI_VENDOR_ID_REDHAT_QUMRANET, 0x1110, 2),	/* ivshmem */
+	VRAM_DEVICE(0x1234, 0x1111, 0),			/* bochs-display */
+	{}
+};
+
+static struct pci_driver vram_pci_driver = {
+	.name = VRAM_DRIVER_NAME,
+	.id_table = vram_ids,
+	.probe = vram_probe,
+	.remove = vram_remove,
+};
+module_pci_driver(vram_pci_driver);
+
+MODULE_DESCRIPTION("DRM driver for the page-less memory of a PCI card");
+MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS("DMA_BUF");
+MODULE_IMPORT_NS("PHYR_EXPORTER");

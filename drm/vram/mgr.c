@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The VRAM allocator: a TTM resource manager over gpu_buddy
+ *
+ * A buffer gets whatever blocks there are; nothing in this driver needs VRAM
+ * to be contiguous. A buffer with a largest extent is fragmented on purpose:
+ * no two blocks that are neighbours in it are neighbours in VRAM.
+ */
+#include <drm/drm_buddy.h>
+#include <drm/drm_managed.h>
+#include <drm/drm_print.h>
+#include <drm/ttm/ttm_placement.h>
+#include <linux/list_sort.h>
+#include <linux/slab.h>
+
+#include "vram.h"
+
+static struct vram_mgr *to_vram_mgr(struct ttm_resource_manager *man)
+{
+	return container_of(man, struct vram_mgr, base);
+}
+
+static int vram_block_cmp(void *priv, const struct list_head *a,
+			  const struct list_head *b)
+{
+	u64 l = gpu_buddy_block_offset(list_entry(a, struct gpu_buddy_block,
+						  link));
+	u64 r = gpu_buddy_block_offset(list_entry(b, struct gpu_buddy_block,
+						  link));
+
+	return l < r ? -1 : l > r;
+}
+
+/* In ascending order, first every other block, then those left out. */
+static void vram_blocks_spread(struct list_head *blocks)
+{
+	struct gpu_buddy_block *block, *next;
+	LIST_HEAD(even);
+	bool odd = false;
+
+	list_sort(NULL, blocks, vram_block_cmp);
+	list_for_each_entry_safe(block, next, blocks, link) {
+		if (!odd)
+			list_move_tail(&block->link, &even);
+		odd = !odd;
+	}
+	list_splice_tail(&even, blocks);
+}
+
+static int vram_blocks_alloc(struct vram_mgr *mgr, u64 size, u64 max_extent,
+			     struct list_head *blocks)
+{
+	u64 left, len;
+	int ret;
+
+	lockdep_assert_held(&mgr->lock);
+
+	if (!max_extent || max_extent >= size)
+		return gpu_buddy_alloc_blocks(&mgr->buddy, 0, mgr->buddy.size,
+					      size, PAGE_SIZE, blocks, 0);
+
+	for (left = size; left; left -= len) {
+		len = min(left, max_extent);
+		ret = gpu_buddy_alloc_blocks(&mgr->buddy, 0, mgr->buddy.size,
+					     len, len < max_extent ?
+					     PAGE_SIZE : max_extent, blocks, 0);
+		if (ret) {
+			gpu_buddy_free_list(&mgr->buddy, blocks, 0);
+			return ret;
+		}
+	}
+	vram_blocks_spread(blocks);
+	return 0;
+}
+
+static int vram_mgr_alloc(struct ttm_resource_manager *man,
+			  struct ttm_buffer_object *tbo,
+			  const struct ttm_place *place,
+			  struct ttm_resource **res)
+{
+	struct vram_mgr *mgr = to_vram_mgr(man);
+	struct vram_resource *vres;
+	int ret;
+
+	vres = kzalloc_obj(*vres);
+	if (!vres)
+		return -ENOMEM;
+
+	INIT_LIST_HEAD(&vres->blocks);
+	ttm_resource_init(tbo, place, &vres->base);
+
+	mutex_lock(&mgr->lock);
+	ret = vram_blocks_alloc(mgr, vres->base.size,
+				ttm_to_vram_bo(tbo)->max_extent, &vres->blocks);
+	mutex_unlock(&mgr->lock);
+	if (ret) {
+		ttm_resource_fini(man, &vres->base);
+		kfree(vres);
+		return ret;
+	}
+
+	*res = &vres->base;
+	return 0;
+}
+
+static void vram_mgr_free(struct ttm_resource_manager *man,
+			  struct ttm_resource *res)
+{
+	struct vram_mgr *mgr = to_vram_mgr(man);
+	struct vram_resource *vres = to_vram_resource(res);
+
+	mutex_lock(&mgr->lock);
+	gpu_buddy_free_list(&mgr->buddy, &vres->blocks, 0);
+	mutex_unlock(&mgr->lock);
+
+	ttm_resource_fini(man, res);
+	kfree(vres);
+}
+
+static void vram_mgr_debug(struct ttm_resource_manager *man,
+			   struct drm_printer *p)
+{
+	struct vram_mgr *mgr = to_vram_mgr(man);
+
+	mutex_lock(&mgr->lock);
+	drm_buddy_print(&mgr->buddy, p);
+	mutex_unlock(&mgr->lock);
+}
+
+static const struct ttm_resource_manager_func vram_mgr_func = {
+	.alloc = vram_mgr_alloc,
+	.free = vram_mgr_free,
+	.debug = vram_mgr_debug,
+};
+
+/**
+ * vram_mgr_avail - free VRAM
+ * @mgr: the allocator
+ *
+ * Return: bytes.
+ */
+u64 vram_mgr_avail(struct vram_mgr *mgr)
+{
+	guard(mutex)(&mgr->lock);
+	return mgr->buddy.avail;
+}
+
+/* Runs when the last buffer, which holds the DRM device, is gone. */
+static void vram_mgr_fini(struct drm_device *drm, void *arg)
+{
+	struct vram_device *vram = to_vram(drm);
+	struct vram_mgr *mgr = &vram->mgr;
+
+	ttm_resource_manager_set_used(&mgr->base, false);
+	WARN_ON(mgr->buddy.avail != mgr->buddy.size);
+	gpu_buddy_fini(&mgr->buddy);
+	ttm_resource_manager_cleanup(&mgr->base);
+	ttm_set_driver_manager(&vram->ttm, TTM_PL_VRAM, NULL);
+}
+
+/**
+ * vram_mgr_init - start managing VRAM
+ * @vram: the card, with its TTM device
+ * @size: bytes of VRAM, a multiple of the page size
+ *
+ * Ends with the DRM device.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int vram_mgr_init(struct vram_device *vram, u64 size)
+{
+	struct vram_mgr *mgr = &vram->mgr;
+	int ret;
+
+	ret = drmm_mutex_init(&vram->drm, &mgr->lock);
+	if (ret)
+		return ret;
+
+	ret = gpu_buddy_init(&mgr->buddy, size, PAGE_SIZE);
+	if (ret)
+		return ret;
+
+	gpu_buddy_driver_set_lock(&mgr->buddy, &mgr->lock);
+	mgr->base.func = &vram_mgr_func;
+	ttm_resource_manager_init(&mgr->base, &vram->ttm, size);
+	ttm_set_driver_manager(&vram->ttm, TTM_PL_VRAM, &mgr->base);
+	ttm_resource_manager_set_used(&mgr->base, true);
+	return drmm_add_action_or_reset(&vram->drm, vram_mgr_fini, NULL);
+}

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Placement of buffers, for TTM
+ *
+ * A buffer is in VRAM (TTM_PL_VRAM) or in system memory (TTM_PL_TT).
+ * TTM_PL_SYSTEM is where TTM puts what it swaps out: not populated, never
+ * mapped, and reached through TTM_PL_TT only.
+ *
+ * TTM's own copy and vmap helpers take a resource for one linear range, which
+ * VRAM is not here. Its ttm_move_memcpy() takes iterators: struct vram_iter is
+ * one over buddy blocks.
+ */
+#include <drm/drm_drv.h>
+#include <drm/drm_managed.h>
+#include <drm/phyr_vram_drm.h>
+#include <drm/ttm/ttm_placement.h>
+#include <drm/ttm/ttm_range_manager.h>
+#include <drm/ttm/ttm_tt.h>
+#include <linux/iosys-map.h>
+#include <linux/slab.h>
+
+#include "vram.h"
+
+/**
+ * struct vram_iter - page-wise CPU access to a place in VRAM
+ * @base: what ttm_move_memcpy() sees
+ * @vram: the card; the iterator lives inside drm_dev_enter()
+ * @block: the block that the last page was in
+ * @first: number of that block's first page in the buffer
+ */
+struct vram_iter {
+	struct ttm_kmap_iter base;
+	struct vram_device *vram;
+	struct gpu_buddy_block *block;
+	pgoff_t first;
+};
+
+/* Pages come in ascending order, as ttm_move_memcpy() asks for them. */
+static void vram_iter_map(struct ttm_kmap_iter *base, struct iosys_map *map,
+			  pgoff_t i)
+{
+	struct vram_iter *iter = container_of(base, struct vram_iter, base);
+	struct vram_device *vram = iter->vram;
+	u64 offset, pages;
+
+	for (;;) {
+		pages = gpu_buddy_block_size(&vram->mgr.buddy, iter->block) >>
+			PAGE_SHIFT;
+		if (i - iter->first < pages)
+			break;
+		iter->first += pages;
+		iter->block = list_next_entry(iter->block, link);
+	}
+
+	offset = gpu_buddy_block_offset(iter->block) +
+		 ((u64)(i - iter->first) << PAGE_SHIFT);
+	iosys_map_set_vaddr_iomem(map, vram->io + offset);
+}
+
+static const struct ttm_kmap_iter_ops vram_iter_ops = {
+	.map_local = vram_iter_map,
+};
+
+static struct ttm_kmap_iter *vram_iter_init(struct vram_iter *iter,
+					    struct vram_device *vram,
+					    struct ttm_resource *res)
+{
+	iter->base.ops = &vram_iter_ops;
+	iter->vram = vram;
+	iter->block = list_first_entry(&to_vram_resource(res)->blocks,
+				       struct gpu_buddy_block, link);
+	iter->first = 0;
+	return &iter->base;
+}
+
+/*
+ * Give a place in VRAM its contents: those of the buffer's pages, or zeroes
+ * for a buffer that had none. No client sees what was there before.
+ */
+static void vram_fill(struct vram_bo *bo, struct ttm_resource *to)
+{
+	struct vram_device *vram = ttm_to_vram(bo->tbo.bdev);
+	struct ttm_tt *tt = bo->tbo.ttm;
+	struct ttm_kmap_iter_tt tt_iter;
+	struct vram_iter vram_iter;
+	int idx;
+
+	if (!drm_dev_enter(&vram->drm, &idx))
+		return;
+
+	ttm_kmap_iter_tt_init(&tt_iter, tt);
+	ttm_move_memcpy(!tt || !ttm_tt_is_populated(tt), PFN_UP(to->size),
+			vram_iter_init(&vram_iter, vram, to), &tt_iter.base);
+	drm_dev_exit(idx);
+}
+
+/* Without the card its contents are lost, and the pages stay zero. */
+static void vram_save(struct vram_bo *bo, struct ttm_resource *from)
+{
+	struct vram_device *vram = ttm_to_vram(bo->tbo.bdev);
+	struct ttm_kmap_iter_tt tt_iter;
+	struct vram_iter vram_iter;
+	int idx;
+
+	if (!drm_dev_enter(&vram->drm, &idx))
+		return;
+
+	ttm_kmap_iter_tt_init(&tt_iter, bo->tbo.ttm);
+	ttm_move_memcpy(false, PFN_UP(from->size), &tt_iter.base,
+			vram_iter_init(&vram_iter, vram, from));
+	drm_dev_exit(idx);
+}
+
+static void vram_bo_move_data(struct vram_bo *bo, struct ttm_resource *to)
+{
+	struct ttm_resource *from = bo->tbo.resource;
+	u32 was = from ? from->mem_type : TTM_PL_SYSTEM;
+
+	if (to->mem_type == TTM_PL_VRAM) {
+		vram_fill(bo, to);
+	} else if (was == TTM_PL_VRAM) {
+		vram_save(bo, from);
+	} else {
+		ttm_bo_move_null(&bo->tbo, to);
+		return;
+	}
+
+	if (from)
+		ttm_bo_move_sync_cleanup(&bo->tbo, to);
+	else
+		ttm_bo_move_null(&bo->tbo, to);
+}
+
+/*
+ * TTM has zapped the CPU mappings, and holds the reservation lock over zap
+ * and move: none is faulted in again before the buffer is in its new place.
+ */
+static int vram_bo_move(struct ttm_buffer_object *tbo, bool evict,
+			struct ttm_operation_ctx *ctx, struct ttm_resource *to,
+			struct ttm_place *hop)
+{
+	struct vram_bo *bo = ttm_to_vram_bo(tbo);
+	struct ttm_resource *from = tbo->resource;
+	int ret;
+
+	dma_resv_assert_held(tbo->base.resv);
+
+	if (from && ((from->mem_type == TTM_PL_SYSTEM &&
+		      to->mem_type == TTM_PL_VRAM) ||
+		     (from->mem_type == TTM_PL_VRAM &&
+		      to->mem_type == TTM_PL_SYSTEM))) {
+		*hop = (struct ttm_place){ .mem_type = TTM_PL_TT };
+		return -EMULTIHOP;
+	}
+
+	ret = phyr_buffer_move_begin(&bo->phyr, ctx->interruptible,
+				     ctx->no_wait_gpu);
+	if (ret)
+		return ret;
+
+	vram_bo_move_data(bo, to);
+	WRITE_ONCE(bo->place, to->mem_type);
+	phyr_buffer_move_end(&bo->phyr);
+	return 0;
+}
+
+static struct ttm_tt *vram_tt_create(struct ttm_buffer_object *tbo,
+				     uint32_t page_flags)
+{
+	struct ttm_tt *tt;
+
+	tt = kzalloc_obj(*tt);
+	if (!tt)
+		return NULL;
+
+	/* A move that fails halfway must not leave somebody's old pages. */
+	if (ttm_tt_init(tt, tbo, page_flags | TTM_TT_FLAG_ZERO_ALLOC,
+			ttm_cached, 0)) {
+		kfree(tt);
+		return NULL;
+	}
+	return tt;
+}
+
+static void vram_tt_destroy(struct ttm_device *ttm, struct ttm_tt *tt)
+{
+	ttm_tt_fini(tt);
+	kfree(tt);
+}
+
+static void vram_evict_flags(struct ttm_buffer_object *tbo,
+			     struct ttm_placement *placement)
+{
+	static const struct ttm_place system = { .mem_type = TTM_PL_TT };
+
+	placement->placement = &system;
+	placement->num_placement = 1;
+}
+
+static bool vram_eviction_valuable(struct ttm_buffer_object *tbo,
+				   const struct ttm_place *place)
+{
+	return ttm_to_vram_bo(tbo)->placement & DRM_PHYR_VRAM_PLACE_SYSTEM &&
+	       ttm_bo_eviction_valuable(tbo, place);
+}
+
+static int vram_io_mem_reserve(struct ttm_device *ttm, struct ttm_resource *res)
+{
+	if (res->mem_type != TTM_PL_VRAM)
+		return 0;
+
+	res->bus.is_iomem = true;
+	res->bus.caching = ttm_write_combined;
+	return 0;
+}
+
+static unsigned long vram_io_mem_pfn(struct ttm_buffer_object *tbo,
+				     unsigned long page)
+{
+	struct vram_device *vram = ttm_to_vram(tbo->bdev);
+	struct vram_iter iter;
+	struct iosys_map map;
+
+	vram_iter_init(&iter, vram, tbo->resource);
+	vram_iter_map(&iter.base, &map, page);
+	return PHYS_PFN(phyr_mem_start(vram->mem) +
+			(map.vaddr_iomem - vram->io));
+}
+
+/* Swap-out starts with a move, and that has unmapped everybody. */
+static void vram_swap_notify(struct ttm_buffer_object *tbo)
+{
+	WARN_ON_ONCE(phyr_buffer_is_mapped(&ttm_to_vram_bo(tbo)->phyr));
+}
+
+static struct ttm_device_funcs vram_ttm_funcs = {
+	.ttm_tt_create = vram_tt_create,
+	.ttm_tt_destroy = vram_tt_destroy,
+	.eviction_valuable = vram_eviction_valuable,
+	.evict_flags = vram_evict_flags,
+	.move = vram_bo_move,
+	.io_mem_reserve = vram_io_mem_reserve,
+	.io_mem_pfn = vram_io_mem_pfn,
+	.swap_notify = vram_swap_notify,
+};
+
+static void vram_ttm_fini(struct drm_device *drm, void *arg)
+{
+	struct vram_device *vram = to_vram(drm);
+
+	ttm_range_man_fini(&vram->ttm, TTM_PL_TT);
+	ttm_device_fini(&vram->ttm);
+}
+
+/**
+ * vram_ttm_init - start TTM
+ * @vram: the card, initialised as a DRM device
+ *
+ * Ends with the DRM device, and after vram_mgr_init()'s part.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int vram_ttm_init(struct vram_device *vram)
+{
+	struct drm_device *drm = &vram->drm;
+	int ret;
+
+	ret = ttm_device_init(&vram->ttm, &vram_ttm_funcs, drm->dev,
+			      drm->anon_inode->i_mapping,
+			      drm->vma_offset_manager,
+			      TTM_ALLOCATION_PROPAGATE_ENOSPC);
+	if (ret)
+		return ret;
+
+	ret = ttm_range_man_init(&vram->ttm, TTM_PL_TT, true, totalram_pages());
+	if (ret) {
+		ttm_device_fini(&vram->ttm);
+		return ret;
+	}
+	return drmm_add_action_or_reset(drm, vram_ttm_fini, NULL);
+}

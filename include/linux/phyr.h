@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * phyr: dma-bufs without struct page, for importers
+ *
+ * An importer attaches to a dma-buf for one device, maps it, and walks the
+ * DMA ranges of that mapping. Where the memory physically is stays with the
+ * exporter and the core: nothing in this header leads to a physical address.
+ *
+ *	attach = phyr_attach(dmabuf, dev, &ops, &limits, priv);
+ *	dma_resv_lock(dmabuf->resv, NULL);
+ *	list = phyr_map(attach, 0, dmabuf->size, DMA_TO_DEVICE);
+ *	dma_range_cursor_init(&cursor, list, 0);
+ *	while ((n = dma_range_next(&cursor, ranges, ARRAY_SIZE(ranges))))
+ *		... program the device with ranges[0 .. n) ...
+ *
+ * dmabuf/dma_buf.c tells how long a mapping lives and who waits for whom.
+ */
+#ifndef _LINUX_PHYR_H
+#define _LINUX_PHYR_H
+
+#include <linux/dma-direction.h>
+#include <linux/types.h>
+
+struct device;
+struct dma_buf;
+struct dma_range_list;
+struct phyr_attachment;
+struct sg_table;
+
+/**
+ * struct dma_range - one DMA segment, as one device sees it
+ * @addr: where the segment starts, for the device it was mapped for
+ * @len: bytes; not limited to 4 GiB
+ */
+struct dma_range {
+	dma_addr_t addr;
+	u64 len;
+};
+
+/**
+ * struct phyr_limits - what a device can take in one DMA segment
+ * @max_len: longest segment in bytes; 0 for no limit
+ * @boundary: power of two that a segment must not cross a multiple of; 0 for
+ *	no boundary
+ *
+ * The importer states them. dma_get_max_seg_size() is not asked: for most PCI
+ * devices it says 64 KiB because nobody set it.
+ */
+struct phyr_limits {
+	u64 max_len;
+	u64 boundary;
+};
+
+/**
+ * struct phyr_importer_ops - callbacks of an importer
+ */
+struct phyr_importer_ops {
+	/**
+	 * @invalidate: the memory is about to move or to go away (mandatory)
+	 *
+	 * From here on no new DMA may use a list mapped earlier. DMA that was
+	 * started before must be covered by fences in the dma-buf's
+	 * reservation object: the core waits for all of them
+	 * (DMA_RESV_USAGE_BOOKKEEP) and then unmaps. phyr_unmap() of the old
+	 * lists stays due; it may happen in this callback or at any time
+	 * later, and only frees memory then. A new phyr_map() brings the new
+	 * place, or -ENODEV where there is none any more.
+	 *
+	 * Context: the dma-buf's reservation lock is held. May sleep, must
+	 * not wait for anything but the device.
+	 */
+	void (*invalidate)(struct phyr_attachment *attach);
+};
+
+struct phyr_attachment *phyr_attach(struct dma_buf *dmabuf, struct device *dev,
+				    const struct phyr_importer_ops *ops,
+				    const struct phyr_limits *limits,
+				    void *priv);
+void phyr_detach(struct phyr_attachment *attach);
+void *phyr_attachment_priv(const struct phyr_attachment *attach);
+
+struct dma_range_list *phyr_map(struct phyr_attachment *attach, u64 offset,
+				u64 len, enum dma_data_direction dir);
+void phyr_unmap(struct phyr_attachment *attach, struct dma_range_list *ranges);
+
+struct dma_range_list *
+dma_range_list_from_sgt(struct sg_table *sgt, const struct phyr_limits *limits);
+void dma_range_list_free(struct dma_range_list *ranges);
+u64 dma_range_list_len(const struct dma_range_list *ranges);
+const char *dma_range_list_mode(const struct dma_range_list *ranges);
+
+/**
+ * struct dma_range_cursor - a position in a dma_range_list
+ *
+ * Lives on the walker's stack; needs no clean-up. All members are private to
+ * dma_range_cursor_init() and dma_range_next(). Valid while the list is
+ * mapped: walk under the reservation lock, or under a fence in it.
+ */
+struct dma_range_cursor {
+	/* private: */
+	const struct dma_range_list *ranges;
+	const void *segment;
+	const void *chunk;
+	unsigned int index;
+	u64 skip;
+	u64 segment_left;
+	u64 left;
+};
+
+void dma_range_cursor_init(struct dma_range_cursor *cursor,
+			   const struct dma_range_list *ranges, u64 offset);
+unsigned int dma_range_next(struct dma_range_cursor *cursor,
+			    struct dma_range *ranges, unsigned int max);
+
+#endif

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * phyr: dma-bufs without struct page, for exporters
+ *
+ * An exporter says what memory it has (struct phyr_mem), which parts of it
+ * make up a buffer (struct phyr_list), and when that changes
+ * (phyr_buffer_move_begin(), phyr_buffer_revoke()). It maps nothing.
+ *
+ * Everything here is in the symbol namespace PHYR_EXPORTER: an importer that
+ * wants to see physical addresses has to say so in its source.
+ */
+#ifndef _LINUX_PHYR_EXPORTER_H
+#define _LINUX_PHYR_EXPORTER_H
+
+#include <linux/dma-buf.h>
+#include <linux/list.h>
+#include <linux/pgtable.h>
+#include <linux/types.h>
+
+struct dma_resv;
+struct pci_dev;
+struct phyr_dma_buf_ops;
+struct phyr_list;
+struct phyr_mem;
+
+/**
+ * enum phyr_mem_kind - what a struct phyr_mem is made of
+ * @PHYR_MEM_RAM: system memory, with pages
+ * @PHYR_MEM_P2P: a BAR of a PCI device
+ * @PHYR_MEM_MMIO: page-less memory behind the memory controller
+ */
+enum phyr_mem_kind {
+	PHYR_MEM_RAM,
+	PHYR_MEM_P2P,
+	PHYR_MEM_MMIO,
+};
+
+/**
+ * enum phyr_mem_cache - how the CPU maps a struct phyr_mem
+ * @PHYR_MEM_CACHED: write-back
+ * @PHYR_MEM_WC: write-combined
+ * @PHYR_MEM_UC: uncached
+ */
+enum phyr_mem_cache {
+	PHYR_MEM_CACHED,
+	PHYR_MEM_WC,
+	PHYR_MEM_UC,
+};
+
+struct phyr_mem *phyr_mem_create_ram(void);
+struct phyr_mem *phyr_mem_create_p2p(struct pci_dev *pdev, int bar,
+				     enum phyr_mem_cache cache);
+struct phyr_mem *phyr_mem_create_mmio(phys_addr_t start, u64 len,
+				      enum phyr_mem_cache cache);
+struct phyr_mem *phyr_mem_get(struct phyr_mem *mem);
+void phyr_mem_put(struct phyr_mem *mem);
+phys_addr_t phyr_mem_start(const struct phyr_mem *mem);
+u64 phyr_mem_len(const struct phyr_mem *mem);
+enum phyr_mem_kind phyr_mem_kind(const struct phyr_mem *mem);
+pgprot_t phyr_mem_pgprot(const struct phyr_mem *mem, pgprot_t prot);
+
+struct phyr_list *phyr_list_create(void);
+int phyr_list_append(struct phyr_list *list, struct phyr_mem *mem,
+		     phys_addr_t paddr, u64 len);
+int phyr_list_check(struct phyr_list *list, u64 size);
+int phyr_list_finish(struct phyr_list *list, u64 size, const char *exporter);
+struct phyr_list *phyr_list_get(struct phyr_list *list);
+void phyr_list_put(struct phyr_list *list);
+u64 phyr_list_size(const struct phyr_list *list);
+u64 phyr_list_count(const struct phyr_list *list);
+
+/**
+ * struct phyr_cursor - a position in a finished phyr_list
+ *
+ * Lives on the walker's stack; needs no clean-up. Members are private.
+ */
+struct phyr_cursor {
+	/* private: */
+	const void *chunk;
+	unsigned int index;
+	u64 skip;
+	u64 left;
+};
+
+void phyr_cursor_init(struct phyr_cursor *cursor, const struct phyr_list *list,
+		      u64 offset, u64 len);
+bool phyr_next(struct phyr_cursor *cursor, struct phys_vec *vec,
+	       struct phyr_mem **mem);
+
+/**
+ * enum phyr_buffer_state - the life of a buffer
+ * @PHYR_BUFFER_LIVE: may be mapped
+ * @PHYR_BUFFER_MOVING: between phyr_buffer_move_begin() and
+ *	phyr_buffer_move_end()
+ * @PHYR_BUFFER_REVOKED: gone for good; maps fail with -ENODEV
+ */
+enum phyr_buffer_state {
+	PHYR_BUFFER_LIVE,
+	PHYR_BUFFER_MOVING,
+	PHYR_BUFFER_REVOKED,
+};
+
+/**
+ * struct phyr_buffer - what the core keeps for one buffer of an exporter
+ *
+ * Embedded in the exporter's buffer object. One buffer may have several
+ * dma-bufs: a GEM object forgets its dma-buf with its last handle, and may be
+ * exported anew while the first dma-buf lives on.
+ *
+ * All members are guarded by the reservation lock.
+ */
+struct phyr_buffer {
+	/** @resv: the buffer's reservation object, constant */
+	struct dma_resv *resv;
+	/** @ops: the exporter's callbacks, constant */
+	const struct phyr_dma_buf_ops *ops;
+	/* private: */
+	struct list_head exports;
+	struct list_head attachments;
+	struct phyr_list *list;
+	enum phyr_buffer_state state;
+};
+
+/**
+ * struct phyr_dma_buf_ops - a phyr exporter's side of a dma-buf
+ *
+ * A dma-buf is phyr's when its ops have phyr_dma_buf_attach() as attach, as
+ * virtio_dma_buf does it; PHYR_DMA_BUF_OPS fills in that and the other
+ * callbacks that belong to the core.
+ */
+struct phyr_dma_buf_ops {
+	/** @ops: the dma-buf's own ops, begun with PHYR_DMA_BUF_OPS */
+	struct dma_buf_ops ops;
+	/** @buffer: find the phyr_buffer behind a dma-buf; must not fail */
+	struct phyr_buffer *(*buffer)(struct dma_buf *dmabuf);
+	/**
+	 * @describe: make the list of the place where the buffer is now
+	 *
+	 * Returns a list that phyr_list_finish() has accepted, and with it the
+	 * reference; or an ERR_PTR. The core keeps the list until the next
+	 * move. Called under the reservation lock; may sleep.
+	 */
+	struct phyr_list *(*describe)(struct phyr_buffer *buffer);
+};
+
+int phyr_dma_buf_attach(struct dma_buf *dmabuf,
+			struct dma_buf_attachment *attach);
+void phyr_dma_buf_detach(struct dma_buf *dmabuf,
+			 struct dma_buf_attachment *attach);
+struct sg_table *phyr_dma_buf_map(struct dma_buf_attachment *attach,
+				  enum dma_data_direction dir);
+void phyr_dma_buf_unmap(struct dma_buf_attachment *attach,
+			struct sg_table *sgt, enum dma_data_direction dir);
+
+#define PHYR_DMA_BUF_OPS \
+	.attach = phyr_dma_buf_attach, \
+	.detach = phyr_dma_buf_detach, \
+	.map_dma_buf = phyr_dma_buf_map, \
+	.unmap_dma_buf = phyr_dma_buf_unmap
+
+void phyr_buffer_init(struct phyr_buffer *buffer,
+		      const struct phyr_dma_buf_ops *ops,
+		      struct dma_resv *resv);
+void phyr_buffer_fini(struct phyr_buffer *buffer);
+int phyr_buffer_add_dma_buf(struct phyr_buffer *buffer,
+			    struct dma_buf *dmabuf);
+void phyr_buffer_remove_dma_buf(struct phyr_buffer *buffer,
+				struct dma_buf *dmabuf);
+struct phyr_list *phyr_buffer_list(struct phyr_buffer *buffer);
+int phyr_buffer_move_begin(struct phyr_buffer *buffer, bool interruptible,
+			   bool no_wait);
+void phyr_buffer_move_end(struct phyr_buffer *buffer);
+void phyr_buffer_revoke(struct phyr_buffer *buffer);
+unsigned int phyr_buffer_dma_bufs(const struct phyr_buffer *buffer);
+bool phyr_buffer_is_mapped(const struct phyr_buffer *buffer);
+
+#endif
