@@ -42,6 +42,18 @@ static bool phyr_dev_untranslated(struct device *dev)
 	return !use_dma_iommu(dev) && !get_dma_ops(dev);
 }
 
+/* Is there a bridge, or the device itself, that all traffic would pass? */
+static bool phyr_share_bridge(struct pci_dev *a, struct pci_dev *b)
+{
+	struct pci_dev *up;
+
+	for (; a; a = pci_upstream_bridge(a))
+		for (up = b; up; up = pci_upstream_bridge(up))
+			if (up == a)
+				return true;
+	return false;
+}
+
 /* No mapping but one of bus addresses can come out with this address. */
 #define PHYR_BUS_MARK	BIT_ULL(63)
 
@@ -53,7 +65,8 @@ static bool phyr_dev_untranslated(struct device *dev)
  * to PHYR_BUS_MARK, comes out there if and only if bus addresses were chosen.
  *
  * The distance is asked for first and each time: it refreshes what the kernel
- * remembers about the pair, which may be about devices long unplugged.
+ * remembers about the pair, which may be about devices long unplugged. Where
+ * the two have no bridge in common, the distance is all there is to know.
  *
  * Returns 1, 0, or -EREMOTEIO where no peer traffic is possible at all.
  */
@@ -65,12 +78,15 @@ static int phyr_probe_bus(struct dma_buf_attachment *attach,
 		.bus_offset = PHYR_BUS_MARK - mem->start,
 	};
 	struct phys_vec vec = { .paddr = mem->start, .len = PAGE_SIZE };
+	struct pci_dev *owner = to_pci_dev(mem->owner);
 	struct sg_table *sgt;
 	bool bus;
 
 	if (!dev_is_pci(attach->dev) ||
-	    pci_p2pdma_distance(to_pci_dev(mem->owner), attach->dev, false) < 0)
+	    pci_p2pdma_distance(owner, attach->dev, false) < 0)
 		return -EREMOTEIO;
+	if (!phyr_share_bridge(owner, to_pci_dev(attach->dev)))
+		return 0;
 	if (mem->start + PAGE_SIZE - 1 > limit)
 		return -EREMOTEIO;
 

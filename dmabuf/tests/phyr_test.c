@@ -290,57 +290,60 @@ static const struct phyr_importer_ops test_importer_ops = {
 	.invalidate = test_invalidate,
 };
 
-static int test_put_range(struct phyr_test_import *args, u64 addr, u64 len)
-{
-	struct phyr_test_range __user *to = u64_to_user_ptr(args->ranges);
-	struct phyr_test_range range = { .addr = addr, .len = len };
+/**
+ * struct test_import - an import under way
+ * @args: the test's arguments, and what it gets back
+ * @ranges: room for phyr_test_import.max_ranges; copied to the test when the
+ *	reservation lock, under which they are read, is dropped
+ */
+struct test_import {
+	struct phyr_test_import *args;
+	struct phyr_test_range *ranges;
+};
 
+static void test_put_range(struct test_import *import, u64 addr, u64 len)
+{
+	struct phyr_test_import *args = import->args;
+
+	if (args->nr_ranges < args->max_ranges) {
+		import->ranges[args->nr_ranges].addr = addr;
+		import->ranges[args->nr_ranges].len = len;
+	}
+	args->nr_ranges++;
 	args->total += len;
-	if (args->nr_ranges++ >= args->max_ranges || !args->ranges)
-		return 0;
-	return copy_to_user(to + args->nr_ranges - 1, &range, sizeof(range)) ?
-	       -EFAULT : 0;
 }
 
-static int test_read_ranges(struct phyr_test_import *args,
-			    const struct dma_range_list *list)
+static void test_read_ranges(struct test_import *import,
+			     const struct dma_range_list *list)
 {
+	struct phyr_test_import *args = import->args;
 	struct dma_range_cursor cursor;
 	struct dma_range ranges[16];
 	unsigned int i, n;
-	int ret;
 
 	strscpy(args->mode, dma_range_list_mode(list));
 	dma_range_cursor_init(&cursor, list, 0);
 	while ((n = dma_range_next(&cursor, ranges, ARRAY_SIZE(ranges)))) {
-		for (i = 0; i < n; i++) {
-			ret = test_put_range(args, ranges[i].addr,
-					     ranges[i].len);
-			if (ret)
-				return ret;
-		}
+		for (i = 0; i < n; i++)
+			test_put_range(import, ranges[i].addr, ranges[i].len);
 		cond_resched();
 	}
-	return 0;
 }
 
-static int test_read_sgt(struct phyr_test_import *args, struct sg_table *sgt)
+static void test_read_sgt(struct test_import *import, struct sg_table *sgt)
 {
 	struct scatterlist *sg;
-	int i, ret;
+	int i;
 
-	strscpy(args->mode, "sgt");
-	for_each_sgtable_dma_sg(sgt, sg, i) {
-		ret = test_put_range(args, sg_dma_address(sg), sg_dma_len(sg));
-		if (ret)
-			return ret;
-	}
-	return 0;
+	strscpy(import->args->mode, "sgt");
+	for_each_sgtable_dma_sg(sgt, sg, i)
+		test_put_range(import, sg_dma_address(sg), sg_dma_len(sg));
 }
 
 static int test_map_phyr(struct phyr_attachment *attach,
-			 struct dma_buf *dmabuf, struct phyr_test_import *args)
+			 struct dma_buf *dmabuf, struct test_import *import)
 {
+	struct phyr_test_import *args = import->args;
 	struct dma_range_list *list;
 	u64 len = args->len;
 	int ret = 0;
@@ -354,7 +357,7 @@ static int test_map_phyr(struct phyr_attachment *attach,
 		ret = PTR_ERR(list);
 	} else {
 		if (args->iterations == 1)
-			ret = test_read_ranges(args, list);
+			test_read_ranges(import, list);
 		phyr_unmap(attach, list);
 	}
 	dma_resv_unlock(dmabuf->resv);
@@ -362,8 +365,9 @@ static int test_map_phyr(struct phyr_attachment *attach,
 }
 
 static int test_import_phyr(struct dma_buf *dmabuf, struct device *dev,
-			    struct phyr_test_import *args)
+			    struct test_import *import)
 {
+	struct phyr_test_import *args = import->args;
 	struct phyr_limits limits = { .max_len = args->max_len,
 				      .boundary = args->boundary };
 	struct phyr_attachment *attach;
@@ -374,7 +378,7 @@ static int test_import_phyr(struct dma_buf *dmabuf, struct device *dev,
 		return PTR_ERR(attach);
 
 	for (; args->iterations && !ret; args->iterations--) {
-		ret = test_map_phyr(attach, dmabuf, args);
+		ret = test_map_phyr(attach, dmabuf, import);
 		cond_resched();
 	}
 	phyr_detach(attach);
@@ -391,7 +395,7 @@ static const struct dma_buf_attach_ops test_stock_importer_ops = {
 };
 
 static int test_map_stock(struct dma_buf_attachment *attach,
-			  struct phyr_test_import *args)
+			  struct test_import *import)
 {
 	struct sg_table *sgt;
 	int ret = 0;
@@ -401,8 +405,8 @@ static int test_map_stock(struct dma_buf_attachment *attach,
 	if (IS_ERR(sgt)) {
 		ret = PTR_ERR(sgt);
 	} else {
-		if (args->iterations == 1)
-			ret = test_read_sgt(args, sgt);
+		if (import->args->iterations == 1)
+			test_read_sgt(import, sgt);
 		dma_buf_unmap_attachment(attach, sgt, DMA_BIDIRECTIONAL);
 	}
 	dma_resv_unlock(attach->dmabuf->resv);
@@ -410,26 +414,49 @@ static int test_map_stock(struct dma_buf_attachment *attach,
 }
 
 static int test_import_stock(struct dma_buf *dmabuf, struct device *dev,
-			     struct phyr_test_import *args)
+			     struct test_import *import)
 {
+	struct phyr_test_import *args = import->args;
 	struct dma_buf_attachment *attach;
 	int ret = 0;
 
 	attach = dma_buf_dynamic_attach(dmabuf, dev, &test_stock_importer_ops,
-					args);
+					import);
 	if (IS_ERR(attach))
 		return PTR_ERR(attach);
 
 	for (; args->iterations && !ret; args->iterations--) {
-		ret = test_map_stock(attach, args);
+		ret = test_map_stock(attach, import);
 		cond_resched();
 	}
 	dma_buf_detach(dmabuf, attach);
 	return ret;
 }
 
+static int test_import_dma_buf(struct dma_buf *dmabuf,
+			       struct test_import *import)
+{
+	guard(mutex)(&test_lock);
+
+	if (!test_importer)
+		return -ENODEV;
+	if (import->args->api == PHYR_TEST_API_PHYR)
+		return test_import_phyr(dmabuf, &test_importer->dev, import);
+	return test_import_stock(dmabuf, &test_importer->dev, import);
+}
+
+static int test_put_ranges(const struct test_import *import)
+{
+	const struct phyr_test_import *args = import->args;
+	u64 n = min_t(u64, args->nr_ranges, args->max_ranges);
+
+	return copy_to_user(u64_to_user_ptr(args->ranges), import->ranges,
+			    n * sizeof(*import->ranges)) ? -EFAULT : 0;
+}
+
 static int test_ioctl_import(struct phyr_test_import *args)
 {
+	struct test_import import = { .args = args };
 	struct dma_buf *dmabuf;
 	int ret;
 
@@ -443,15 +470,16 @@ static int test_ioctl_import(struct phyr_test_import *args)
 	if (IS_ERR(dmabuf))
 		return PTR_ERR(dmabuf);
 
-	mutex_lock(&test_lock);
-	if (!test_importer)
-		ret = -ENODEV;
-	else if (args->api == PHYR_TEST_API_PHYR)
-		ret = test_import_phyr(dmabuf, &test_importer->dev, args);
-	else
-		ret = test_import_stock(dmabuf, &test_importer->dev, args);
-	mutex_unlock(&test_lock);
+	import.ranges = kvzalloc_objs(*import.ranges, args->max_ranges);
+	if (!import.ranges) {
+		dma_buf_put(dmabuf);
+		return -ENOMEM;
+	}
 
+	ret = test_import_dma_buf(dmabuf, &import);
+	if (!ret)
+		ret = test_put_ranges(&import);
+	kvfree(import.ranges);
 	dma_buf_put(dmabuf);
 	return ret;
 }

@@ -52,8 +52,8 @@ struct phyr_test_range {
  * @max_len: importer's largest segment, 0 for none
  * @boundary: importer's segment boundary, 0 for none
  * @iterations: how many times to map and unmap, at least 1
- * @max_ranges: room in @ranges
- * @ranges: user address of an array of struct phyr_test_range, or 0; gets the
+ * @max_ranges: room in @ranges; 0 where nobody wants to see them
+ * @ranges: user address of an array of struct phyr_test_range; gets the
  *	first ranges of the last mapping
  * @nr_ranges: out: ranges of the last mapping, also beyond @max_ranges
  * @total: out: their bytes

@@ -151,6 +151,10 @@ static int vram_vmap_io(struct vram_bo *bo, struct iosys_map *map)
 	void *vaddr;
 	u64 pos, len;
 
+	/* Only kernels with one of Intel's drivers have vmap_pfn(). */
+	if (!IS_ENABLED(CONFIG_VMAP_PFN))
+		return -EOPNOTSUPP;
+
 	pfns = kvmalloc_array(PFN_UP(bo->tbo.base.size), sizeof(*pfns),
 			      GFP_KERNEL);
 	if (!pfns)

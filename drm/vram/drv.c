@@ -293,7 +293,6 @@ static void vram_remove(struct pci_dev *pdev)
 		dma_resv_unlock(bo->tbo.base.resv);
 		vram_bo_put(bo);
 	}
-	ttm_device_clear_dma_mappings(&vram->ttm);
 }
 
 /* No MODULE_DEVICE_TABLE: its alias for such ids is read as vfio's. */

@@ -145,12 +145,13 @@ u64 vram_mgr_avail(struct vram_mgr *mgr)
 	return mgr->buddy.avail;
 }
 
-/* Runs when the last buffer, which holds the DRM device, is gone. */
+/* No buffer has a reference left; TTM may still be busy freeing some. */
 static void vram_mgr_fini(struct drm_device *drm, void *arg)
 {
 	struct vram_device *vram = to_vram(drm);
 	struct vram_mgr *mgr = &vram->mgr;
 
+	ttm_resource_manager_evict_all(&vram->ttm, &mgr->base);
 	ttm_resource_manager_set_used(&mgr->base, false);
 	WARN_ON(mgr->buddy.avail != mgr->buddy.size);
 	gpu_buddy_fini(&mgr->buddy);
