@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MIT
+# The modules for one kernel and the programs; what runs in a guest is in vm/.
+
+KDIR ?= /lib/modules/$(shell uname -r)/build
+release = $(shell cat $(KDIR)/include/config/kernel.release 2>/dev/null)
+parts = $(foreach part,$(1),$(if $(wildcard $(part)/Makefile),$(part)))
+
+all: modules userspace
+
+modules: $(if $(wildcard Kbuild),kdir)
+ifneq ($(wildcard Kbuild),)
+	$(MAKE) -C $(KDIR) M=$(CURDIR) MO=$(CURDIR)/build/modules/$(release) modules
+endif
+
+kdir:
+	@test -e $(KDIR)/include/config/kernel.release || { \
+		echo "make: KDIR=$(KDIR) is not the build tree of a kernel."; \
+		echo "Install the headers of the running kernel (Debian: linux-headers-$$(uname -r)),"; \
+		echo "or set KDIR to the build tree of another one, 7.2 or newer,"; \
+		echo "or build and run in a guest: make demo, make shell."; exit 1; } >&2
+	@mkdir -p build/modules/$(release)
+
+userspace:
+ifneq ($(call parts,userspace),)
+	$(MAKE) -C userspace O=$(CURDIR)/build/bin
+endif
+
+# The tests need libigt, which the guest image has.
+tests:
+ifneq ($(call parts,igt-tests),)
+	$(MAKE) -C igt-tests O=$(CURDIR)/build/bin/igt
+endif
+
+guest:
+	vm/host-packages
+	vm/image
+	vm/build
+
+demo: guest
+	userspace/demo
+
+check: guest
+	igt-tests/check
+
+shell: guest
+	vm/run --shell
+
+clean:
+	rm -rf build
+
+help:
+	@echo "make          modules for KDIR ($(KDIR)) and programs"
+	@echo "make demo     boot a guest and show what phyr does; from nothing, 5 minutes"
+	@echo "make check    run every test in guests; last line: N passed, N failed"
+	@echo "make shell    a guest with everything loaded, to look around"
+	@echo "make clean    remove build/ (the guest image is in the cache: see vm/image --help)"
+
+.PHONY: all modules kdir userspace tests guest demo check shell clean help

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash disable=SC2034 # the variables are for the scripts that source this
+# Shared by the scripts of vm/; sourced, not run.
+
+export LC_ALL=C
+# A user's PATH may lack what makes file systems.
+PATH=$PATH:/usr/sbin:/sbin
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cache=${XDG_CACHE_HOME:-${HOME:?HOME is not set: set it, or XDG_CACHE_HOME, to say where the cache is}/.cache}/phyr
+me=vm/${0##*/}
+
+say() { printf '%s: %s\n' "$me" "$*" >&2; }
+die() { say "$*"; exit 1; }
+
+# step WHAT COMMAND…: runs COMMAND quietly, shows that it lives, and how long it took.
+step() {
+	local what=$1 start=$SECONDS log ticker worker status=0
+	shift
+	mkdir -p "$cache/log"
+	log=$cache/log/$(date +%Y%m%d-%H%M%S)-$$-${1##*/}.log
+	say "$what …"
+	# A read that times out, because a sleep would outlive its killed shell.
+	(exec {silent}<> <(:); while ! read -rt 15 -u "$silent"; do say "$what … $((SECONDS - start)) s"; done) &
+	ticker=$!
+	# In the background, because there "set -e" holds: on the left of || it would not.
+	# As a process group of its own, so that an interrupted step leaves nothing running.
+	set -m
+	"$@" >"$log" 2>&1 </dev/null &
+	worker=$!
+	set +m
+	trap 'kill -- -"$worker" "$ticker" 2>/dev/null; exit 130' INT TERM HUP
+	wait "$worker" || status=$?
+	trap - INT TERM HUP
+	kill "$ticker" 2>/dev/null || true
+	wait "$ticker" 2>/dev/null || true
+	if ((status)); then
+		tail -n 30 "$log" >&2
+		say "$what: failed with status $status after $((SECONDS - start)) s; the whole log is $log"
+		return "$status"
+	fi
+	say "$what: done in $((SECONDS - start)) s"
+}
+
+# lock NAME: holds the cache's lock NAME until the script ends.
+lock() {
+	mkdir -p "$cache"
+	exec {lock_fd}>"$cache/$1.lock"
+	if ! flock -n "$lock_fd"; then
+		say "another process is making $1; waiting for it"
+		flock "$lock_fd"
+	fi
+}
+
+# fresh_dir PREFIX: an empty directory in the cache, to be renamed when it is whole.
+# The caller holds the lock, so what earlier, killed runs left can go.
+fresh_dir() {
+	rm -rf "$cache/tmp.$1".*
+	mktemp -d "$cache/tmp.$1.XXXXXX"
+}
+
+hash_of() { sha256sum | cut -c1-12; }
+
+# get NAME OUTPUT: the value of the line NAME=VALUE in OUTPUT.
+get() { sed -n "s/^$1=//p" <<<"$2"; }
+
+# use_kernel stock|debug: makes what is missing, and sets root (the build environment),
+# tree (the debug kernel's, else empty), kernel (vmlinuz, initrd, …), disk and release.
+use_kernel() {
+	local made
+	made=$("$top/vm/image")
+	root=$(get root "$made")
+	kernel=$(get image "$made")
+	disk=$kernel/disk.img
+	tree=
+	case $1 in
+	stock) ;;
+	debug)
+		made=$("$top/vm/kernel")
+		tree=$(get tree "$made")
+		kernel=$(get kernel "$made")
+		;;
+	*) die "no kernel is called '$1': say stock or debug" ;;
+	esac
+	release=$(cat "$kernel/release")
+}
