@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What root may read, and break
+ *
+ *	buffers		the live buffers, and where the engine finds them
+ *	jobs		the latest copies that were started
+ *	hang		how many copies to come shall hang the engine
+ *
+ * An untranslated DMA address is a physical address, so the files are root's.
+ */
+#include <linux/debugfs.h>
+#include <linux/dma-resv.h>
+#include <linux/seq_file.h>
+
+#include <drm/drm_debugfs.h>
+#include <drm/drm_file.h>
+
+#include "phyr_copy.h"
+
+static u64 copy_ranges_count(const struct dma_range_list *ranges)
+{
+	struct dma_range_cursor cursor;
+	struct dma_range batch[8];
+	unsigned int n;
+	u64 count = 0;
+
+	dma_range_cursor_init(&cursor, ranges, 0);
+	while ((n = dma_range_next(&cursor, batch, ARRAY_SIZE(batch))))
+		count += n;
+	return count;
+}
+
+static void copy_ranges_show(struct seq_file *m,
+			     const struct dma_range_list *ranges)
+{
+	struct dma_range_cursor cursor;
+	struct dma_range range;
+
+	dma_range_cursor_init(&cursor, ranges, 0);
+	while (dma_range_next(&cursor, &range, 1) && !seq_has_overflowed(m))
+		seq_printf(m, "  range 0x%llx 0x%llx\n", (u64)range.addr,
+			   range.len);
+}
+
+static void copy_buffer_show(struct seq_file *m, const struct copy_bo *bo)
+{
+	const struct dma_range_list *ranges = bo->stale ? NULL : bo->ranges;
+
+	dma_resv_assert_held(copy_bo_resv(bo));
+
+	seq_printf(m, "buffer %lu size %zu %s mode %s ranges %llu\n", bo->id,
+		   bo->shmem.base.size, bo->dmabuf ? "imported" : "own",
+		   ranges ? dma_range_list_mode(ranges) : "none",
+		   ranges ? copy_ranges_count(ranges) : 0);
+	if (ranges)
+		copy_ranges_show(m, ranges);
+}
+
+static int copy_buffers_show(struct seq_file *m, void *unused)
+{
+	struct phyr_copy *copy = m->private;
+	struct copy_bo *bo;
+	unsigned long id = 0;
+
+	while ((bo = copy_bo_next(copy, &id))) {
+		dma_resv_lock(copy_bo_resv(bo), NULL);
+		copy_buffer_show(m, bo);
+		dma_resv_unlock(copy_bo_resv(bo));
+		copy_bo_put(bo);
+	}
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(copy_buffers);
+
+static int copy_jobs_show(struct seq_file *m, void *unused)
+{
+	struct phyr_copy *copy = m->private;
+	struct copy_engine *engine = &copy->engine;
+	const struct copy_record *record;
+	u64 i;
+
+	guard(mutex)(&engine->lock);
+	i = engine->record_count - min(engine->record_count, COPY_RECORDS);
+	for (; i < engine->record_count; i++) {
+		record = &engine->records[i % COPY_RECORDS];
+		seq_printf(m, "job %llu len %llu moves %llu scripts %llu status %d\n",
+			   record->seqno, record->len, record->moves,
+			   record->scripts, record->status);
+	}
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(copy_jobs);
+
+static int copy_hang_get(void *data, u64 *value)
+{
+	struct phyr_copy *copy = data;
+
+	guard(mutex)(&copy->engine.lock);
+	*value = copy->engine.hang;
+	return 0;
+}
+
+static int copy_hang_set(void *data, u64 value)
+{
+	struct phyr_copy *copy = data;
+
+	if (value > U32_MAX)
+		return -EINVAL;
+
+	guard(mutex)(&copy->engine.lock);
+	copy->engine.hang = value;
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(copy_hang_fops, copy_hang_get, copy_hang_set,
+			 "%llu\n");
+
+/**
+ * copy_debugfs_init - &drm_driver.debugfs_init
+ * @minor: the device's primary node
+ */
+void copy_debugfs_init(struct drm_minor *minor)
+{
+	struct phyr_copy *copy = to_phyr_copy(minor->dev);
+	struct dentry *root = minor->debugfs_root;
+
+	debugfs_create_file("buffers", 0400, root, copy, &copy_buffers_fops);
+	debugfs_create_file("jobs", 0400, root, copy, &copy_jobs_fops);
+	debugfs_create_file_unsafe("hang", 0600, root, copy, &copy_hang_fops);
+}

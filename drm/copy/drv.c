@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The device: probe, remove, what userspace may call
+ *
+ * The driver binds by driver_override only, so that sym53c8xx keeps the cards
+ * of those who did not ask. Everything is owned by the PCI device (pcim_,
+ * devm_) or the DRM device (drmm_), but the scheduler, which remove() stops.
+ *
+ * Limits: no power management. After a suspend the first job times out, which
+ * resets the engine.
+ */
+#include <linux/dma-mapping.h>
+#include <linux/module.h>
+#include <linux/pci.h>
+#include <linux/rcupdate.h>
+
+#include <drm/drm_drv.h>
+#include <drm/drm_file.h>
+#include <drm/drm_gem.h>
+#include <drm/drm_ioctl.h>
+
+#include "phyr_copy.h"
+
+/**
+ * phyr_copy_dec_and_wake - count one down
+ * @copy: the device
+ * @count: one of its live counts
+ *
+ * Context: any in which something else holds @copy.
+ */
+void phyr_copy_dec_and_wake(struct phyr_copy *copy, atomic_t *count)
+{
+	if (atomic_dec_and_test(count))
+		wake_up_all(&copy->idle);
+}
+
+static const struct drm_ioctl_desc phyr_copy_ioctls[] = {
+	DRM_IOCTL_DEF_DRV(PHYR_COPY_GEM_CREATE, copy_gem_create_ioctl,
+			  DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(PHYR_COPY_GEM_MMAP, copy_gem_mmap_ioctl,
+			  DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(PHYR_COPY_GEM_INFO, copy_gem_info_ioctl,
+			  DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(PHYR_COPY_SUBMIT, copy_submit_ioctl,
+			  DRM_RENDER_ALLOW),
+};
+
+static const struct file_operations phyr_copy_fops = {
+	.owner = THIS_MODULE,
+	DRM_GEM_FOPS,
+	.show_fdinfo = drm_show_fdinfo,
+};
+
+static const struct drm_driver phyr_copy_driver = {
+	.driver_features = DRIVER_GEM | DRIVER_RENDER | DRIVER_SYNCOBJ,
+	.open = copy_client_open,
+	.postclose = copy_client_close,
+	.gem_prime_import = copy_bo_import,
+	.show_fdinfo = drm_show_memory_stats,
+	.debugfs_init = copy_debugfs_init,
+	.ioctls = phyr_copy_ioctls,
+	.num_ioctls = ARRAY_SIZE(phyr_copy_ioctls),
+	.fops = &phyr_copy_fops,
+	.name = "phyr_copy",
+	.desc = "53C895A copy engine",
+	.major = 1,
+	.minor = 0,
+};
+
+static int phyr_copy_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+{
+	struct phyr_copy *copy;
+	int ret;
+
+	copy = devm_drm_dev_alloc(&pdev->dev, &phyr_copy_driver,
+				  struct phyr_copy, drm);
+	if (IS_ERR(copy))
+		return PTR_ERR(copy);
+	pci_set_drvdata(pdev, copy);
+	xa_init(&copy->bos);
+	init_waitqueue_head(&copy->idle);
+
+	ret = pcim_enable_device(pdev);
+	if (ret)
+		return ret;
+	ret = dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(32));
+	if (ret)
+		return ret;
+	dma_set_max_seg_size(&pdev->dev, UINT_MAX);
+	copy->dma32 = dma_addressing_limited(&pdev->dev);
+
+	ret = copy_engine_init(&copy->engine, &copy->drm, pdev);
+	if (ret)
+		return ret;
+	ret = copy_jobs_init(copy);
+	if (ret)
+		return ret;
+	ret = drm_dev_register(&copy->drm, 0);
+	if (ret)
+		copy_jobs_stop(copy);
+	return ret;
+}
+
+static void phyr_copy_remove(struct pci_dev *pdev)
+{
+	struct phyr_copy *copy = pci_get_drvdata(pdev);
+
+	drm_dev_unplug(&copy->drm);
+	copy_jobs_stop(copy);
+	copy_bos_stop(copy);
+}
+
+static void phyr_copy_shutdown(struct pci_dev *pdev)
+{
+	pci_clear_master(pdev);
+}
+
+/* No MODULE_DEVICE_TABLE(): an alias would load the driver unasked. */
+static const struct pci_device_id phyr_copy_ids[] = {
+	{ PCI_DEVICE_DRIVER_OVERRIDE(0x1000, 0x0012, true) },
+	{ }
+};
+
+static struct pci_driver phyr_copy_pci_driver = {
+	.name = "phyr_copy",
+	.id_table = phyr_copy_ids,
+	.probe = phyr_copy_probe,
+	.remove = phyr_copy_remove,
+	.shutdown = phyr_copy_shutdown,
+};
+
+static int __init phyr_copy_init(void)
+{
+	return pci_register_driver(&phyr_copy_pci_driver);
+}
+module_init(phyr_copy_init);
+
+static void __exit phyr_copy_exit(void)
+{
+	pci_unregister_driver(&phyr_copy_pci_driver);
+
+	/* Who asks a fence for its name may still be in this module. */
+	synchronize_rcu();
+}
+module_exit(phyr_copy_exit);
+
+MODULE_DESCRIPTION("Copy engine that reads and writes page-less dma-bufs");
+MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS("DMA_BUF");
+MODULE_IMPORT_NS("PHYR");

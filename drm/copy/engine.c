@@ -1,0 +1,465 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The SCRIPTS processor of the LSI 53C895A as a copy engine
+ *
+ * Terms
+ *	run	one copy, from copy_engine_start() to its fence
+ *	script	instructions for a part of a run: Memory Moves, which copy
+ *		between two DMA addresses, then one that interrupts
+ *
+ * A script is built by walking the run's two dma_range lists side by side, and
+ * started by writing its address. A run takes as many scripts as it needs; the
+ * interrupt of each starts the next. Emulators run a script inside that write,
+ * so the state of the engine is complete before it.
+ *
+ * Invariants
+ * - The device works on behalf of @run and nothing else; without a run it is
+ *   idle. Whoever takes the run away resets the device first, unless the run's
+ *   last script has interrupted.
+ * - A run's fence is signalled once, after the run was taken away, without the
+ *   lock held. The run may be freed from then on.
+ * - No memory is allocated between the start of a run and its fence.
+ *
+ * Limits: 24 bits of length in a move and 32 of address. A real card moves only
+ * between addresses that are equal modulo 4, and reports an illegal instruction
+ * otherwise (-EIO); QEMU moves anything.
+ */
+#include <linux/bitops.h>
+#include <linux/delay.h>
+#include <linux/dma-mapping.h>
+#include <linux/interrupt.h>
+#include <linux/io.h>
+#include <linux/pci.h>
+#include <linux/slab.h>
+
+#include <drm/drm_drv.h>
+#include <drm/drm_managed.h>
+#include <drm/drm_print.h>
+
+#include "phyr_copy.h"
+
+#define COPY_DSTAT		0x0c
+#define COPY_ISTAT0		0x14
+#define   COPY_ISTAT0_DIP	BIT(0)	/* DSTAT has something */
+#define   COPY_ISTAT0_SIP	BIT(1)	/* SIST0 or SIST1 has something */
+#define   COPY_ISTAT0_SRST	BIT(6)
+#define   COPY_ISTAT0_GONE	0xff	/* nobody answers */
+#define COPY_DSP		0x2c
+#define COPY_DSPS		0x30
+#define COPY_DMODE		0x38
+#define   COPY_DMODE_BURST16	0xc0
+#define COPY_DIEN		0x39
+#define COPY_SIEN0		0x40
+#define   COPY_SIEN0_ERRORS	0x0c	/* gross error, unexpected disconnect */
+#define COPY_SIST0		0x42
+#define COPY_SIST1		0x43
+
+/* Bits of DSTAT and DIEN. */
+#define COPY_DMA_ILLEGAL	BIT(0)
+#define COPY_DMA_SCRIPT		BIT(2)	/* the script's interrupt instruction */
+#define COPY_DMA_ABORTED	BIT(4)
+#define COPY_DMA_BUS_FAULT	BIT(5)
+#define COPY_DMA_PARITY		BIT(6)
+#define COPY_DMA_ALL		(COPY_DMA_ILLEGAL | COPY_DMA_SCRIPT | \
+				 COPY_DMA_ABORTED | COPY_DMA_BUS_FAULT | \
+				 COPY_DMA_PARITY)
+
+/* In copy_engine.status, beside the bits of DSTAT. */
+#define COPY_STATUS_SCSI	BIT(8)
+
+#define COPY_OP_MOVE		0xc0000000
+#define COPY_OP_INTERRUPT	0x98080000
+#define COPY_OP_WAIT_RESELECT	0x50000000
+
+/*
+ * Newer QEMUs stop a script after 100 instructions. The bytes bound the time
+ * that a script takes, some 40 ms on the card's 32-bit bus: what makes no
+ * progress in the scheduler's timeout hangs.
+ */
+#define COPY_SCRIPT_MOVES	96
+#define COPY_SCRIPT_BYTES	(4ULL << 20)
+#define COPY_SCRIPT_WORDS	(COPY_SCRIPT_MOVES * 3 + 2 + 2)
+
+static const char *copy_fence_driver_name(struct dma_fence *fence)
+{
+	return "phyr_copy";
+}
+
+static const char *copy_fence_timeline_name(struct dma_fence *fence)
+{
+	return "engine";
+}
+
+static const struct dma_fence_ops copy_fence_ops = {
+	.get_driver_name = copy_fence_driver_name,
+	.get_timeline_name = copy_fence_timeline_name,
+};
+
+/*
+ * The script
+ */
+
+/* Return: bytes of the walk's range in hand; 0 at the end. */
+static u64 copy_walk_left(struct copy_walk *walk)
+{
+	if (!walk->range.len)
+		dma_range_next(&walk->cursor, &walk->range, 1);
+	return walk->range.len;
+}
+
+static u32 copy_walk_take(struct copy_walk *walk, u64 len)
+{
+	u32 addr = lower_32_bits(walk->range.addr);
+
+	walk->range.addr += len;
+	walk->range.len -= len;
+	return addr;
+}
+
+/* Return: 0, or -EIO when a walk ends before the run does. */
+static int copy_engine_build(struct copy_engine *engine, struct copy_run *run)
+{
+	u64 left = min(run->left, COPY_SCRIPT_BYTES);
+	__le32 *word = engine->script;
+	u64 len;
+
+	BUILD_BUG_ON(COPY_SCRIPT_WORDS * sizeof(*word) > PAGE_SIZE);
+	BUILD_BUG_ON(COPY_SCRIPT_BYTES >= BIT(24));
+	lockdep_assert_held(&engine->lock);
+
+	engine->script_bytes = 0;
+	engine->script_moves = 0;
+	engine->script_seq++;
+	if (run->hang) {
+		*word++ = cpu_to_le32(COPY_OP_WAIT_RESELECT);
+		*word++ = 0;
+		run->hang = false;
+	}
+
+	for (; left && engine->script_moves < COPY_SCRIPT_MOVES; left -= len) {
+		len = min3(left, copy_walk_left(&run->src),
+			   copy_walk_left(&run->dst));
+		if (WARN_ON_ONCE(!len))
+			return -EIO;
+
+		*word++ = cpu_to_le32(COPY_OP_MOVE | (u32)len);
+		*word++ = cpu_to_le32(copy_walk_take(&run->src, len));
+		*word++ = cpu_to_le32(copy_walk_take(&run->dst, len));
+		engine->script_bytes += len;
+		engine->script_moves++;
+	}
+
+	*word++ = cpu_to_le32(COPY_OP_INTERRUPT);
+	*word++ = cpu_to_le32(engine->script_seq);
+	return 0;
+}
+
+/*
+ * The device
+ */
+
+/*
+ * Afterwards the device is idle, has no interrupt pending, and nobody will
+ * hear of one that it raised before.
+ */
+static void copy_engine_reset(struct copy_engine *engine)
+{
+	lockdep_assert_held(&engine->lock);
+
+	writeb(COPY_ISTAT0_SRST, engine->regs + COPY_ISTAT0);
+	readb(engine->regs + COPY_ISTAT0);
+	usleep_range(100, 200);
+	writeb(0, engine->regs + COPY_ISTAT0);
+
+	writeb(COPY_DMODE_BURST16, engine->regs + COPY_DMODE);
+	writeb(COPY_DMA_ALL, engine->regs + COPY_DIEN);
+	writeb(COPY_SIEN0_ERRORS, engine->regs + COPY_SIEN0);
+	readb(engine->regs + COPY_ISTAT0);
+
+	synchronize_hardirq(engine->irq);
+	atomic_set(&engine->status, 0);
+}
+
+static void copy_engine_record(struct copy_engine *engine,
+			       const struct copy_run *run, int error)
+{
+	u64 slot = engine->record_count++ % COPY_RECORDS;
+
+	engine->records[slot] = (struct copy_record) {
+		.seqno = run->fence->seqno,
+		.len = run->len,
+		.moves = run->moves,
+		.scripts = run->scripts,
+		.status = error,
+	};
+}
+
+/*
+ * Return: the run's fence, for the caller to signal and put once it has
+ * released the lock.
+ */
+static struct dma_fence *copy_engine_finish(struct copy_engine *engine,
+					    int error)
+{
+	struct dma_fence *fence = dma_fence_get(engine->run->fence);
+
+	lockdep_assert_held(&engine->lock);
+
+	if (error)
+		dma_fence_set_error(fence, error);
+	copy_engine_record(engine, engine->run, error);
+	engine->run = NULL;
+	return fence;
+}
+
+static void copy_fence_complete(struct dma_fence *fence)
+{
+	if (!fence)
+		return;
+
+	dma_fence_signal(fence);
+	dma_fence_put(fence);
+}
+
+/* Return: as copy_engine_finish(), or NULL while the run goes on. */
+static struct dma_fence *copy_engine_step(struct copy_engine *engine,
+					  int status)
+{
+	struct copy_run *run = engine->run;
+
+	if (status != COPY_DMA_SCRIPT) {
+		drm_err(engine->drm, "engine error, status %#x\n", status);
+		copy_engine_reset(engine);
+		return copy_engine_finish(engine, -EIO);
+	}
+	if (readl(engine->regs + COPY_DSPS) != engine->script_seq)
+		return NULL;
+
+	run->left -= engine->script_bytes;
+	run->moves += engine->script_moves;
+	run->scripts++;
+	if (!run->left)
+		return copy_engine_finish(engine, 0);
+	if (copy_engine_build(engine, run))
+		return copy_engine_finish(engine, -EIO);
+
+	writel(lower_32_bits(engine->script_addr), engine->regs + COPY_DSP);
+	return NULL;
+}
+
+/*
+ * Needs no drm_dev_enter(): the registers stay mapped longer than the handler
+ * is registered.
+ */
+static irqreturn_t copy_engine_irq(int irq, void *data)
+{
+	struct copy_engine *engine = data;
+	u8 istat = readb(engine->regs + COPY_ISTAT0);
+	int status = 0;
+
+	if (istat == COPY_ISTAT0_GONE ||
+	    !(istat & (COPY_ISTAT0_DIP | COPY_ISTAT0_SIP)))
+		return IRQ_NONE;
+
+	/* Reading clears, and takes the interrupt line down. */
+	if (istat & COPY_ISTAT0_SIP) {
+		if (readb(engine->regs + COPY_SIST0) & COPY_SIEN0_ERRORS)
+			status |= COPY_STATUS_SCSI;
+		readb(engine->regs + COPY_SIST1);
+	}
+	if (istat & COPY_ISTAT0_DIP)
+		status |= readb(engine->regs + COPY_DSTAT) & COPY_DMA_ALL;
+	if (!status)
+		return IRQ_HANDLED;
+
+	atomic_or(status, &engine->status);
+	return IRQ_WAKE_THREAD;
+}
+
+static irqreturn_t copy_engine_thread(int irq, void *data)
+{
+	struct copy_engine *engine = data;
+	struct dma_fence *fence = NULL;
+	bool cookie;
+	int status;
+	int idx;
+
+	/* What is in progress at an unplug is copy_engine_stop()'s to end. */
+	if (!drm_dev_enter(engine->drm, &idx))
+		return IRQ_HANDLED;
+
+	cookie = dma_fence_begin_signalling();
+	mutex_lock(&engine->lock);
+	status = atomic_xchg(&engine->status, 0);
+	if (status && engine->run)
+		fence = copy_engine_step(engine, status);
+	mutex_unlock(&engine->lock);
+
+	copy_fence_complete(fence);
+	dma_fence_end_signalling(cookie);
+	drm_dev_exit(idx);
+	return IRQ_HANDLED;
+}
+
+/**
+ * copy_engine_start - start a run
+ * @engine: the engine; it has no run
+ * @run: the run; stays until its fence is signalled
+ *
+ * Context: may sleep; on the way to signalling a fence.
+ * Return: a reference to the run's fence; -ECANCELED when the engine is gone,
+ * -EIO when the run's lists are too short. The fence is not initialised then.
+ */
+struct dma_fence *copy_engine_start(struct copy_engine *engine,
+				    struct copy_run *run)
+{
+	struct dma_fence *fence;
+	int ret = -ECANCELED;
+	int idx;
+
+	if (!drm_dev_enter(engine->drm, &idx))
+		return ERR_PTR(-ECANCELED);
+
+	mutex_lock(&engine->lock);
+	if (engine->stopped)
+		goto err_unlock;
+	if (engine->hang) {
+		engine->hang--;
+		run->hang = true;
+		run->injected = true;
+	}
+	ret = copy_engine_build(engine, run);
+	if (ret)
+		goto err_unlock;
+
+	dma_fence_init(run->fence, &copy_fence_ops, NULL, engine->context,
+		       ++engine->seqno);
+	fence = dma_fence_get(run->fence);
+	WARN_ON_ONCE(engine->run);
+	engine->run = run;
+	writel(lower_32_bits(engine->script_addr), engine->regs + COPY_DSP);
+	mutex_unlock(&engine->lock);
+	drm_dev_exit(idx);
+	return fence;
+
+err_unlock:
+	mutex_unlock(&engine->lock);
+	drm_dev_exit(idx);
+	return ERR_PTR(ret);
+}
+
+/**
+ * copy_engine_progress - whether a run is done or has got on
+ * @engine: the engine
+ * @run: a run that has not been freed
+ *
+ * Context: may sleep.
+ * Return: false when no script of @run was completed since the last call, or
+ * since it started.
+ */
+bool copy_engine_progress(struct copy_engine *engine, struct copy_run *run)
+{
+	bool progress;
+
+	/* An interrupt that nobody had time for is none of the device's fault. */
+	synchronize_irq(engine->irq);
+
+	mutex_lock(&engine->lock);
+	progress = engine->run != run || run->scripts != run->scripts_seen;
+	run->scripts_seen = run->scripts;
+	mutex_unlock(&engine->lock);
+	return progress;
+}
+
+/**
+ * copy_engine_abort - reset the device to get rid of a run
+ * @engine: the engine
+ * @run: the run; nothing happens if it is done
+ * @error: negative errno for its fence
+ *
+ * Context: may sleep; on the way to signalling a fence.
+ */
+void copy_engine_abort(struct copy_engine *engine, struct copy_run *run,
+		       int error)
+{
+	struct dma_fence *fence = NULL;
+	int idx;
+
+	/* Gone is as good as reset, but it is copy_engine_stop() that knows. */
+	if (!drm_dev_enter(engine->drm, &idx))
+		return;
+
+	mutex_lock(&engine->lock);
+	if (engine->run == run) {
+		copy_engine_reset(engine);
+		fence = copy_engine_finish(engine, error);
+	}
+	mutex_unlock(&engine->lock);
+
+	copy_fence_complete(fence);
+	drm_dev_exit(idx);
+}
+
+/**
+ * copy_engine_stop - stop the device for good
+ * @engine: the engine
+ *
+ * What it does is cancelled, and nothing starts any more. The device may be
+ * there, and busy, although the DRM device is unplugged: it is reset anyway.
+ *
+ * Context: after drm_dev_unplug(); may sleep.
+ */
+void copy_engine_stop(struct copy_engine *engine)
+{
+	struct dma_fence *fence = NULL;
+
+	mutex_lock(&engine->lock);
+	engine->stopped = true;
+	copy_engine_reset(engine);
+	writeb(0, engine->regs + COPY_DIEN);
+	writeb(0, engine->regs + COPY_SIEN0);
+	if (engine->run)
+		fence = copy_engine_finish(engine, -ECANCELED);
+	mutex_unlock(&engine->lock);
+
+	copy_fence_complete(fence);
+}
+
+/**
+ * copy_engine_init - take the hardware over
+ * @engine: the engine
+ * @drm: its DRM device, which owns everything acquired here
+ * @pdev: the enabled PCI device
+ *
+ * Context: probe.
+ * Return: 0 or a negative errno.
+ */
+int copy_engine_init(struct copy_engine *engine, struct drm_device *drm,
+		     struct pci_dev *pdev)
+{
+	int ret;
+
+	engine->drm = drm;
+	engine->irq = pdev->irq;
+	engine->context = dma_fence_context_alloc(1);
+	ret = drmm_mutex_init(drm, &engine->lock);
+	if (ret)
+		return ret;
+
+	engine->regs = pcim_iomap_region(pdev, 1, "phyr_copy");
+	if (IS_ERR(engine->regs))
+		return PTR_ERR(engine->regs);
+	engine->script = dmam_alloc_coherent(&pdev->dev, PAGE_SIZE,
+					     &engine->script_addr, GFP_KERNEL);
+	if (!engine->script)
+		return -ENOMEM;
+
+	mutex_lock(&engine->lock);
+	copy_engine_reset(engine);
+	mutex_unlock(&engine->lock);
+
+	pci_set_master(pdev);
+	return devm_request_threaded_irq(&pdev->dev, engine->irq,
+					 copy_engine_irq, copy_engine_thread,
+					 IRQF_SHARED, "phyr_copy", engine);
+}

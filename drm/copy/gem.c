@@ -1,0 +1,489 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Buffers
+ *
+ * Terms
+ *	own		made here, of pages; others may import it
+ *	imported	another driver's dma-buf, of whatever memory
+ *	mapping		the dma_range list of a whole buffer, for the engine
+ *
+ * A buffer is mapped when a job first needs it, and stays mapped until it
+ * goes, until the exporter invalidates the mapping, or until the device is
+ * removed. Invalidating marks it stale; the next job makes a new one.
+ *
+ * Invariants
+ * - A mapping is made and dropped under the reservation lock. It is dropped
+ *   only when no fence in the reservation object is pending, so that a job may
+ *   use what it was given until it signals.
+ * - After remove() no buffer has a mapping or an attachment, whoever still
+ *   holds it. The dma-buf itself is held to the end: the reservation object
+ *   is its.
+ *
+ * Limits: own buffers need a device that is cache-coherent, and whose DMA is
+ * not bounced through copies: they are mapped once and not synchronised.
+ */
+#include <linux/dma-buf.h>
+#include <linux/dma-mapping.h>
+#include <linux/dma-resv.h>
+#include <linux/iommu-dma.h>
+#include <linux/mm.h>
+#include <linux/pagemap.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+
+#include <drm/drm_drv.h>
+#include <drm/drm_file.h>
+#include <drm/drm_gem.h>
+#include <drm/drm_prime.h>
+
+#include "phyr_copy.h"
+
+static enum drm_gem_object_status copy_bo_status(struct drm_gem_object *obj)
+{
+	struct copy_bo *bo = to_copy_bo(obj);
+	bool resident = bo->dmabuf ? !!READ_ONCE(bo->ranges) :
+				     !!READ_ONCE(bo->shmem.pages);
+
+	return resident ? DRM_GEM_OBJECT_RESIDENT : 0;
+}
+
+/*
+ * Life
+ */
+
+static int copy_bo_register(struct phyr_copy *copy, struct copy_bo *bo)
+{
+	int ret;
+
+	bo->id = atomic_long_inc_return(&copy->bo_id);
+	bo->live = true;
+	atomic_inc(&copy->live_bos);
+	ret = xa_insert(&copy->bos, bo->id, bo, GFP_KERNEL);
+	if (ret) {
+		bo->live = false;
+		atomic_dec(&copy->live_bos);
+	}
+	return ret;
+}
+
+static void copy_bo_unmap(struct copy_bo *bo)
+{
+	dma_resv_assert_held(copy_bo_resv(bo));
+
+	if (bo->ranges && bo->attach)
+		phyr_unmap(bo->attach, bo->ranges);
+	else if (bo->ranges)
+		dma_range_list_free(bo->ranges);
+	WRITE_ONCE(bo->ranges, NULL);
+	bo->stale = false;
+}
+
+/*
+ * Takes the buffer away from the engine, for good. Only jobs that are done
+ * have used it: they hold references, and remove() has waited for them.
+ */
+static void copy_bo_stop(struct phyr_copy *copy, struct copy_bo *bo)
+{
+	if (!bo->live)
+		return;
+
+	dma_resv_lock(copy_bo_resv(bo), NULL);
+	copy_bo_unmap(bo);
+	if (bo->shmem.sgt)
+		__drm_gem_shmem_free_sgt_locked(&bo->shmem);
+	dma_resv_unlock(copy_bo_resv(bo));
+
+	if (bo->attach)
+		phyr_detach(bo->attach);
+	bo->attach = NULL;
+	bo->live = false;
+	phyr_copy_dec_and_wake(copy, &copy->live_bos);
+}
+
+static void copy_bo_own_free(struct drm_gem_object *obj)
+{
+	struct phyr_copy *copy = to_phyr_copy(obj->dev);
+	struct copy_bo *bo = to_copy_bo(obj);
+
+	xa_erase(&copy->bos, bo->id);
+	copy_bo_stop(copy, bo);
+	drm_gem_shmem_release(&bo->shmem);
+	kfree(bo);
+}
+
+static const struct drm_gem_object_funcs copy_bo_own_funcs = {
+	.free = copy_bo_own_free,
+	.print_info = drm_gem_shmem_object_print_info,
+	.pin = drm_gem_shmem_object_pin,
+	.unpin = drm_gem_shmem_object_unpin,
+	.get_sg_table = drm_gem_shmem_object_get_sg_table,
+	.vmap = drm_gem_shmem_object_vmap,
+	.vunmap = drm_gem_shmem_object_vunmap,
+	.mmap = drm_gem_shmem_object_mmap,
+	.status = copy_bo_status,
+	.vm_ops = &drm_gem_shmem_vm_ops,
+};
+
+static void copy_bo_imported_free(struct drm_gem_object *obj)
+{
+	struct phyr_copy *copy = to_phyr_copy(obj->dev);
+	struct copy_bo *bo = to_copy_bo(obj);
+
+	xa_erase(&copy->bos, bo->id);
+	copy_bo_stop(copy, bo);
+	drm_gem_object_release(obj);
+	dma_buf_put(bo->dmabuf);
+	kfree(bo);
+}
+
+static const struct drm_gem_object_funcs copy_bo_imported_funcs = {
+	.free = copy_bo_imported_free,
+	.status = copy_bo_status,
+};
+
+static struct copy_bo *copy_bo_create(struct phyr_copy *copy, size_t size)
+{
+	struct address_space *mapping;
+	struct copy_bo *bo;
+	int ret;
+
+	bo = kzalloc_obj(*bo);
+	if (!bo)
+		return ERR_PTR(-ENOMEM);
+
+	bo->shmem.base.funcs = &copy_bo_own_funcs;
+	ret = drm_gem_shmem_init(&copy->drm, &bo->shmem, size);
+	if (ret) {
+		kfree(bo);
+		return ERR_PTR(ret);
+	}
+
+	if (copy->dma32) {
+		mapping = bo->shmem.base.filp->f_mapping;
+		mapping_set_gfp_mask(mapping, GFP_USER | __GFP_DMA32 |
+				     __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
+	}
+
+	ret = copy_bo_register(copy, bo);
+	if (ret) {
+		drm_gem_shmem_release(&bo->shmem);
+		kfree(bo);
+		return ERR_PTR(ret);
+	}
+	return bo;
+}
+
+/*
+ * Import
+ */
+
+static void copy_bo_invalidate(struct phyr_attachment *attach)
+{
+	struct copy_bo *bo = phyr_attachment_priv(attach);
+
+	dma_resv_assert_held(copy_bo_resv(bo));
+	bo->stale = true;
+}
+
+static const struct phyr_importer_ops copy_importer_ops = {
+	.invalidate = copy_bo_invalidate,
+};
+
+static struct copy_bo *copy_bo_attach(struct phyr_copy *copy,
+				      struct dma_buf *dmabuf)
+{
+	struct copy_bo *bo;
+	int ret;
+
+	bo = kzalloc_obj(*bo);
+	if (!bo)
+		return ERR_PTR(-ENOMEM);
+
+	bo->shmem.base.funcs = &copy_bo_imported_funcs;
+	bo->shmem.base.resv = dmabuf->resv;
+	drm_gem_private_object_init(&copy->drm, &bo->shmem.base, dmabuf->size);
+	bo->dmabuf = dmabuf;
+	/* No limits: a script cuts its moves itself, for its own reasons. */
+	bo->attach = phyr_attach(dmabuf, copy->drm.dev, &copy_importer_ops,
+				 NULL, bo);
+	if (IS_ERR(bo->attach)) {
+		ret = PTR_ERR(bo->attach);
+		goto err_release;
+	}
+
+	ret = copy_bo_register(copy, bo);
+	if (ret)
+		goto err_detach;
+
+	/* The buffer's own reference, from here on. */
+	get_dma_buf(dmabuf);
+	return bo;
+
+err_detach:
+	phyr_detach(bo->attach);
+err_release:
+	drm_gem_object_release(&bo->shmem.base);
+	kfree(bo);
+	return ERR_PTR(ret);
+}
+
+/**
+ * copy_bo_import - &drm_driver.gem_prime_import
+ * @drm: the device
+ * @dmabuf: anybody's dma-buf
+ *
+ * Context: object_name_lock.
+ * Return: the buffer; a negative errno of phyr_attach(), or -ENODEV.
+ */
+struct drm_gem_object *copy_bo_import(struct drm_device *drm,
+				      struct dma_buf *dmabuf)
+{
+	struct drm_gem_object *obj;
+	struct copy_bo *bo;
+	int idx;
+
+	if (drm_gem_is_prime_exported_dma_buf(drm, dmabuf)) {
+		obj = dmabuf->priv;
+		drm_gem_object_get(obj);
+		return obj;
+	}
+
+	if (!drm_dev_enter(drm, &idx))
+		return ERR_PTR(-ENODEV);
+	bo = copy_bo_attach(to_phyr_copy(drm), dmabuf);
+	drm_dev_exit(idx);
+	return IS_ERR(bo) ? ERR_CAST(bo) : &bo->shmem.base;
+}
+
+/*
+ * Mapping
+ */
+
+/*
+ * Bounced memory would be copied at map and unmap only, thus never in time.
+ * Behind an IOMMU nothing that is made of whole pages is bounced.
+ */
+static bool copy_bo_needs_sync(struct copy_bo *bo, struct device *dev)
+{
+	struct scatterlist *sg;
+	unsigned int i;
+
+	if (use_dma_iommu(dev))
+		return false;
+
+	for_each_sgtable_dma_sg(bo->shmem.sgt, sg, i)
+		if (dma_need_sync(dev, sg_dma_address(sg)))
+			return true;
+	return false;
+}
+
+/**
+ * copy_bo_populate - make sure that an own buffer has pages
+ * @bo: any buffer; nothing happens to an imported one
+ *
+ * The pages stay until the last reference to @bo is gone.
+ *
+ * Context: drm_dev_enter(); takes the reservation lock.
+ * Return: 0; -EREMOTEIO when the device cannot reach the pages in place;
+ * another negative errno.
+ */
+int copy_bo_populate(struct copy_bo *bo)
+{
+	struct sg_table *sgt;
+
+	if (bo->dmabuf)
+		return 0;
+
+	sgt = drm_gem_shmem_get_pages_sgt(&bo->shmem);
+	if (IS_ERR(sgt))
+		return PTR_ERR(sgt);
+	return copy_bo_needs_sync(bo, bo->shmem.base.dev->dev) ? -EREMOTEIO : 0;
+}
+
+/**
+ * copy_bo_map - make sure that a buffer has a valid mapping
+ * @bo: the buffer; an own one is populated
+ *
+ * Context: drm_dev_enter(), the reservation lock.
+ * Return: 0; -EREMOTEIO when the engine cannot reach the memory, -ENODEV when
+ * it was revoked; another negative errno.
+ */
+int copy_bo_map(struct copy_bo *bo)
+{
+	struct dma_range_list *ranges;
+	long ret;
+
+	dma_resv_assert_held(copy_bo_resv(bo));
+
+	if (bo->stale) {
+		ret = dma_resv_wait_timeout(copy_bo_resv(bo),
+					    DMA_RESV_USAGE_BOOKKEEP, true,
+					    MAX_SCHEDULE_TIMEOUT);
+		if (ret < 0)
+			return ret;
+		copy_bo_unmap(bo);
+	}
+	if (bo->ranges)
+		return 0;
+
+	if (bo->attach)
+		ranges = phyr_map(bo->attach, 0, bo->dmabuf->size,
+				  DMA_BIDIRECTIONAL);
+	else
+		ranges = dma_range_list_from_sgt(bo->shmem.sgt, NULL);
+	if (IS_ERR(ranges))
+		return PTR_ERR(ranges);
+	WRITE_ONCE(bo->ranges, ranges);
+	return 0;
+}
+
+/*
+ * Finding
+ */
+
+/**
+ * copy_bo_lookup - a client's buffer
+ * @file: the client
+ * @handle: its handle
+ *
+ * Return: the buffer with a reference, or NULL.
+ */
+struct copy_bo *copy_bo_lookup(struct drm_file *file, u32 handle)
+{
+	struct drm_gem_object *obj = drm_gem_object_lookup(file, handle);
+
+	return obj ? to_copy_bo(obj) : NULL;
+}
+
+/**
+ * copy_bo_next - walk all buffers of a device
+ * @copy: the device
+ * @id: number to start after; in the end that of the buffer returned
+ *
+ * Return: the buffer with a reference, or NULL.
+ */
+struct copy_bo *copy_bo_next(struct phyr_copy *copy, unsigned long *id)
+{
+	struct copy_bo *bo;
+
+	xa_lock(&copy->bos);
+	do
+		bo = xa_find_after(&copy->bos, id, ULONG_MAX, XA_PRESENT);
+	while (bo && !kref_get_unless_zero(&bo->shmem.base.refcount));
+	xa_unlock(&copy->bos);
+	return bo;
+}
+
+/**
+ * copy_bos_stop - take all buffers away from the engine
+ * @copy: the device
+ *
+ * Context: after copy_jobs_stop(); no buffer is made any more.
+ */
+void copy_bos_stop(struct phyr_copy *copy)
+{
+	struct copy_bo *bo;
+	unsigned long id = 0;
+
+	while ((bo = copy_bo_next(copy, &id))) {
+		copy_bo_stop(copy, bo);
+		copy_bo_put(bo);
+	}
+
+	/* Those that were losing their last reference meanwhile. */
+	wait_event(copy->idle, !atomic_read(&copy->live_bos));
+}
+
+/*
+ * Ioctls
+ */
+
+/**
+ * copy_gem_create_ioctl - DRM_IOCTL_PHYR_COPY_GEM_CREATE
+ * @drm: the device
+ * @data: struct drm_phyr_copy_gem_create
+ * @file: the client
+ *
+ * Return: 0 or a negative errno.
+ */
+int copy_gem_create_ioctl(struct drm_device *drm, void *data,
+			  struct drm_file *file)
+{
+	struct drm_phyr_copy_gem_create *args = data;
+	struct copy_bo *bo;
+	int idx;
+	int ret;
+
+	if (args->flags || !args->size)
+		return -EINVAL;
+	if (args->size > (u64)totalram_pages() << PAGE_SHIFT)
+		return -E2BIG;
+
+	if (!drm_dev_enter(drm, &idx))
+		return -ENODEV;
+	bo = copy_bo_create(to_phyr_copy(drm), PAGE_ALIGN(args->size));
+	drm_dev_exit(idx);
+	if (IS_ERR(bo))
+		return PTR_ERR(bo);
+
+	args->size = bo->shmem.base.size;
+	ret = drm_gem_handle_create(file, &bo->shmem.base, &args->handle);
+	copy_bo_put(bo);
+	return ret;
+}
+
+/**
+ * copy_gem_mmap_ioctl - DRM_IOCTL_PHYR_COPY_GEM_MMAP
+ * @drm: the device
+ * @data: struct drm_phyr_copy_gem_mmap
+ * @file: the client
+ *
+ * Return: 0 or a negative errno.
+ */
+int copy_gem_mmap_ioctl(struct drm_device *drm, void *data,
+			struct drm_file *file)
+{
+	struct drm_phyr_copy_gem_mmap *args = data;
+	struct copy_bo *bo;
+	int ret = 0;
+
+	if (args->pad)
+		return -EINVAL;
+
+	bo = copy_bo_lookup(file, args->handle);
+	if (!bo)
+		return -ENOENT;
+	if (bo->dmabuf)
+		ret = -EINVAL;
+	else
+		args->offset = drm_vma_node_offset_addr(&bo->shmem.base.vma_node);
+	copy_bo_put(bo);
+	return ret;
+}
+
+/**
+ * copy_gem_info_ioctl - DRM_IOCTL_PHYR_COPY_GEM_INFO
+ * @drm: the device
+ * @data: struct drm_phyr_copy_gem_info
+ * @file: the client
+ *
+ * Return: 0 or a negative errno.
+ */
+int copy_gem_info_ioctl(struct drm_device *drm, void *data,
+			struct drm_file *file)
+{
+	struct drm_phyr_copy_gem_info *args = data;
+	struct copy_bo *bo;
+
+	if (args->flags)
+		return -EINVAL;
+
+	bo = copy_bo_lookup(file, args->handle);
+	if (!bo)
+		return -ENOENT;
+	args->flags = bo->dmabuf ? DRM_PHYR_COPY_GEM_IMPORTED : 0;
+	args->size = bo->shmem.base.size;
+	args->id = bo->id;
+	copy_bo_put(bo);
+	return 0;
+}

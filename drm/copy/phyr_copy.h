@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * phyr_copy: a DRM render driver for the SCRIPTS processor of an LSI 53C895A
+ *
+ *	drv.c		the device: probe, remove, ioctl table
+ *	gem.c		buffers and their mappings
+ *	job.c		clients, their copies, the scheduler
+ *	engine.c	the hardware, which runs one copy at a time
+ *	debugfs.c	what root may read
+ */
+#ifndef _PHYR_COPY_H
+#define _PHYR_COPY_H
+
+#include <linux/atomic.h>
+#include <linux/dma-fence.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/phyr.h>
+#include <linux/types.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+
+#include <drm/drm_device.h>
+#include <drm/drm_gem_shmem_helper.h>
+#include <drm/gpu_scheduler.h>
+#include <drm/phyr_copy_drm.h>
+
+struct drm_file;
+struct drm_minor;
+struct pci_dev;
+struct seq_file;
+
+/* Finished copies that debugfs remembers. */
+#define COPY_RECORDS 16
+
+/**
+ * struct copy_walk - one side of a copy: where its next byte is
+ * @cursor: what comes after @range
+ * @range: what is left of the range in hand; empty before the first one
+ *
+ * Guarded by copy_engine.lock once the run has started.
+ */
+struct copy_walk {
+	struct dma_range_cursor cursor;
+	struct dma_range range;
+};
+
+/**
+ * struct copy_run - one copy, as the engine sees it
+ * @src: where to read
+ * @dst: where to write
+ * @len: bytes to copy in all; constant
+ * @left: bytes that no completed script has copied
+ * @moves: Memory Moves in completed scripts
+ * @scripts: completed scripts
+ * @scripts_seen: @scripts at the last timeout
+ * @hang: begin the next script with an instruction that never ends
+ * @injected: @hang was set once
+ * @fence: allocated by the submitter, initialised when the run starts; the
+ *	run's owner has a reference
+ *
+ * All but @len and the pointer @fence is guarded by copy_engine.lock.
+ */
+struct copy_run {
+	struct copy_walk src;
+	struct copy_walk dst;
+	u64 len;
+	u64 left;
+	u64 moves;
+	u64 scripts;
+	u64 scripts_seen;
+	bool hang;
+	bool injected;
+	struct dma_fence *fence;
+};
+
+/**
+ * struct copy_record - what became of a copy
+ * @seqno: the engine's number for it
+ * @len: bytes asked for
+ * @moves: Memory Moves that completed scripts held
+ * @scripts: completed scripts
+ * @status: 0 or a negative errno
+ */
+struct copy_record {
+	u64 seqno;
+	u64 len;
+	u64 moves;
+	u64 scripts;
+	int status;
+};
+
+/**
+ * struct copy_engine - the hardware
+ * @drm: the device; constant
+ * @regs: BAR 1; constant
+ * @irq: interrupt number, possibly shared; constant
+ * @script: one page that the engine fetches its instructions from; guarded by
+ *	@lock, and the engine's while a script runs
+ * @script_addr: @script for the engine; constant
+ * @context: fence context of the runs; constant
+ * @status: interrupt causes that the hard handler has taken from the device
+ *	and the thread has not; atomic
+ * @lock: everything below, and the registers, except what the hard handler
+ *	reads. Innermost, and held while fences are about to be signalled:
+ *	nothing under it may allocate or wait for a fence
+ * @run: the copy in progress, or NULL
+ * @script_bytes: bytes that the running script copies
+ * @script_moves: Memory Moves in the running script
+ * @script_seq: number that the running script hands to its interrupt
+ * @seqno: of the latest run
+ * @stopped: no run starts any more
+ * @hang: runs to come that shall hang, for tests
+ * @records: the latest finished runs, a ring
+ * @record_count: finished runs ever
+ */
+struct copy_engine {
+	struct drm_device *drm;
+	void __iomem *regs;
+	int irq;
+	__le32 *script;
+	dma_addr_t script_addr;
+	u64 context;
+	atomic_t status;
+
+	struct mutex lock;		/* what follows */
+	struct copy_run *run;
+	u64 script_bytes;
+	u32 script_moves;
+	u32 script_seq;
+	u64 seqno;
+	bool stopped;
+	u32 hang;
+	struct copy_record records[COPY_RECORDS];
+	u64 record_count;
+};
+
+/**
+ * struct phyr_copy - one device
+ * @drm: base; its managed memory is this struct
+ * @engine: the hardware
+ * @sched: hands jobs to @engine, one at a time
+ * @dma32: own buffers must lie below 4 GiB; constant
+ * @wq: drops what finished jobs held
+ * @clients_lock: @clients
+ * @clients: clients whose entity lives, except those being closed
+ * @bos: buffers by their number; its own lock. A buffer found under it is
+ *	memory, but may have lost its last reference
+ * @bo_id: latest number given to a buffer
+ * @live_jobs: jobs queued and not yet freed
+ * @live_clients: clients whose entity lives
+ * @live_bos: buffers in @bos that may still have a mapping or attachment
+ * @idle: woken when one of the three becomes 0
+ *
+ * Lock order, outermost first
+ *
+ *	drm_device.object_name_lock	import
+ *	clients_lock
+ *	a buffer's reservation lock	all of struct copy_bo
+ *	copy_client.lock
+ *	copy_engine.lock
+ *
+ * The last reference to a buffer is dropped under none of them, since that
+ * takes the reservation lock, nor from the scheduler's own work.
+ */
+struct phyr_copy {
+	struct drm_device drm;
+	struct copy_engine engine;
+	struct drm_gpu_scheduler sched;
+	bool dma32;
+	struct workqueue_struct *wq;
+
+	struct mutex clients_lock;	/* clients */
+	struct list_head clients;
+
+	struct xarray bos;
+	atomic_long_t bo_id;
+
+	atomic_t live_jobs;
+	atomic_t live_clients;
+	atomic_t live_bos;
+	wait_queue_head_t idle;
+};
+
+static inline struct phyr_copy *to_phyr_copy(struct drm_device *drm)
+{
+	return container_of(drm, struct phyr_copy, drm);
+}
+
+/**
+ * struct copy_bo - a buffer
+ * @shmem: base; of an imported buffer only its GEM object is in use
+ * @id: number in debugfs; constant
+ * @dmabuf: what it was imported from, with a reference; NULL for an own
+ *	buffer; constant
+ * @attach: the engine's attachment to @dmabuf; NULL for an own buffer, and
+ *	from remove() on
+ * @ranges: mapping of the whole buffer, or NULL; guarded by the reservation
+ *	lock, and by any fence in there of a job that was given it
+ * @stale: @ranges was invalidated; guarded by the reservation lock
+ * @live: counted in phyr_copy.live_bos; belongs to whoever holds the last
+ *	reference, or to remove()
+ */
+struct copy_bo {
+	struct drm_gem_shmem_object shmem;
+	unsigned long id;
+	struct dma_buf *dmabuf;
+	struct phyr_attachment *attach;
+	struct dma_range_list *ranges;
+	bool stale;
+	bool live;
+};
+
+static inline struct copy_bo *to_copy_bo(struct drm_gem_object *obj)
+{
+	return container_of(obj, struct copy_bo, shmem.base);
+}
+
+static inline struct dma_resv *copy_bo_resv(const struct copy_bo *bo)
+{
+	return bo->shmem.base.resv;
+}
+
+static inline void copy_bo_put(struct copy_bo *bo)
+{
+	if (bo)
+		drm_gem_object_put(&bo->shmem.base);
+}
+
+/* drv.c */
+void phyr_copy_dec_and_wake(struct phyr_copy *copy, atomic_t *count);
+
+/* gem.c */
+int copy_gem_create_ioctl(struct drm_device *drm, void *data,
+			  struct drm_file *file);
+int copy_gem_mmap_ioctl(struct drm_device *drm, void *data,
+			struct drm_file *file);
+int copy_gem_info_ioctl(struct drm_device *drm, void *data,
+			struct drm_file *file);
+struct drm_gem_object *copy_bo_import(struct drm_device *drm,
+				      struct dma_buf *dmabuf);
+struct copy_bo *copy_bo_lookup(struct drm_file *file, u32 handle);
+struct copy_bo *copy_bo_next(struct phyr_copy *copy, unsigned long *id);
+int copy_bo_populate(struct copy_bo *bo);
+int copy_bo_map(struct copy_bo *bo);
+void copy_bos_stop(struct phyr_copy *copy);
+
+/* job.c */
+int copy_jobs_init(struct phyr_copy *copy);
+void copy_jobs_stop(struct phyr_copy *copy);
+int copy_client_open(struct drm_device *drm, struct drm_file *file);
+void copy_client_close(struct drm_device *drm, struct drm_file *file);
+int copy_submit_ioctl(struct drm_device *drm, void *data,
+		      struct drm_file *file);
+
+/* engine.c */
+int copy_engine_init(struct copy_engine *engine, struct drm_device *drm,
+		     struct pci_dev *pdev);
+void copy_engine_stop(struct copy_engine *engine);
+struct dma_fence *copy_engine_start(struct copy_engine *engine,
+				    struct copy_run *run);
+bool copy_engine_progress(struct copy_engine *engine, struct copy_run *run);
+void copy_engine_abort(struct copy_engine *engine, struct copy_run *run,
+		       int error);
+
+/* debugfs.c */
+void copy_debugfs_init(struct drm_minor *minor);
+
+#endif
