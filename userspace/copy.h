@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* The phyr_copy driver's ioctls. All return 0 or a negative errno. */
+#ifndef PHYR_COPY_H
+#define PHYR_COPY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <phyr_copy_drm.h>
+
+int phyr_copy_create(int fd, uint64_t size, uint32_t *handle);
+int phyr_copy_gem_info(int fd, uint32_t handle,
+		       struct drm_phyr_copy_gem_info *info);
+
+/* A buffer of the engine's own; MAP_FAILED and errno on failure. */
+void *phyr_copy_mmap(int fd, uint32_t handle, size_t len, int prot);
+
+int phyr_copy_submit(int fd, struct drm_phyr_copy_submit *submit);
+
+/*
+ * Queue one copy and wait for it. A negative errno is either the ioctl's or
+ * the error that the copy's fence was marked with.
+ */
+int phyr_copy_run(int fd, uint32_t src, uint64_t src_offset, uint32_t dst,
+		  uint64_t dst_offset, uint64_t len);
+
+#endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* libphyr: thin wrappers around what the phyr drivers offer to userspace. */
+#ifndef LIBPHYR_H
+#define LIBPHYR_H
+
+#include "buffer.h"
+#include "bytes.h"
+#include "copy.h"
+#include "device.h"
+#include "dump.h"
+#include "fence.h"
+#include "vram.h"
+
+#endif
