@@ -1,0 +1,552 @@
+// SPDX-License-Identifier: MIT
+#include <dirent.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/udmabuf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+
+#include "lib.h"
+
+#define PCI_DEVICES	"/sys/bus/pci/devices"
+
+static const char *from_environment(const char *name, const char *fallback)
+{
+	const char *value = getenv(name);
+
+	return value ? value : fallback;
+}
+
+bool iommu_is(const char *mode)
+{
+	return !strcmp(from_environment("PHYR_IOMMU", "intel"), mode);
+}
+
+/* Told by the environment, and seen at edu's IOMMU group. */
+bool iommu_is_on(void)
+{
+	bool told = !iommu_is("off");
+	char busid[16], path[96];
+
+	igt_assert_f(pci_find("0x1234", "0x11e8", 0, busid), "no edu\n");
+	snprintf(path, sizeof(path), PCI_DEVICES "/%s/iommu_group", busid);
+	igt_assert_f(told == !access(path, F_OK),
+		     "PHYR_IOMMU says the IOMMU is %s, %s says otherwise\n",
+		     told ? "on" : "off", path);
+	return told;
+}
+
+/* Told by the environment, and seen at edu's path. */
+bool is_on_switch(void)
+{
+	bool told = !strcmp(from_environment("PHYR_TOPOLOGY", "flat"), "switch");
+	char busid[16];
+
+	igt_assert_f(pci_find("0x1234", "0x11e8", 0, busid), "no edu\n");
+	igt_assert_f(told == !!strncmp(busid, "0000:00:", 8),
+		     "PHYR_TOPOLOGY says edu is%s behind a switch, its address %s says otherwise\n",
+		     told ? "" : " not", busid);
+	return told;
+}
+
+static struct phyr_device find_device(const char *driver, int index)
+{
+	struct phyr_device device;
+	int err = phyr_device_find(driver, index, &device);
+
+	igt_assert_f(!err, "device %d of %s: %s\n", index, driver,
+		     strerror(-err));
+	return device;
+}
+
+struct phyr_device vram_device(int index)
+{
+	return find_device(PHYR_VRAM_DRIVER, index);
+}
+
+struct phyr_device copy_device(int index)
+{
+	return find_device(PHYR_COPY_DRIVER, index);
+}
+
+static uint64_t vram_size(const struct phyr_device *device)
+{
+	struct drm_phyr_vram_info info;
+	int fd = open_device(device);
+
+	igt_assert_eq(phyr_vram_info(fd, &info), 0);
+	close(fd);
+	return info.vram_size;
+}
+
+struct phyr_device small_vram_device(void)
+{
+	struct phyr_device devices[8], *small = devices;
+	int nr = phyr_device_list(PHYR_VRAM_DRIVER, devices, 8);
+
+	igt_assert_f(nr > 0, "no device is bound to phyr_vram\n");
+	for (int i = 1; i < nr; i++)
+		if (vram_size(&devices[i]) < vram_size(small))
+			small = &devices[i];
+	return *small;
+}
+
+int open_device(const struct phyr_device *device)
+{
+	int fd = phyr_device_open(device);
+
+	igt_assert_f(fd >= 0, "open %s: %s\n", device->busid, strerror(-fd));
+	return fd;
+}
+
+int open_vram(int index)
+{
+	struct phyr_device device = vram_device(index);
+
+	return open_device(&device);
+}
+
+int open_copy(int index)
+{
+	struct phyr_device device = copy_device(index);
+
+	return open_device(&device);
+}
+
+uint64_t vram_free(const struct phyr_device *device)
+{
+	struct phyr_vram_dump dump;
+
+	igt_assert_eq(phyr_vram_dump_read(device, &dump), 0);
+	phyr_vram_dump_free(&dump);
+	return dump.free;
+}
+
+/* Freeing may be left to a worker. igt_runner's timeout is far behind. */
+void wait_for_vram_free(const struct phyr_device *device, uint64_t bytes)
+{
+	for (int tries = 0; tries < 300; tries++) {
+		if (vram_free(device) == bytes)
+			return;
+		usleep(100000);
+	}
+	igt_assert_eq_u64(vram_free(device), bytes);
+}
+
+struct phyr_job last_job(const struct phyr_device *engine)
+{
+	struct phyr_job job;
+
+	igt_assert_eq(phyr_last_job(engine, &job), 0);
+	return job;
+}
+
+uint32_t create_vram(int fd, uint64_t size, uint32_t placement,
+		     uint64_t max_extent)
+{
+	uint32_t handle = 0;
+
+	igt_assert_eq(phyr_vram_create(fd, size, placement, max_extent,
+				       &handle), 0);
+	igt_assert(handle);
+	return handle;
+}
+
+uint32_t create_own(int fd, uint64_t size)
+{
+	uint32_t handle = 0;
+
+	igt_assert_eq(phyr_copy_create(fd, size, &handle), 0);
+	igt_assert(handle);
+	return handle;
+}
+
+struct drm_phyr_vram_gem_info vram_info(int fd, uint32_t handle)
+{
+	struct drm_phyr_vram_gem_info info;
+
+	igt_assert_eq(phyr_vram_gem_info(fd, handle, &info), 0);
+	return info;
+}
+
+int export_buffer(int fd, uint32_t handle)
+{
+	int dmabuf = phyr_export(fd, handle);
+
+	igt_assert_f(dmabuf >= 0, "export: %s\n", strerror(-dmabuf));
+	return dmabuf;
+}
+
+uint32_t import_buffer(int fd, int dmabuf)
+{
+	uint32_t handle = 0;
+
+	igt_assert_eq(phyr_import(fd, dmabuf, &handle), 0);
+	igt_assert(handle);
+	return handle;
+}
+
+uint32_t import_from(int fd, int exporter, uint32_t handle)
+{
+	int dmabuf = export_buffer(exporter, handle);
+	uint32_t imported = import_buffer(fd, dmabuf);
+
+	close(dmabuf);
+	return imported;
+}
+
+int create_dmabuf(int fd, uint64_t size, uint64_t max_extent)
+{
+	uint32_t handle = create_vram(fd, size, IN_VRAM, max_extent);
+	int dmabuf = export_buffer(fd, handle);
+
+	igt_assert_eq(phyr_close_handle(fd, handle), 0);
+	return dmabuf;
+}
+
+static void *assert_mapped(void *mem, const char *what)
+{
+	igt_assert_f(mem != MAP_FAILED, "mmap of %s: %s\n", what,
+		     strerror(errno));
+	return mem;
+}
+
+void *map_vram(int fd, uint32_t handle, uint64_t size)
+{
+	return assert_mapped(phyr_vram_mmap(fd, handle, size,
+					    PROT_READ | PROT_WRITE),
+			     "a VRAM buffer");
+}
+
+void *map_own(int fd, uint32_t handle, uint64_t size)
+{
+	return assert_mapped(phyr_copy_mmap(fd, handle, size,
+					    PROT_READ | PROT_WRITE),
+			     "the engine's own buffer");
+}
+
+void *map_dmabuf(int dmabuf, uint64_t size)
+{
+	return assert_mapped(phyr_mmap(dmabuf, size, PROT_READ | PROT_WRITE, 0),
+			     "a dma-buf");
+}
+
+void unmap(void *mem, uint64_t size)
+{
+	igt_assert_eq(munmap(mem, size), 0);
+}
+
+void fill_vram(int fd, uint32_t handle, uint64_t size, uint64_t seed)
+{
+	void *mem = map_vram(fd, handle, size);
+
+	phyr_fill(mem, seed, 0, size);
+	unmap(mem, size);
+}
+
+void fill_own(int fd, uint32_t handle, uint64_t size, uint64_t seed)
+{
+	void *mem = map_own(fd, handle, size);
+
+	phyr_fill(mem, seed, 0, size);
+	unmap(mem, size);
+}
+
+void assert_bytes(const void *mem, uint64_t seed, uint64_t offset,
+		  uint64_t len)
+{
+	int64_t at = phyr_verify(mem, seed, offset, len);
+
+	igt_assert_f(at < 0, "byte %" PRId64 " of %" PRIu64
+		     " is %#x; pattern %" PRIu64 " has %#x there\n", at, len,
+		     ((const uint8_t *)mem)[at], seed,
+		     phyr_byte(seed, offset + at));
+}
+
+void assert_zero(const void *mem, uint64_t len)
+{
+	int64_t at = phyr_verify_byte(mem, 0, len);
+
+	igt_assert_f(at < 0, "byte %" PRId64 " of %" PRIu64
+		     " is %#x, not 0\n", at, len, ((const uint8_t *)mem)[at]);
+}
+
+void assert_vram(int fd, uint32_t handle, uint64_t size, uint64_t seed)
+{
+	void *mem = map_vram(fd, handle, size);
+
+	assert_bytes(mem, seed, 0, size);
+	unmap(mem, size);
+}
+
+void assert_own(int fd, uint32_t handle, uint64_t size, uint64_t seed)
+{
+	void *mem = map_own(fd, handle, size);
+
+	assert_bytes(mem, seed, 0, size);
+	unmap(mem, size);
+}
+
+void copy(int fd, uint32_t src, uint32_t dst, uint64_t len)
+{
+	igt_assert_eq(phyr_copy_run(fd, src, 0, dst, 0, len), 0);
+}
+
+int create_udmabuf(uint64_t size)
+{
+	struct udmabuf_create create = { .flags = UDMABUF_FLAGS_CLOEXEC };
+	int device, dmabuf;
+
+	device = open("/dev/udmabuf", O_RDWR | O_CLOEXEC);
+	igt_assert_f(device >= 0, "/dev/udmabuf: %s\n", strerror(errno));
+	create.memfd = memfd_create("phyr", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	create.size = size;
+	igt_assert_eq(ftruncate(create.memfd, size), 0);
+	igt_assert_eq(fcntl(create.memfd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
+	dmabuf = ioctl(device, UDMABUF_CREATE, &create);
+	igt_assert_f(dmabuf >= 0, "UDMABUF_CREATE: %s\n", strerror(errno));
+	close(create.memfd);
+	close(device);
+	return dmabuf;
+}
+
+/* To standard output: igt_runner takes anything on stderr for a warning. */
+void run(const char *command)
+{
+	char line[512];
+	int status;
+
+	igt_assert(snprintf(line, sizeof(line), "exec 2>&1; %s", command) <
+		   (int)sizeof(line));
+	status = system(line);
+	igt_assert_f(!status, "'%s' ended with status %#x\n", command, status);
+}
+
+static bool file_says(const char *busid, const char *name, const char *value)
+{
+	char path[96], text[32] = "";
+	FILE *file;
+	bool same;
+
+	snprintf(path, sizeof(path), PCI_DEVICES "/%.15s/%s", busid, name);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	same = fgets(text, sizeof(text), file) &&
+	       !strncmp(text, value, strlen(value));
+	fclose(file);
+	return same;
+}
+
+bool pci_find(const char *vendor, const char *device, int index, char *busid)
+{
+	struct dirent **names;
+	bool found = false;
+	int nr = scandir(PCI_DEVICES, &names, NULL, alphasort);
+
+	igt_assert_f(nr >= 0, PCI_DEVICES ": %s\n", strerror(errno));
+	for (int i = 0; i < nr; i++) {
+		if (!found && file_says(names[i]->d_name, "vendor", vendor) &&
+		    file_says(names[i]->d_name, "device", device) &&
+		    index-- == 0) {
+			found = true;
+			snprintf(busid, 16, "%.15s", names[i]->d_name);
+		}
+		free(names[i]);
+	}
+	free(names);
+	return found;
+}
+
+/* The driver's name, or "" where there is none. */
+void pci_driver(const char *busid, char *driver, size_t size)
+{
+	char path[96], target[256];
+	ssize_t len;
+
+	snprintf(path, sizeof(path), PCI_DEVICES "/%s/driver", busid);
+	len = readlink(path, target, sizeof(target) - 1);
+	target[len < 0 ? 0 : len] = '\0';
+	snprintf(driver, size, "%s",
+		 len < 0 ? "" : strrchr(target, '/') + 1);
+}
+
+static void write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	igt_assert_f(fd >= 0, "%s: %s\n", path, strerror(errno));
+	igt_assert_f(write(fd, text, strlen(text)) == (ssize_t)strlen(text),
+		     "'%s' > %s: %s\n", text, path, strerror(errno));
+	close(fd);
+}
+
+void pci_bind(const char *busid, const char *driver)
+{
+	char path[96], bound[64];
+
+	pci_driver(busid, bound, sizeof(bound));
+	if (!strcmp(bound, driver))
+		return;
+	if (bound[0]) {
+		snprintf(path, sizeof(path), PCI_DEVICES "/%s/driver/unbind",
+			 busid);
+		write_file(path, busid);
+	}
+	snprintf(path, sizeof(path), PCI_DEVICES "/%s/driver_override", busid);
+	write_file(path, driver);
+	write_file("/sys/bus/pci/drivers_probe", busid);
+	pci_driver(busid, bound, sizeof(bound));
+	igt_assert_f(!strcmp(bound, driver), "%s is bound to '%s', not to %s\n",
+		     busid, bound, driver);
+}
+
+/* Both copy engines; vm/guest/bind may have bound one only. */
+void bind_engines(void)
+{
+	char busid[16];
+
+	for (int i = 0; i < 2; i++) {
+		igt_assert_f(pci_find("0x1000", "0x0012", i, busid),
+			     "no LSI 53C895A %d\n", i);
+		pci_bind(busid, PHYR_COPY_DRIVER);
+	}
+}
+
+/*
+ * The first ivshmem is the one whose memory is build/vram.bin, the card of
+ * phyr_vram in all runs but phyr_huge's. Bus numbers are in vm/run's order.
+ */
+int open_phyr_test(int ivshmem)
+{
+	struct phyr_test_devices devices = { 0 };
+	char busid[16];
+	int fd;
+
+	run("modprobe phyr_test");
+	igt_assert_f(pci_find("0x1234", "0x11e8", 0, busid), "no edu\n");
+	pci_bind(busid, "phyr_test");
+	igt_assert_f(pci_find("0x1af4", "0x1110", ivshmem, busid),
+		     "no ivshmem %d\n", ivshmem);
+	pci_bind(busid, "phyr_test");
+	fd = open("/dev/phyr_test", O_RDWR | O_CLOEXEC);
+	igt_assert_f(fd >= 0, "/dev/phyr_test: %s\n", strerror(errno));
+	igt_assert_eq(phyr_ioctl(fd, PHYR_TEST_IOC_DEVICES, &devices), 0);
+	igt_assert_eq(devices.exporters, 1);
+	igt_assert_eq(devices.importers, 1);
+	return fd;
+}
+
+uint64_t test_bar(int test)
+{
+	struct phyr_test_devices devices = { 0 };
+
+	igt_assert_eq(phyr_ioctl(test, PHYR_TEST_IOC_DEVICES, &devices), 0);
+	return devices.bar_start;
+}
+
+int test_export(int test, uint32_t style, uint64_t start, uint64_t count,
+		uint64_t len, int64_t stride)
+{
+	struct phyr_test_export export = {
+		.style = style,
+		.fd = -1,
+		.start = start,
+		.count = count,
+		.len = len,
+		.stride = stride,
+	};
+
+	igt_assert_eq(phyr_ioctl(test, PHYR_TEST_IOC_EXPORT, &export), 0);
+	igt_assert(export.fd >= 0);
+	return export.fd;
+}
+
+/* kmalloc-32, kmalloc-rnd-07-32, …: the names end in the size. */
+uint64_t kmalloc_objects(unsigned int size)
+{
+	char line[512], name[64], suffix[16];
+	uint64_t active, sum = 0;
+	FILE *file = fopen("/proc/slabinfo", "re");
+	int caches = 0;
+
+	igt_assert_f(file, "/proc/slabinfo: %s\n", strerror(errno));
+	snprintf(suffix, sizeof(suffix), "-%u", size);
+	while (fgets(line, sizeof(line), file)) {
+		size_t len;
+
+		if (sscanf(line, "%63s %" SCNu64, name, &active) != 2)
+			continue;
+		len = strlen(name);
+		if (strncmp(name, "kmalloc-", 8) || len < strlen(suffix) ||
+		    strcmp(name + len - strlen(suffix), suffix))
+			continue;
+		sum += active;
+		caches++;
+	}
+	fclose(file);
+	igt_assert_f(caches, "/proc/slabinfo has no kmalloc%s\n", suffix);
+	return sum;
+}
+
+static void write_trace_file(const char *file, const char *text, int flags)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/kernel/tracing/%s", file);
+	fd = open(path, O_WRONLY | O_CLOEXEC | flags);
+	igt_assert_f(fd >= 0, "%s: %s\n", path, strerror(errno));
+	if (*text)
+		igt_assert_f(write(fd, text, strlen(text)) ==
+			     (ssize_t)strlen(text), "'%s' > %s: %s\n", text,
+			     path, strerror(errno));
+	close(fd);
+}
+
+void trace_write(const char *file, const char *text)
+{
+	write_trace_file(file, text, O_TRUNC);
+}
+
+void trace_append(const char *file, const char *text)
+{
+	write_trace_file(file, text, O_APPEND);
+}
+
+void trace_reset(void)
+{
+	trace_write("tracing_on", "0");
+	trace_write("current_tracer", "nop");
+	trace_write("set_event", "");
+	trace_write("set_ftrace_filter", "");
+	trace_write("trace", "");
+}
+
+void trace_start(void)
+{
+	trace_write("trace", "");
+	trace_write("tracing_on", "1");
+}
+
+void trace_stop(void)
+{
+	trace_write("tracing_on", "0");
+}
+
+void trace_each(void (*see)(char *line, void *data), void *data)
+{
+	FILE *file = fopen("/sys/kernel/tracing/trace", "re");
+	char *line = NULL;
+	size_t size = 0;
+
+	igt_assert_f(file, "trace: %s\n", strerror(errno));
+	while (getline(&line, &size, file) > 0)
+		if (line[0] != '#')
+			see(line, data);
+	free(line);
+	fclose(file);
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the tests share. Every helper here asserts that what it does succeeds;
+ * a test of a failure uses libphyr or the ioctl itself.
+ */
+#ifndef PHYR_TESTS_LIB_H
+#define PHYR_TESTS_LIB_H
+
+#include <errno.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "igt.h"
+#include "libphyr.h"
+#include "phyr_test.h"
+
+#define SZ_4K		0x1000ull
+#define SZ_64K		0x10000ull
+#define SZ_1M		0x100000ull
+#define SZ_16M		0x1000000ull
+#define SZ_4G		0x100000000ull
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+
+#define IN_VRAM		DRM_PHYR_VRAM_PLACE_VRAM
+#define IN_SYSTEM	DRM_PHYR_VRAM_PLACE_SYSTEM
+#define EVICTABLE	(IN_VRAM | IN_SYSTEM)
+
+/* The guest's configuration, from PHYR_IOMMU and PHYR_TOPOLOGY and sysfs. */
+bool iommu_is(const char *mode);
+bool iommu_is_on(void);
+bool is_on_switch(void);
+
+/* Devices. */
+struct phyr_device vram_device(int index);
+struct phyr_device small_vram_device(void);
+struct phyr_device copy_device(int index);
+int open_vram(int index);
+int open_copy(int index);
+int open_device(const struct phyr_device *device);
+uint64_t vram_free(const struct phyr_device *device);
+void wait_for_vram_free(const struct phyr_device *device, uint64_t bytes);
+struct phyr_job last_job(const struct phyr_device *engine);
+
+/* Buffers. */
+uint32_t create_vram(int fd, uint64_t size, uint32_t placement,
+		     uint64_t max_extent);
+uint32_t create_own(int fd, uint64_t size);
+struct drm_phyr_vram_gem_info vram_info(int fd, uint32_t handle);
+int export_buffer(int fd, uint32_t handle);
+uint32_t import_buffer(int fd, int dmabuf);
+uint32_t import_from(int fd, int exporter, uint32_t handle);
+int create_dmabuf(int fd, uint64_t size, uint64_t max_extent);
+
+/* Bytes. */
+void *map_vram(int fd, uint32_t handle, uint64_t size);
+void *map_own(int fd, uint32_t handle, uint64_t size);
+void *map_dmabuf(int dmabuf, uint64_t size);
+void unmap(void *mem, uint64_t size);
+void fill_vram(int fd, uint32_t handle, uint64_t size, uint64_t seed);
+void fill_own(int fd, uint32_t handle, uint64_t size, uint64_t seed);
+void assert_bytes(const void *mem, uint64_t seed, uint64_t offset,
+		  uint64_t len);
+void assert_zero(const void *mem, uint64_t len);
+void assert_vram(int fd, uint32_t handle, uint64_t size, uint64_t seed);
+void assert_own(int fd, uint32_t handle, uint64_t size, uint64_t seed);
+void copy(int fd, uint32_t src, uint32_t dst, uint64_t len);
+
+/* A dma-buf that is nobody's of ours: pages of a memfd. */
+int create_udmabuf(uint64_t size);
+
+/* Run @command in the shell; it must succeed. */
+void run(const char *command);
+
+/* PCI devices by ids and order; @busid has room for 16 characters. */
+bool pci_find(const char *vendor, const char *device, int index, char *busid);
+void pci_driver(const char *busid, char *driver, size_t size);
+void pci_bind(const char *busid, const char *driver);
+void bind_engines(void);
+
+/* /dev/phyr_test, bound to edu and to an ivshmem: the second, or the first. */
+enum { FIRST_IVSHMEM, SECOND_IVSHMEM };
+int open_phyr_test(int ivshmem);
+uint64_t test_bar(int test);
+int test_export(int test, uint32_t style, uint64_t start, uint64_t count,
+		uint64_t len, int64_t stride);
+
+/* Count of live objects in the slab caches for kmalloc(@size). */
+uint64_t kmalloc_objects(unsigned int size);
+
+/* The function tracer and trace events. */
+void trace_reset(void);
+void trace_write(const char *file, const char *text);
+void trace_append(const char *file, const char *text);
+void trace_start(void);
+void trace_stop(void);
+/* The trace, line by line, to @see. */
+void trace_each(void (*see)(char *line, void *data), void *data);
+
+#endif

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: MIT
+#include <inttypes.h>
+#include <string.h>
+
+#include "lib.h"
+
+IGT_TEST_DESCRIPTION("Lists of 20 GiB in one extent and of millions of extents, in a card of 64 GiB");
+
+#define GIB	(1ull << 30)
+#define EXTENTS	4194304ull
+
+static int test;
+static uint64_t bar;
+static const char *mode;
+
+/* Allocations by phyr.ko, as the kmalloc trace events tell them. */
+struct allocations {
+	uint64_t phyr;
+	uint64_t largest;
+	char line[256];
+};
+
+static void see_allocation(char *line, void *data)
+{
+	struct allocations *seen = data;
+	const char *bytes = strstr(line, "bytes_req=");
+	uint64_t size;
+
+	if (!bytes || !strstr(line, "[phyr]"))
+		return;
+	igt_assert_eq(sscanf(bytes, "bytes_req=%" SCNu64, &size), 1);
+	seen->phyr++;
+	if (size <= seen->largest)
+		return;
+	seen->largest = size;
+	snprintf(seen->line, sizeof(seen->line), "%s", line);
+}
+
+static void start(void)
+{
+	trace_reset();
+	trace_write("buffer_size_kb", "16384");
+	trace_write("set_event", "kmem:kmalloc");
+	trace_write("current_tracer", "nop");
+	/* What kmalloc() would not be seen doing. */
+	trace_append("set_ftrace_filter", "vmalloc*");
+	trace_append("set_ftrace_filter", "__vmalloc*");
+	trace_append("set_ftrace_filter", "__kvmalloc*");
+	trace_write("current_tracer", "function");
+	trace_start();
+}
+
+static void see_vmalloc(char *line, void *data)
+{
+	unsigned int *calls = data;
+
+	if (strstr(line, "<-phyr_") || strstr(line, "<-dma_range_"))
+		(*calls)++;
+}
+
+static void assert_small_allocations(uint64_t chunks)
+{
+	struct allocations seen = { 0 };
+	unsigned int vmallocs = 0;
+
+	trace_stop();
+	trace_each(see_allocation, &seen);
+	trace_each(see_vmalloc, &vmallocs);
+	trace_reset();
+	igt_info("%" PRIu64 " allocations by phyr, the largest of %" PRIu64
+		 " bytes\n", seen.phyr, seen.largest);
+	igt_assert_f(seen.phyr >= chunks,
+		     "only %" PRIu64 " allocations by phyr were seen, expected at least %"
+		     PRIu64 ": the trace is not whole\n", seen.phyr, chunks);
+	igt_assert_f(seen.largest <= 4096, "larger than a page: %s", seen.line);
+	igt_assert_f(!vmallocs, "%u calls of vmalloc by phyr\n", vmallocs);
+}
+
+static void import(int dmabuf, uint64_t offset, uint64_t len,
+		   struct phyr_test_range *ranges, uint32_t max,
+		   struct phyr_test_import *import)
+{
+	*import = (struct phyr_test_import){
+		.fd = dmabuf,
+		.api = PHYR_TEST_API_PHYR,
+		.offset = offset,
+		.len = len,
+		.iterations = 1,
+		.max_ranges = max,
+		.ranges = (uintptr_t)ranges,
+	};
+	igt_assert_eq(phyr_ioctl(test, PHYR_TEST_IOC_IMPORT, import), 0);
+	igt_assert_f(!strcmp(import->mode, mode), "mode '%s', expected '%s'\n",
+		     import->mode, mode);
+}
+
+static void one_extent(void)
+{
+	struct phyr_test_range range;
+	struct phyr_test_import map;
+	int dmabuf;
+
+	start();
+	dmabuf = test_export(test, PHYR_TEST_STYLE_PHYR, 3 * GIB, 1, 20 * GIB,
+			     0);
+	import(dmabuf, 0, 0, &range, 1, &map);
+	assert_small_allocations(1);
+	igt_assert_eq_u64(map.total, 20 * GIB);
+	igt_assert_eq_u64(map.nr_ranges, 1);
+	igt_assert_eq_u64(range.len, 20 * GIB);
+	if (strcmp(mode, "iova"))
+		igt_assert_eq_u64(range.addr, bar + 3 * GIB);
+
+	/* A part that begins beyond 4 GiB and is longer than that. */
+	import(dmabuf, 5 * GIB + 123, 9 * GIB + 45, &range, 1, &map);
+	igt_assert_eq_u64(map.total, 9 * GIB + 45);
+	igt_assert_eq_u64(map.nr_ranges, 1);
+	igt_assert_eq_u64(range.len, 9 * GIB + 45);
+	igt_assert_eq_u64(range.addr % SZ_4K, 123);
+	close(dmabuf);
+}
+
+static void large_extents(void)
+{
+	struct phyr_test_range ranges[8];
+	struct phyr_test_import map;
+	int dmabuf = test_export(test, PHYR_TEST_STYLE_PHYR, 40 * GIB, 6,
+				 6 * GIB, -8 * (int64_t)GIB);
+
+	import(dmabuf, 0, 0, ranges, 8, &map);
+	igt_assert_eq_u64(map.total, 36 * GIB);
+	if (!strcmp(mode, "iova")) {
+		igt_assert_eq_u64(map.nr_ranges, 1);
+		igt_assert_eq_u64(ranges[0].len, 36 * GIB);
+	} else {
+		igt_assert_eq_u64(map.nr_ranges, 6);
+		for (int i = 0; i < 6; i++) {
+			igt_assert_eq_u64(ranges[i].addr,
+					  bar + (40 - 8 * i) * GIB);
+			igt_assert_eq_u64(ranges[i].len, 6 * GIB);
+		}
+	}
+	close(dmabuf);
+}
+
+static void limits(void)
+{
+	struct phyr_test_range *ranges = calloc(8192, sizeof(*ranges));
+	struct phyr_test_import map = {
+		.api = PHYR_TEST_API_PHYR,
+		.max_len = 4096ull * 1024,
+		.boundary = SZ_4G,
+		.iterations = 1,
+		.max_ranges = 8192,
+		.ranges = (uintptr_t)ranges,
+	};
+	uint64_t next;
+
+	igt_assert(ranges);
+	map.fd = test_export(test, PHYR_TEST_STYLE_PHYR, GIB, 1, 20 * GIB, 0);
+	igt_assert_eq(phyr_ioctl(test, PHYR_TEST_IOC_IMPORT, &map), 0);
+	igt_assert_eq_u64(map.total, 20 * GIB);
+	igt_assert_lte_u64(20 * GIB / map.max_len, map.nr_ranges);
+	igt_assert_lte_u64(map.nr_ranges, 8192);
+	next = ranges[0].addr;
+	for (uint64_t i = 0; i < map.nr_ranges; i++) {
+		igt_assert_eq_u64(ranges[i].addr, next);
+		igt_assert_lte_u64(ranges[i].len, map.max_len);
+		igt_assert_eq_u64(ranges[i].addr / SZ_4G,
+				  (ranges[i].addr + ranges[i].len - 1) / SZ_4G);
+		next += ranges[i].len;
+	}
+	igt_assert_eq_u64(next - ranges[0].addr, 20 * GIB);
+	free(ranges);
+	close(map.fd);
+}
+
+/* @stride apart from @begin on; 4 KiB each. */
+static void many_extents(uint64_t begin, int64_t stride)
+{
+	struct phyr_test_range *ranges = calloc(EXTENTS, sizeof(*ranges));
+	struct phyr_test_import map;
+	int dmabuf;
+
+	igt_assert(ranges);
+	start();
+	dmabuf = test_export(test, PHYR_TEST_STYLE_PHYR, begin, EXTENTS, SZ_4K,
+			     stride);
+	import(dmabuf, 0, 0, ranges, EXTENTS, &map);
+	assert_small_allocations(EXTENTS * sizeof(*ranges) / 4096);
+	igt_assert_eq_u64(map.total, EXTENTS * SZ_4K);
+	if (!strcmp(mode, "iova")) {
+		igt_assert_eq_u64(map.nr_ranges, 1);
+		igt_assert_eq_u64(ranges[0].len, EXTENTS * SZ_4K);
+	} else {
+		igt_assert_eq_u64(map.nr_ranges, EXTENTS);
+		for (uint64_t i = 0; i < EXTENTS; i++)
+			igt_assert_f(ranges[i].addr == bar + begin + i * stride &&
+				     ranges[i].len == SZ_4K,
+				     "range %" PRIu64 " is %#llx + %#llx\n", i,
+				     ranges[i].addr, ranges[i].len);
+	}
+	free(ranges);
+	close(dmabuf);
+}
+
+igt_main()
+{
+	igt_fixture() {
+		struct phyr_test_devices devices = { 0 };
+
+		mode = iommu_is_on() ? "iova" : "window";
+		test = open_phyr_test(FIRST_IVSHMEM);
+		igt_assert_eq(phyr_ioctl(test, PHYR_TEST_IOC_DEVICES, &devices),
+			      0);
+		bar = devices.bar_start;
+		igt_require_f(devices.bar_len == 64 * GIB,
+			      "the first card has %" PRIu64 " bytes, not 64 GiB (vm/run --vram 64G)\n",
+			      (uint64_t)devices.bar_len);
+	}
+
+	igt_describe("20 GiB in one extent is one range");
+	igt_subtest("one-extent")
+		one_extent();
+
+	igt_describe("Extents beyond 4 GiB each, in descending order");
+	igt_subtest("large-extents")
+		large_extents();
+
+	igt_describe("Segment limits over 20 GiB, without a byte lost");
+	igt_subtest("limits")
+		limits();
+
+	igt_describe("4,194,304 extents; no allocation larger than a page");
+	igt_subtest("many-extents")
+		many_extents(0, 2 * SZ_4K);
+
+	igt_describe("4,194,304 extents in descending order");
+	igt_subtest("many-extents-descending")
+		many_extents(40 * GIB, -2 * (int64_t)SZ_4K);
+}

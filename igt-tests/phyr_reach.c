@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+#include <inttypes.h>
+#include <string.h>
+
+#include "lib.h"
+
+IGT_TEST_DESCRIPTION("A card above 4 GiB and an engine with a 32-bit DMA mask (vm/run --vram 8G)");
+
+static struct phyr_device card;
+
+static void assert_card_is_high(void)
+{
+	struct phyr_vram_dump dump;
+
+	igt_assert_eq(phyr_vram_dump_read(&card, &dump), 0);
+	igt_assert_lte_u64(SZ_4G, dump.bar);
+	phyr_vram_dump_free(&dump);
+}
+
+/* The error of the import, or of the first copy. */
+static int copy_error(uint32_t placement, uint64_t max_extent, bool to_vram)
+{
+	int vram = open_device(&card), engine = open_copy(0), dmabuf, err;
+	uint32_t own = create_own(engine, SZ_1M), handle, imported;
+
+	handle = create_vram(vram, SZ_1M, placement, max_extent);
+	fill_vram(vram, handle, SZ_1M, 1);
+	fill_own(engine, own, SZ_1M, 2);
+	dmabuf = export_buffer(vram, handle);
+	err = phyr_import(engine, dmabuf, &imported);
+	if (!err)
+		err = phyr_copy_run(engine, to_vram ? own : imported, 0,
+				    to_vram ? imported : own, 0, SZ_1M);
+	/* Nothing was written where it must not be. */
+	if (err) {
+		assert_vram(vram, handle, SZ_1M, 1);
+		assert_own(engine, own, SZ_1M, 2);
+	} else if (to_vram) {
+		assert_vram(vram, handle, SZ_1M, 2);
+	} else {
+		assert_own(engine, own, SZ_1M, 1);
+	}
+	close(dmabuf);
+	close(engine);
+	close(vram);
+	return err;
+}
+
+static void engine(uint32_t placement)
+{
+	int expected = iommu_is_on() ? 0 : -EREMOTEIO;
+
+	assert_card_is_high();
+	for (int to_vram = 0; to_vram < 2; to_vram++) {
+		igt_assert_eq(copy_error(placement, 0, to_vram), expected);
+		igt_assert_eq(copy_error(placement, SZ_4K, to_vram), expected);
+	}
+}
+
+/* The refusal costs nobody anything: the engine's other work goes on. */
+static void goes_on(void)
+{
+	int fd = open_copy(0);
+	uint32_t src = create_own(fd, SZ_1M), dst = create_own(fd, SZ_1M);
+
+	engine(IN_VRAM);
+	fill_own(fd, src, SZ_1M, 3);
+	copy(fd, src, dst, SZ_1M);
+	assert_own(fd, dst, SZ_1M, 3);
+	close(fd);
+}
+
+/* A device with a 64-bit mask has no such trouble. */
+static void wide_mask(void)
+{
+	int test = open_phyr_test(SECOND_IVSHMEM), vram = open_device(&card);
+	uint32_t handle = create_vram(vram, SZ_1M, IN_VRAM, 0);
+	struct phyr_test_range range;
+	struct phyr_test_import import = {
+		.api = PHYR_TEST_API_PHYR,
+		.iterations = 1,
+		.max_ranges = 1,
+		.ranges = (uintptr_t)&range,
+	};
+	struct phyr_list_dump list;
+
+	assert_card_is_high();
+	import.fd = export_buffer(vram, handle);
+	igt_assert_eq(phyr_ioctl(test, PHYR_TEST_IOC_IMPORT, &import), 0);
+	igt_assert_eq_u64(import.total, SZ_1M);
+	igt_assert_eq(phyr_list_dump_read(&card, vram_info(vram, handle).id,
+					  &list), 0);
+	if (!iommu_is_on())
+		igt_assert_eq_u64(range.addr, list.vecs[0].paddr);
+	phyr_list_dump_free(&list);
+	close(import.fd);
+	close(vram);
+	close(test);
+}
+
+igt_main()
+{
+	igt_fixture()
+		card = vram_device(0);
+
+	igt_describe("The engine is refused without an IOMMU, and copies with one");
+	igt_subtest("engine")
+		engine(IN_VRAM);
+
+	igt_describe("After a refusal the engine goes on");
+	igt_subtest("engine-goes-on")
+		goes_on();
+
+	igt_describe("A device with a 64-bit mask maps the same memory");
+	igt_subtest("wide-mask")
+		wide_mask();
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+#include <fcntl.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "lib.h"
+
+IGT_TEST_DESCRIPTION("Modules that are in use cannot be unloaded, others can");
+
+static int unload(const char *module)
+{
+	return syscall(SYS_delete_module, module, O_NONBLOCK) ? -errno : 0;
+}
+
+static bool loaded(const char *module)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/sys/module/%s", module);
+	return !access(path, F_OK);
+}
+
+static void assert_in_use(const char *module)
+{
+	int err = unload(module);
+
+	igt_assert_f(err == -EWOULDBLOCK || err == -EBUSY,
+		     "unloading %s gave %d (%s)\n", module, err,
+		     strerror(-err));
+	igt_assert_f(loaded(module), "%s is gone\n", module);
+}
+
+static void open_node(void)
+{
+	int vram = open_vram(0), engine = open_copy(0);
+
+	assert_in_use("phyr_vram");
+	assert_in_use("phyr_copy");
+	assert_in_use("phyr");
+	close(engine);
+	close(vram);
+}
+
+static void dmabuf_only(void)
+{
+	int vram = open_vram(0), dmabuf = create_dmabuf(vram, SZ_64K, 0);
+	void *mem;
+
+	close(vram);
+	assert_in_use("phyr_vram");
+	mem = map_dmabuf(dmabuf, SZ_64K);
+	close(dmabuf);
+	assert_in_use("phyr_vram");
+	phyr_fill(mem, 1, 0, SZ_64K);
+	assert_bytes(mem, 1, 0, SZ_64K);
+	unmap(mem, SZ_64K);
+}
+
+static void imported(void)
+{
+	int vram = open_vram(0), engine = open_copy(0);
+	uint32_t handle, own = create_own(engine, SZ_64K);
+
+	handle = import_from(engine, vram, create_vram(vram, SZ_64K, IN_VRAM,
+						       SZ_4K));
+	close(vram);
+	assert_in_use("phyr_vram");
+	copy(engine, handle, own, SZ_64K);
+	assert_in_use("phyr_vram");
+	assert_in_use("phyr_copy");
+	close(engine);
+}
+
+static void core(void)
+{
+	/* Nothing is open; the drivers themselves need it. */
+	assert_in_use("phyr");
+}
+
+static void test_module(void)
+{
+	int test = open_phyr_test(SECOND_IVSHMEM), dmabuf;
+
+	dmabuf = test_export(test, PHYR_TEST_STYLE_PHYR, 0, 4, SZ_4K, SZ_64K);
+	assert_in_use("phyr_test");
+	close(test);
+	assert_in_use("phyr_test");
+	close(dmabuf);
+}
+
+static void bind_all(void)
+{
+	char busid[16];
+
+	run("modprobe phyr_vram");
+	run("modprobe phyr_copy");
+	igt_assert(pci_find("0x1af4", "0x1110", 0, busid));
+	pci_bind(busid, PHYR_VRAM_DRIVER);
+	igt_assert(pci_find("0x1234", "0x1111", 0, busid));
+	pci_bind(busid, PHYR_VRAM_DRIVER);
+	bind_engines();
+}
+
+/* Devices stay bound and nobody has them open: that is no use. */
+static void reload(void)
+{
+	static const char *const modules[] = {
+		"phyr_test", "phyr_copy", "phyr_vram", "phyr",
+	};
+
+	run("modprobe phyr_test");
+	for (int round = 0; round < 3; round++) {
+		int vram = open_vram(0), engine = open_copy(0);
+		uint32_t handle, own;
+
+		handle = create_vram(vram, SZ_1M, IN_VRAM, SZ_4K);
+		own = create_own(engine, SZ_1M);
+		fill_vram(vram, handle, SZ_1M, round);
+		copy(engine, import_from(engine, vram, handle), own, SZ_1M);
+		assert_own(engine, own, SZ_1M, round);
+		close(engine);
+		close(vram);
+		for (unsigned int i = 0; i < ARRAY_SIZE(modules); i++) {
+			if (!loaded(modules[i]))
+				continue;
+			igt_assert_eq(unload(modules[i]), 0);
+			igt_assert(!loaded(modules[i]));
+		}
+		bind_all();
+	}
+}
+
+igt_main()
+{
+	igt_fixture()
+		bind_engines();
+
+	igt_describe("An open DRM node keeps its driver");
+	igt_subtest("open-node")
+		open_node();
+
+	igt_describe("A dma-buf, then a mapping, keeps the exporter");
+	igt_subtest("dmabuf")
+		dmabuf_only();
+
+	igt_describe("An importer keeps the exporter");
+	igt_subtest("imported")
+		imported();
+
+	igt_describe("Drivers keep the core");
+	igt_subtest("core")
+		core();
+
+	igt_describe("The test module's dma-bufs keep it");
+	igt_subtest("test-module")
+		test_module();
+
+	igt_describe("Unused modules go, come back, and work");
+	igt_subtest("reload")
+		reload();
+}
