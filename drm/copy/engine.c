@@ -14,8 +14,8 @@
  *
  * Invariants
  * - The device works on behalf of @run and nothing else; without a run it is
- *   idle. Whoever takes the run away resets the device first, unless the run's
- *   last script has interrupted.
+ *   idle. Whoever takes the run away resets the device first, unless a script of
+ *   the run has just interrupted.
  * - A run's fence is signalled once, after the run was taken away, without the
  *   lock held. The run may be freed from then on.
  * - No memory is allocated between the start of a run and its fence.
@@ -124,7 +124,7 @@ static int copy_engine_build(struct copy_engine *engine, struct copy_run *run)
 	u64 len;
 
 	BUILD_BUG_ON(COPY_SCRIPT_WORDS * sizeof(*word) > PAGE_SIZE);
-	BUILD_BUG_ON(COPY_SCRIPT_BYTES >= BIT(24));
+	BUILD_BUG_ON(COPY_SCRIPT_BYTES >> 24);
 	lockdep_assert_held(&engine->lock);
 
 	engine->script_bytes = 0;

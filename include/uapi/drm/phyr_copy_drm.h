@@ -85,7 +85,8 @@ struct drm_phyr_copy_gem_info {
  * no such handle or syncobj. -EREMOTEIO: the engine cannot reach the memory.
  * -ENODEV: a buffer was revoked, or the engine is gone.
  * A copy that fails later marks its fence with -ETIMEDOUT (the engine hung and
- * was reset), -EIO (the engine reported an error) or -ECANCELED.
+ * was reset), -EIO (the engine reported an error), -ECANCELED (it was removed)
+ * or -ESRCH (the client died before the copy started).
  */
 struct drm_phyr_copy_submit {
 	__u32 src_handle;
