@@ -72,6 +72,10 @@ static int phyr_copy_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	struct phyr_copy *copy;
 	int ret;
 
+	/* driver_override matches any device, with an id that says so. */
+	if (id->vendor == PCI_ANY_ID)
+		return -ENODEV;
+
 	copy = devm_drm_dev_alloc(&pdev->dev, &phyr_copy_driver,
 				  struct phyr_copy, drm);
 	if (IS_ERR(copy))
