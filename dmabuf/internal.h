@@ -49,7 +49,7 @@ struct phyr_mem {
 	u64 end;
 	struct device *owner;
 	u64 bus_offset;
-	struct mutex windows_lock;
+	struct mutex windows_lock;	/* windows */
 	struct list_head windows;
 };
 

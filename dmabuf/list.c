@@ -291,9 +291,10 @@ static int sort_merge(struct sort_state *state, struct sort_page *a,
 	struct phys_vec *last = NULL;
 	int ret = -ENOMEM;
 
-	first = out = sort_page_get(state);
-	if (!out)
+	first = sort_page_get(state);
+	if (!first)
 		goto fail;
+	out = first;
 
 	while (l.page || r.page) {
 		struct phys_vec vec;

@@ -165,12 +165,10 @@ static int phyr_route_decide(struct phyr_route *route,
 	else if (dev_is_dma_coherent(dev))
 		route->attrs = DMA_ATTR_REQUIRE_COHERENT;
 
-	if (phyr_dev_links_pages(dev))
-		route->mode = PHYR_MAP_IOVA;
-	else if (mem->kind != PHYR_MEM_RAM && untranslated)
+	if (mem->kind != PHYR_MEM_RAM && untranslated)
 		return phyr_route_window(route, dev);
-	else
-		route->mode = PHYR_MAP_EXTENT;
+	route->mode = phyr_dev_links_pages(dev) ? PHYR_MAP_IOVA :
+						  PHYR_MAP_EXTENT;
 	return 0;
 }
 

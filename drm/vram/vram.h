@@ -33,7 +33,7 @@ struct drm_printer;
  */
 struct vram_mgr {
 	struct ttm_resource_manager base;
-	struct mutex lock;
+	struct mutex lock;	/* buddy */
 	struct gpu_buddy buddy;
 };
 
