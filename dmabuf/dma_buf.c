@@ -10,29 +10,53 @@
  *
  * A dma-buf is ours when its ops' attach is phyr_dma_buf_attach(). An importer
  * is native when its attach ops are phyr_attach_ops, which only phyr_attach()
- * uses. Between the two no sg_table is made.
+ * uses. What passes between the two sides is decided once, at attach:
+ *
+ *	dma-buf		importer	way
+ *	ours		native		phyr list, dma_range list; no sg_table
+ *	ours		stock		phyr list, dma_range list, written out
+ *					as a page-less sg_table
+ *	stock		native		the exporter's sg_table, seen as a
+ *					dma_range list
+ *
+ * Who may have page-less memory: an importer that takes peer memory, can be
+ * told that it moves (an invalidate callback) and can reach it. For any other
+ * the buffer goes to system memory, if its exporter can do that, and is pinned
+ * there while the importer is attached; or else the attach fails.
  *
  * Life of a buffer
  *
  *	LIVE --move_begin--> MOVING --move_end--> LIVE
- *	LIVE --revoke--> REVOKED
+ *	LIVE --revoke--> REVOKED --rearm--> LIVE
  *
  * phyr_buffer_move_begin() tells every importer, waits for all fences in the
  * reservation object (DMA_RESV_USAGE_BOOKKEEP: importers need not have told
  * anybody what they do), and then takes the native mappings apart, whether
  * the importers have called phyr_unmap() or not: what is left to them is
  * memory to free. An address is therefore used only under the reservation
- * lock or under a fence in it.
+ * lock or under a fence in it. A stock importer's table stays mapped until it
+ * unmaps; until then it may read and discard, no more.
+ *
+ * phyr_buffer_revoke() does the same, for good. It cannot wait for the stock
+ * importers' unmap, which needs the lock that it holds: when the lock has been
+ * dropped, phyr_buffer_revoke_wait() does. Only after that may the device go.
+ * System memory does not go with the device: nobody waits for its tables.
+ *
+ * Where a stock exporter invalidates, the same is done on the importer's
+ * behalf: told, waited for, unmapped, before the callback returns. So an
+ * importer finds one rule, whoever exports.
  *
  * Lock order, outermost first
  *
  *	drm_device.object_name_lock	import and export of a DRM driver
+ *	phyr_attachments_lock		debugfs.c
  *	dma_buf.resv			all of struct phyr_buffer and
  *					struct phyr_attachment
  *	phyr_mem.windows_lock		windows of a memory
  *
- * No lock is held in phyr_attach(), phyr_detach(), phyr_buffer_add_dma_buf()
- * and phyr_buffer_remove_dma_buf() but, at most, the first.
+ * No lock is held in phyr_attach(), phyr_detach(), phyr_buffer_add_dma_buf(),
+ * phyr_buffer_remove_dma_buf() and phyr_buffer_revoke_wait() but, at most, the
+ * first.
  */
 #include <linux/dma-resv.h>
 #include <linux/export.h>
@@ -86,6 +110,8 @@ void phyr_buffer_init(struct phyr_buffer *buffer,
 	INIT_LIST_HEAD(&buffer->attachments);
 	buffer->list = NULL;
 	buffer->state = PHYR_BUFFER_LIVE;
+	buffer->tables = 0;
+	init_waitqueue_head(&buffer->idle);
 }
 EXPORT_SYMBOL_NS_GPL(phyr_buffer_init, "PHYR_EXPORTER");
 
@@ -203,15 +229,23 @@ static void phyr_buffer_notify(struct phyr_buffer *buffer)
 		dma_buf_invalidate_mappings(export->dmabuf);
 }
 
+/* What the importer still holds afterwards is memory to free. */
+static void phyr_attachment_unmap(struct phyr_attachment *attach)
+{
+	struct dma_range_list *ranges;
+
+	list_for_each_entry(ranges, &attach->mappings, node)
+		dma_range_list_unmap(ranges);
+}
+
 /* No fence protects the native mappings any more: take them apart. */
 static void phyr_buffer_unmap(struct phyr_buffer *buffer)
 {
 	struct phyr_attachment *attach;
-	struct dma_range_list *ranges;
 
 	list_for_each_entry(attach, &buffer->attachments, node)
-		list_for_each_entry(ranges, &attach->mappings, node)
-			dma_range_list_unmap(ranges);
+		if (attach->way == PHYR_WAY_NATIVE)
+			phyr_attachment_unmap(attach);
 
 	phyr_list_put(buffer->list);
 	buffer->list = NULL;
@@ -287,19 +321,18 @@ static void phyr_attachment_forget_routes(struct phyr_attachment *attach)
 }
 
 /**
- * phyr_buffer_revoke - take the memory away for good
+ * phyr_buffer_revoke - take the memory away
  * @buffer: the buffer
  *
  * When this returns no device that a native importer attached reaches the
- * buffer, and nothing in the core refers to the provider of peer memory or to
- * a mapping through it. Maps and attachments fail with -ENODEV from here on.
+ * buffer, and stock importers that can be told have been. Maps and attachments
+ * fail with -ENODEV from here on, until phyr_buffer_rearm(). The memory, and
+ * its provider, are free after phyr_buffer_revoke_wait().
  *
  * Context: the reservation lock is held; sleeps, uninterruptibly.
  */
 void phyr_buffer_revoke(struct phyr_buffer *buffer)
 {
-	struct phyr_attachment *attach;
-
 	dma_resv_assert_held(buffer->resv);
 
 	buffer->state = PHYR_BUFFER_REVOKED;
@@ -307,10 +340,64 @@ void phyr_buffer_revoke(struct phyr_buffer *buffer)
 	dma_resv_wait_timeout(buffer->resv, DMA_RESV_USAGE_BOOKKEEP, false,
 			      MAX_SCHEDULE_TIMEOUT);
 	phyr_buffer_unmap(buffer);
-	list_for_each_entry(attach, &buffer->attachments, node)
-		phyr_attachment_forget_routes(attach);
 }
 EXPORT_SYMBOL_NS_GPL(phyr_buffer_revoke, "PHYR_EXPORTER");
+
+/**
+ * phyr_buffer_revoke_wait - wait until nobody refers to the memory
+ * @buffer: a revoked buffer
+ *
+ * Waits for the unmap of every stock importer that has a table of page-less
+ * memory. They were told, and the dma-buf contract bounds how long they take.
+ *
+ * Context: the reservation lock is not held: the unmap that this waits for
+ * takes it. Sleeps, uninterruptibly.
+ */
+void phyr_buffer_revoke_wait(struct phyr_buffer *buffer)
+{
+	struct phyr_attachment *attach;
+
+	might_lock(&buffer->resv->lock.base);
+	wait_event(buffer->idle, !READ_ONCE(buffer->tables));
+
+	dma_resv_lock(buffer->resv, NULL);
+	list_for_each_entry(attach, &buffer->attachments, node)
+		phyr_attachment_forget_routes(attach);
+	dma_resv_unlock(buffer->resv);
+}
+EXPORT_SYMBOL_NS_GPL(phyr_buffer_revoke_wait, "PHYR_EXPORTER");
+
+/**
+ * phyr_buffer_rearm - the memory is back
+ * @buffer: a revoked buffer, after phyr_buffer_revoke_wait()
+ *
+ * For a device that was reset and is as it was: importers that stayed attached
+ * may map again, and decide their routes anew.
+ *
+ * Context: the reservation lock is held.
+ */
+void phyr_buffer_rearm(struct phyr_buffer *buffer)
+{
+	dma_resv_assert_held(buffer->resv);
+
+	buffer->state = PHYR_BUFFER_LIVE;
+}
+EXPORT_SYMBOL_NS_GPL(phyr_buffer_rearm, "PHYR_EXPORTER");
+
+/**
+ * phyr_buffer_is_revoked - has the memory been taken away?
+ * @buffer: the buffer
+ *
+ * Context: the reservation lock is held.
+ * Return: true between phyr_buffer_revoke() and phyr_buffer_rearm().
+ */
+bool phyr_buffer_is_revoked(const struct phyr_buffer *buffer)
+{
+	dma_resv_assert_held(buffer->resv);
+
+	return buffer->state == PHYR_BUFFER_REVOKED;
+}
+EXPORT_SYMBOL_NS_GPL(phyr_buffer_is_revoked, "PHYR_EXPORTER");
 
 /**
  * phyr_buffer_dma_bufs - how many dma-bufs a buffer has
@@ -357,7 +444,16 @@ static void phyr_invalidate_mappings(struct dma_buf_attachment *attach)
 {
 	struct phyr_attachment *importer = attach->importer_priv;
 
+	dma_resv_assert_held(attach->dmabuf->resv);
+
 	importer->ops->invalidate(importer);
+	if (importer->way != PHYR_WAY_FROM_STOCK)
+		return;
+
+	/* The exporter waits for the same fences, and then for this unmap. */
+	dma_resv_wait_timeout(attach->dmabuf->resv, DMA_RESV_USAGE_BOOKKEEP,
+			      false, MAX_SCHEDULE_TIMEOUT);
+	phyr_attachment_unmap(importer);
 }
 
 static const struct dma_buf_attach_ops phyr_attach_ops = {
@@ -365,23 +461,37 @@ static const struct dma_buf_attach_ops phyr_attach_ops = {
 	.invalidate_mappings = phyr_invalidate_mappings,
 };
 
+static struct phyr_attachment *phyr_attachment_alloc(void)
+{
+	struct phyr_attachment *attach;
+
+	attach = kzalloc_obj(*attach);
+	if (attach) {
+		INIT_LIST_HEAD(&attach->node);
+		INIT_LIST_HEAD(&attach->routes);
+		INIT_LIST_HEAD(&attach->mappings);
+	}
+	return attach;
+}
+
 /**
  * phyr_attach - make a device an importer of a dma-buf
- * @dmabuf: the dma-buf; the attachment takes no reference
+ * @dmabuf: any dma-buf; the attachment takes no reference
  * @dev: the device that will do DMA
  * @ops: the importer's callbacks; constant while attached
  * @limits: what @dev takes in one segment, or NULL for no limits
  * @priv: for phyr_attachment_priv()
  *
- * Decides how @dev reaches the memory; an exporter's memory out of reach is
- * found out here and not at the first map.
+ * Decides how @dev reaches a phyr exporter's memory; memory out of reach is
+ * moved to system memory now, or found out now and not at the first map. A
+ * stock exporter is asked for its sg_table at each map; only it knows then.
  *
  * Context: the reservation lock is not held; may sleep.
  * Return: the attachment, to be ended by phyr_detach(), or ERR_PTR: -EINVAL
  * for @ops without invalidate, for a boundary that is no power of two, for a
- * device without DMA mask; -EOPNOTSUPP for a dma-buf of an exporter that does
- * not use phyr; -EREMOTEIO where @dev cannot reach the memory; -ENODEV for a
- * revoked buffer; -ENOMEM.
+ * device without DMA mask; -EREMOTEIO where @dev cannot reach the memory and
+ * the buffer cannot move; -ENODEV for a revoked buffer; -ENOMEM; or what a
+ * stock exporter's attach returned.
  */
 struct phyr_attachment *phyr_attach(struct dma_buf *dmabuf, struct device *dev,
 				    const struct phyr_importer_ops *ops,
@@ -395,10 +505,8 @@ struct phyr_attachment *phyr_attach(struct dma_buf *dmabuf, struct device *dev,
 		return ERR_PTR(-EINVAL);
 	if (limits && limits->boundary && !is_power_of_2(limits->boundary))
 		return ERR_PTR(-EINVAL);
-	if (!phyr_dma_buf_is_ours(dmabuf))
-		return ERR_PTR(-EOPNOTSUPP);
 
-	importer = kzalloc_obj(*importer);
+	importer = phyr_attachment_alloc();
 	if (!importer)
 		return ERR_PTR(-ENOMEM);
 
@@ -406,15 +514,21 @@ struct phyr_attachment *phyr_attach(struct dma_buf *dmabuf, struct device *dev,
 	importer->priv = priv;
 	if (limits)
 		importer->limits = *limits;
-	INIT_LIST_HEAD(&importer->routes);
-	INIT_LIST_HEAD(&importer->mappings);
+	if (!phyr_dma_buf_is_ours(dmabuf)) {
+		importer->way = PHYR_WAY_FROM_STOCK;
+		importer->why = "the exporter has an sg_table only";
+	}
 
-	/* From here the attachment is the dma-buf core's: see the callback. */
+	/* Of our dma-bufs, the rest is done in phyr_dma_buf_attach(). */
 	attach = dma_buf_dynamic_attach(dmabuf, dev, &phyr_attach_ops,
 					importer);
 	if (IS_ERR(attach)) {
 		kfree(importer);
 		return ERR_CAST(attach);
+	}
+	if (importer->way == PHYR_WAY_FROM_STOCK) {
+		importer->attach = attach;
+		phyr_attachment_show(importer);
 	}
 	return importer;
 }
@@ -428,6 +542,8 @@ EXPORT_SYMBOL_NS_GPL(phyr_attach, "PHYR");
  */
 void phyr_detach(struct phyr_attachment *attach)
 {
+	if (attach->way == PHYR_WAY_FROM_STOCK)
+		phyr_attachment_hide(attach);
 	dma_buf_detach(attach->attach->dmabuf, attach->attach);
 	kfree(attach);
 }
@@ -446,6 +562,48 @@ void *phyr_attachment_priv(const struct phyr_attachment *attach)
 }
 EXPORT_SYMBOL_NS_GPL(phyr_attachment_priv, "PHYR");
 
+static struct dma_range_list *phyr_map_ours(struct phyr_attachment *attach,
+					    u64 offset, u64 len,
+					    enum dma_data_direction dir)
+{
+	struct phyr_list *list;
+
+	list = phyr_buffer_list(phyr_dma_buf_buffer(attach->attach->dmabuf));
+	if (IS_ERR(list))
+		return ERR_CAST(list);
+
+	return phyr_map_list(attach, list, offset, len, dir);
+}
+
+static struct dma_range_list *phyr_map_stock(struct phyr_attachment *attach,
+					     u64 offset, u64 len,
+					     enum dma_data_direction dir)
+{
+	struct dma_range_list *ranges;
+	struct sg_table *sgt;
+
+	sgt = dma_buf_map_attachment(attach->attach, dir);
+	if (IS_ERR(sgt))
+		return ERR_CAST(sgt);
+
+	ranges = dma_range_list_from_sgt(sgt, &attach->limits);
+	if (!IS_ERR(ranges) && ranges->len < offset + len) {
+		/* A table shorter than its dma-buf: do not walk off its end. */
+		dma_range_list_free(ranges);
+		ranges = ERR_PTR(-EINVAL);
+	}
+	if (IS_ERR(ranges)) {
+		dma_buf_unmap_attachment(attach->attach, sgt, dir);
+		return ranges;
+	}
+
+	ranges->table_of = attach->attach;
+	ranges->dir = dir;
+	ranges->skip = offset;
+	ranges->len = len;
+	return ranges;
+}
+
 /**
  * phyr_map - map part of a dma-buf
  * @attach: the attachment
@@ -461,14 +619,13 @@ EXPORT_SYMBOL_NS_GPL(phyr_attachment_priv, "PHYR");
  * an empty range or one that leaves the dma-buf; -ENODEV for a revoked
  * buffer; -EBUSY from within @attach's invalidate; -EREMOTEIO where the device
  * cannot reach where the memory is now; -ENOMEM where memory or IOVA space
- * ran out.
+ * ran out; or what a stock exporter's map returned.
  */
 struct dma_range_list *phyr_map(struct phyr_attachment *attach, u64 offset,
 				u64 len, enum dma_data_direction dir)
 {
 	struct dma_buf *dmabuf = attach->attach->dmabuf;
 	struct dma_range_list *ranges;
-	struct phyr_list *list;
 	u64 end;
 
 	dma_resv_assert_held(dmabuf->resv);
@@ -477,11 +634,10 @@ struct dma_range_list *phyr_map(struct phyr_attachment *attach, u64 offset,
 	    end > dmabuf->size || !valid_dma_direction(dir) || dir == DMA_NONE)
 		return ERR_PTR(-EINVAL);
 
-	list = phyr_buffer_list(phyr_dma_buf_buffer(dmabuf));
-	if (IS_ERR(list))
-		return ERR_CAST(list);
-
-	ranges = phyr_map_list(attach, list, offset, len, dir);
+	if (attach->way == PHYR_WAY_FROM_STOCK)
+		ranges = phyr_map_stock(attach, offset, len, dir);
+	else
+		ranges = phyr_map_ours(attach, offset, len, dir);
 	if (!IS_ERR(ranges))
 		list_add(&ranges->node, &attach->mappings);
 	return ranges;
@@ -511,6 +667,75 @@ EXPORT_SYMBOL_NS_GPL(phyr_unmap, "PHYR");
  * Callbacks of the dma-buf core
  */
 
+/* May this importer have page-less memory, as far as it is up to it? */
+static bool phyr_takes_pageless(struct phyr_attachment *importer)
+{
+	struct dma_buf_attachment *attach = importer->attach;
+
+	if (!attach->peer2peer) {
+		importer->why = "importer takes no peer memory";
+		return false;
+	}
+	if (!dma_buf_attach_revocable(attach)) {
+		importer->why = "importer cannot be revoked";
+		return false;
+	}
+	return true;
+}
+
+/* Move the buffer to where the importer can use it, and keep it there. */
+static int phyr_admit_in_system(struct phyr_buffer *buffer,
+				struct phyr_attachment *importer)
+{
+	struct phyr_list *list;
+	int ret;
+
+	if (!buffer->ops->pin_system)
+		return -EBUSY;
+	ret = buffer->ops->pin_system(buffer);
+	if (ret)
+		return ret;
+
+	list = phyr_buffer_list(buffer);
+	ret = PTR_ERR_OR_ZERO(list);
+	if (!ret)
+		ret = phyr_route_list(importer, list);
+	if (ret)
+		buffer->ops->unpin_system(buffer);
+	else
+		importer->pinned = true;
+	return ret;
+}
+
+/* Negotiate: under the reservation lock, before anything is published. */
+static int phyr_admit(struct phyr_buffer *buffer,
+		      struct phyr_attachment *importer)
+{
+	struct phyr_list *list;
+	int ret;
+
+	dma_resv_assert_held(buffer->resv);
+
+	list = phyr_buffer_list(buffer);
+	if (IS_ERR(list))
+		return PTR_ERR(list);
+
+	if (!phyr_takes_pageless(importer))
+		return phyr_admit_in_system(buffer, importer);
+
+	ret = phyr_route_list(importer, list);
+	if (ret != -EREMOTEIO)
+		return ret;
+
+	/* Out of reach is the answer, unless there is another place. */
+	phyr_attachment_forget_routes(importer);
+	importer->why = "device does not reach the exporter's memory";
+	return phyr_admit_in_system(buffer, importer) ? -EREMOTEIO : 0;
+}
+
+/* The longest segment that a scatterlist entry can say. */
+#define PHYR_SG_MAX_LEN	ALIGN_DOWN((u64)UINT_MAX, PAGE_SIZE)
+
 /**
  * phyr_dma_buf_attach - the attach of every phyr dma-buf
  * @dmabuf: the dma-buf
@@ -519,32 +744,48 @@ EXPORT_SYMBOL_NS_GPL(phyr_unmap, "PHYR");
  * Its address is what tells a phyr dma-buf from others.
  *
  * Context: called by the dma-buf core; takes the reservation lock.
- * Return: 0; -EOPNOTSUPP for an importer that does not use phyr_attach(); or
- * as there.
+ * Return: 0; -EBUSY for an importer that must have the buffer in system
+ * memory, where it cannot go; -EREMOTEIO where the importer's device cannot
+ * reach it; -ENODEV for a revoked buffer; -ENOMEM.
  */
 int phyr_dma_buf_attach(struct dma_buf *dmabuf,
 			struct dma_buf_attachment *attach)
 {
 	struct phyr_buffer *buffer = phyr_dma_buf_buffer(dmabuf);
-	struct phyr_attachment *importer = attach->importer_priv;
-	struct phyr_list *list;
+	bool native = attach->importer_ops == &phyr_attach_ops;
+	struct phyr_attachment *importer;
 	int ret;
 
-	if (attach->importer_ops != &phyr_attach_ops)
-		return -EOPNOTSUPP;
+	importer = native ? attach->importer_priv : phyr_attachment_alloc();
+	if (!importer)
+		return -ENOMEM;
 
 	importer->attach = attach;
+	if (native) {
+		importer->way = PHYR_WAY_NATIVE;
+		importer->why = "both sides know phyr";
+	} else {
+		importer->way = PHYR_WAY_TO_STOCK;
+		importer->why = "importer wants an sg_table";
+		importer->limits.max_len = PHYR_SG_MAX_LEN;
+	}
+
 	dma_resv_lock(buffer->resv, NULL);
-	list = phyr_buffer_list(buffer);
-	ret = PTR_ERR_OR_ZERO(list);
-	if (!ret)
-		ret = phyr_route_list(importer, list);
+	ret = phyr_admit(buffer, importer);
 	if (ret)
 		phyr_attachment_forget_routes(importer);
 	else
 		list_add(&importer->node, &buffer->attachments);
 	dma_resv_unlock(buffer->resv);
-	return ret;
+	if (ret) {
+		if (!native)
+			kfree(importer);
+		return ret;
+	}
+
+	attach->priv = importer;
+	phyr_attachment_show(importer);
+	return 0;
 }
 EXPORT_SYMBOL_NS_GPL(phyr_dma_buf_attach, "PHYR_EXPORTER");
 
@@ -558,8 +799,11 @@ EXPORT_SYMBOL_NS_GPL(phyr_dma_buf_attach, "PHYR_EXPORTER");
 void phyr_dma_buf_detach(struct dma_buf *dmabuf,
 			 struct dma_buf_attachment *attach)
 {
-	struct phyr_attachment *importer = attach->importer_priv;
+	struct phyr_buffer *buffer = phyr_dma_buf_buffer(dmabuf);
+	struct phyr_attachment *importer = attach->priv;
 	struct dma_range_list *ranges, *next;
+
+	phyr_attachment_hide(importer);
 
 	dma_resv_lock(dmabuf->resv, NULL);
 	WARN_ON_ONCE(!list_empty(&importer->mappings));
@@ -567,41 +811,115 @@ void phyr_dma_buf_detach(struct dma_buf *dmabuf,
 		phyr_unmap(importer, ranges);
 	list_del(&importer->node);
 	phyr_attachment_forget_routes(importer);
+	if (importer->pinned)
+		buffer->ops->unpin_system(buffer);
 	dma_resv_unlock(dmabuf->resv);
+
+	if (importer->way == PHYR_WAY_TO_STOCK)
+		kfree(importer);
 }
 EXPORT_SYMBOL_NS_GPL(phyr_dma_buf_detach, "PHYR_EXPORTER");
 
 /**
  * phyr_dma_buf_map - the map_dma_buf of every phyr dma-buf
- * @attach: the attachment
+ * @attach: attachment of a stock importer; native ones call phyr_map()
  * @dir: direction
  *
- * The dma-buf core insists on this callback. phyr_dma_buf_attach() admits
- * nobody who would get here: native importers call phyr_map().
- *
- * Context: the reservation lock is held.
- * Return: ERR_PTR(-EOPNOTSUPP).
+ * Context: called by the dma-buf core under the reservation lock; may sleep.
+ * Return: a page-less table, or ERR_PTR as phyr_map(), or -EOVERFLOW for more
+ * segments than a table can have.
  */
 struct sg_table *phyr_dma_buf_map(struct dma_buf_attachment *attach,
 				  enum dma_data_direction dir)
 {
-	return ERR_PTR(-EOPNOTSUPP);
+	struct phyr_buffer *buffer = phyr_dma_buf_buffer(attach->dmabuf);
+	struct phyr_attachment *importer = attach->priv;
+	struct dma_range_list *ranges;
+	struct sg_table *sgt;
+
+	if (importer->way != PHYR_WAY_TO_STOCK)
+		return ERR_PTR(-EINVAL);
+
+	ranges = phyr_map(importer, 0, attach->dmabuf->size, dir);
+	if (IS_ERR(ranges))
+		return ERR_CAST(ranges);
+
+	sgt = phyr_sgt_create(ranges);
+	if (IS_ERR(sgt))
+		phyr_unmap(importer, ranges);
+	else if (phyr_list_is_pageless(ranges->list))
+		WRITE_ONCE(buffer->tables, buffer->tables + 1);
+	return sgt;
 }
 EXPORT_SYMBOL_NS_GPL(phyr_dma_buf_map, "PHYR_EXPORTER");
 
 /**
  * phyr_dma_buf_unmap - the unmap_dma_buf of every phyr dma-buf
- * @attach: the attachment
- * @sgt: never: phyr_dma_buf_map() returns none
+ * @attach: attachment of a stock importer
+ * @sgt: what phyr_dma_buf_map() returned
  * @dir: direction
  *
- * Context: not called.
+ * Context: called by the dma-buf core under the reservation lock; may sleep.
  */
 void phyr_dma_buf_unmap(struct dma_buf_attachment *attach,
 			struct sg_table *sgt, enum dma_data_direction dir)
 {
+	struct phyr_buffer *buffer = phyr_dma_buf_buffer(attach->dmabuf);
+	struct dma_range_list *ranges = phyr_sgt_destroy(sgt);
+	bool pageless = phyr_list_is_pageless(ranges->list);
+
+	phyr_unmap(attach->priv, ranges);
+	if (!pageless)
+		return;
+
+	WRITE_ONCE(buffer->tables, buffer->tables - 1);
+	if (!buffer->tables)
+		wake_up_all(&buffer->idle);
 }
 EXPORT_SYMBOL_NS_GPL(phyr_dma_buf_unmap, "PHYR_EXPORTER");
+
+/*
+ * Tell lockdep the one order that no caller's code shows: a memory's windows
+ * nest inside any reservation lock.
+ */
+static int __init phyr_prime_lockdep(void)
+{
+	struct phyr_mem *mem;
+	struct dma_resv resv;
+
+	if (!IS_ENABLED(CONFIG_LOCKDEP))
+		return 0;
+
+	mem = phyr_mem_create_ram();
+	if (IS_ERR(mem))
+		return PTR_ERR(mem);
+
+	dma_resv_init(&resv);
+	dma_resv_lock(&resv, NULL);
+	mutex_lock(&mem->windows_lock);
+	mutex_unlock(&mem->windows_lock);
+	dma_resv_unlock(&resv);
+	dma_resv_fini(&resv);
+	phyr_mem_put(mem);
+	return 0;
+}
+
+static int __init phyr_init(void)
+{
+	int ret;
+
+	ret = phyr_prime_lockdep();
+	if (!ret)
+		phyr_debugfs_init();
+	return ret;
+}
+module_init(phyr_init);
+
+static void __exit phyr_exit(void)
+{
+	phyr_debugfs_exit();
+}
+module_exit(phyr_exit);
 
 MODULE_DESCRIPTION("dma-bufs without struct page");
 MODULE_LICENSE("GPL");

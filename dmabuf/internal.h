@@ -165,6 +165,8 @@ struct dma_range_segment {
  * @list: what is mapped; a reference is held, so that the walk of a stale
  *	mapping never meets freed memory. NULL for PHYR_MAP_SGT
  * @dev: for which device
+ * @table_of: for the sg_table of a foreign dma-buf, the attachment that it was
+ *	mapped through and goes back to; NULL otherwise
  * @dir: as it was mapped
  * @limits: what the cursor applies
  * @skip: bytes mapped before the first one asked for: maps are made of pages
@@ -176,6 +178,7 @@ struct dma_range_list {
 	struct list_head node;
 	struct phyr_list *list;
 	struct device *dev;
+	struct dma_buf_attachment *table_of;
 	enum dma_data_direction dir;
 	struct phyr_limits limits;
 	u64 skip;
@@ -185,27 +188,47 @@ struct dma_range_list {
 };
 
 struct dma_range_list *dma_range_list_alloc(const struct phyr_limits *limits);
+const char *phyr_map_mode_name(enum phyr_map_mode mode);
 void dma_range_list_unmap(struct dma_range_list *ranges);
 void dma_range_segment_unmap(struct dma_range_list *ranges,
 			     struct dma_range_segment *segment);
 void dma_range_segment_free(struct dma_range_segment *segment);
 
+/*
+ * What passes between the two sides of an attachment; decided at attach.
+ */
+enum phyr_way {
+	PHYR_WAY_NATIVE,	/* phyr list to dma_range list */
+	PHYR_WAY_TO_STOCK,	/* our dma-buf, an importer that wants a table */
+	PHYR_WAY_FROM_STOCK,	/* our importer, a dma-buf that has a table */
+};
+
 /**
  * struct phyr_attachment - one importer's device at one dma-buf
  * @attach: the dma-buf core's attachment; constant once attached
- * @ops: the importer's callbacks, constant
+ * @way: how it was negotiated; constant once attached
+ * @why: the reason, for people to read; constant once attached
+ * @ops: the importer's callbacks; NULL for PHYR_WAY_TO_STOCK; constant
  * @limits: what the device can take, constant
  * @priv: the importer's own
- * @node: in phyr_buffer.attachments; guarded by the reservation lock
+ * @pinned: the buffer is pinned in system memory for this attachment's sake;
+ *	constant once attached
+ * @node: in phyr_buffer.attachments; guarded by the reservation lock. Unused
+ *	for PHYR_WAY_FROM_STOCK, where the buffer is somebody else's
+ * @all: in the list behind debugfs; guarded by that list's lock
  * @routes: decisions taken so far, one per memory; reservation lock
  * @mappings: lists that phyr_unmap() is due for; reservation lock
  */
 struct phyr_attachment {
 	struct dma_buf_attachment *attach;
+	enum phyr_way way;
+	const char *why;
 	const struct phyr_importer_ops *ops;
 	struct phyr_limits limits;
 	void *priv;
+	bool pinned;
 	struct list_head node;
+	struct list_head all;
 	struct list_head routes;
 	struct list_head mappings;
 };
@@ -214,5 +237,15 @@ struct dma_range_list *phyr_map_list(struct phyr_attachment *attach,
 				     struct phyr_list *list, u64 offset,
 				     u64 len, enum dma_data_direction dir);
 int phyr_route_list(struct phyr_attachment *attach, struct phyr_list *list);
+const char *phyr_route_name(const struct phyr_attachment *attach);
+bool phyr_list_is_pageless(const struct phyr_list *list);
+
+struct sg_table *phyr_sgt_create(struct dma_range_list *ranges);
+struct dma_range_list *phyr_sgt_destroy(struct sg_table *sgt);
+
+void phyr_attachment_show(struct phyr_attachment *attach);
+void phyr_attachment_hide(struct phyr_attachment *attach);
+void phyr_debugfs_init(void);
+void phyr_debugfs_exit(void);
 
 #endif

@@ -523,6 +523,23 @@ void phyr_list_put(struct phyr_list *list)
 EXPORT_SYMBOL_NS_GPL(phyr_list_put, "PHYR_EXPORTER");
 
 /**
+ * phyr_list_is_pageless - does any of it lie outside system memory?
+ * @list: finished list
+ *
+ * Context: any.
+ * Return: true for a list that needs its exporter's device to be there.
+ */
+bool phyr_list_is_pageless(const struct phyr_list *list)
+{
+	const struct phyr_chunk *chunk;
+
+	for (chunk = &list->head; chunk; chunk = chunk->next)
+		if (chunk->mem->kind != PHYR_MEM_RAM)
+			return true;
+	return false;
+}
+
+/**
  * phyr_list_size - bytes of a finished list
  * @list: the list
  *

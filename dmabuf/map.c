@@ -259,6 +259,27 @@ int phyr_route_list(struct phyr_attachment *attach, struct phyr_list *list)
 	return 0;
 }
 
+/**
+ * phyr_route_name - how an attachment reaches its memory, for people to read
+ * @attach: the attachment
+ *
+ * Context: the reservation lock is held.
+ * Return: as dma_range_list_mode(), or "-" where nothing is decided.
+ */
+const char *phyr_route_name(const struct phyr_attachment *attach)
+{
+	const struct phyr_route *route;
+
+	if (attach->way == PHYR_WAY_FROM_STOCK)
+		return phyr_map_mode_name(PHYR_MAP_SGT);
+	if (list_empty(&attach->routes))
+		return "-";
+	if (!list_is_singular(&attach->routes))
+		return "mixed";
+	route = list_first_entry(&attach->routes, struct phyr_route, node);
+	return phyr_map_mode_name(route->mode);
+}
+
 static bool phyr_route_reaches(const struct phyr_route *route,
 			       struct device *dev, const struct phys_vec *vec)
 {

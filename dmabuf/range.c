@@ -71,9 +71,13 @@ void dma_range_segment_unmap(struct dma_range_list *ranges,
 	case PHYR_MAP_EXTENT:
 		dma_range_unmap_extents(ranges, segment);
 		break;
+	case PHYR_MAP_SGT:
+		if (ranges->table_of)
+			dma_buf_unmap_attachment(ranges->table_of, segment->sgt,
+						 ranges->dir);
+		break;
 	case PHYR_MAP_BUS:
 	case PHYR_MAP_WINDOW:
-	case PHYR_MAP_SGT:
 		break;
 	}
 }
@@ -157,6 +161,26 @@ u64 dma_range_list_len(const struct dma_range_list *ranges)
 EXPORT_SYMBOL_NS_GPL(dma_range_list_len, "PHYR");
 
 /**
+ * phyr_map_mode_name - a mode, for people to read
+ * @mode: the mode
+ *
+ * Context: any.
+ * Return: as dma_range_list_mode().
+ */
+const char *phyr_map_mode_name(enum phyr_map_mode mode)
+{
+	static const char * const names[] = {
+		[PHYR_MAP_IOVA] = "iova",
+		[PHYR_MAP_BUS] = "bus",
+		[PHYR_MAP_WINDOW] = "window",
+		[PHYR_MAP_EXTENT] = "extent",
+		[PHYR_MAP_SGT] = "sgt",
+	};
+
+	return names[mode];
+}
+
+/**
  * dma_range_list_mode - how a list was mapped, for people to read
  * @ranges: the list
  *
@@ -166,20 +190,13 @@ EXPORT_SYMBOL_NS_GPL(dma_range_list_len, "PHYR");
  */
 const char *dma_range_list_mode(const struct dma_range_list *ranges)
 {
-	static const char * const names[] = {
-		[PHYR_MAP_IOVA] = "iova",
-		[PHYR_MAP_BUS] = "bus",
-		[PHYR_MAP_WINDOW] = "window",
-		[PHYR_MAP_EXTENT] = "extent",
-		[PHYR_MAP_SGT] = "sgt",
-	};
 	const struct dma_range_segment *segment = ranges->segments;
 	enum phyr_map_mode mode = segment->mode;
 
 	for (; segment; segment = segment->next)
 		if (segment->mode != mode)
 			return "mixed";
-	return names[mode];
+	return phyr_map_mode_name(mode);
 }
 EXPORT_SYMBOL_NS_GPL(dma_range_list_mode, "PHYR");
 

@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * sg_table and dma_range_list
+ * sg_table and dma_range_list, both ways
  *
  * A mapped scatterlist has DMA addresses too, 32-bit lengths apart. Seen
  * through a dma_range_list, an importer walks it like everything else. The
  * CPU side of the table, which page-less tables do not have, is never looked
  * at.
+ *
+ * For an importer that wants a table, a dma_range list is written out as one
+ * without pages: orig_nents, which counts the CPU's entries, is 0 while the
+ * importer has it, and is what sg_free_table() needs again afterwards.
  */
 #include <linux/export.h>
 #include <linux/scatterlist.h>
+#include <linux/slab.h>
 
 #include "internal.h"
 
@@ -47,3 +52,94 @@ dma_range_list_from_sgt(struct sg_table *sgt, const struct phyr_limits *limits)
 	return ranges;
 }
 EXPORT_SYMBOL_NS_GPL(dma_range_list_from_sgt, "PHYR");
+
+/**
+ * struct phyr_sgt - a dma_range list written out as a table
+ * @sgt: what the importer gets
+ * @ranges: what it was made of
+ */
+struct phyr_sgt {
+	struct sg_table sgt;
+	struct dma_range_list *ranges;
+};
+
+static u64 phyr_sgt_count(const struct dma_range_list *ranges)
+{
+	struct dma_range_cursor cursor;
+	struct dma_range range[16];
+	unsigned int n;
+	u64 count = 0;
+
+	dma_range_cursor_init(&cursor, ranges, 0);
+	while ((n = dma_range_next(&cursor, range, ARRAY_SIZE(range))))
+		count += n;
+	return count;
+}
+
+static void phyr_sgt_fill(struct sg_table *sgt,
+			  const struct dma_range_list *ranges)
+{
+	struct scatterlist *sg = sgt->sgl;
+	struct dma_range_cursor cursor;
+	struct dma_range range;
+
+	dma_range_cursor_init(&cursor, ranges, 0);
+	while (dma_range_next(&cursor, &range, 1)) {
+		sg_set_page(sg, NULL, 0, 0);
+		sg_dma_address(sg) = range.addr;
+		sg_dma_len(sg) = range.len;
+		sg = sg_next(sg);
+	}
+}
+
+/**
+ * phyr_sgt_create - write a list out as a page-less table
+ * @ranges: list whose limits keep each range within 32 bits
+ *
+ * Context: may sleep.
+ * Return: the table, to be ended by phyr_sgt_destroy(), or ERR_PTR: -ENOMEM,
+ * -EOVERFLOW for more ranges than a table can count.
+ */
+struct sg_table *phyr_sgt_create(struct dma_range_list *ranges)
+{
+	struct phyr_sgt *table;
+	u64 count;
+	int ret;
+
+	count = phyr_sgt_count(ranges);
+	if (overflows_type(count, table->sgt.nents))
+		return ERR_PTR(-EOVERFLOW);
+
+	table = kzalloc_obj(*table);
+	if (!table)
+		return ERR_PTR(-ENOMEM);
+
+	ret = sg_alloc_table(&table->sgt, count, GFP_KERNEL);
+	if (ret) {
+		kfree(table);
+		return ERR_PTR(ret);
+	}
+
+	phyr_sgt_fill(&table->sgt, ranges);
+	table->sgt.orig_nents = 0;
+	table->ranges = ranges;
+	return &table->sgt;
+}
+
+/**
+ * phyr_sgt_destroy - free a table
+ * @sgt: what phyr_sgt_create() returned
+ *
+ * Context: may sleep.
+ * Return: the list it was made of, which is the caller's again.
+ */
+struct dma_range_list *phyr_sgt_destroy(struct sg_table *sgt)
+{
+	struct phyr_sgt *table = container_of(sgt, struct phyr_sgt, sgt);
+	struct dma_range_list *ranges = table->ranges;
+
+	sgt->orig_nents = sgt->nents;
+	sg_free_table(sgt);
+	kfree(table);
+	return ranges;
+}

@@ -119,6 +119,59 @@ struct phyr_test_devices {
 	__u32 importers;
 };
 
+/* Importers, in all the variants that the dma-buf API knows. */
+#define PHYR_TEST_NATIVE	0	/* phyr_attach() */
+#define PHYR_TEST_STATIC	1	/* dma_buf_attach() */
+#define PHYR_TEST_DYNAMIC	2	/* invalidate, no peer memory */
+#define PHYR_TEST_PEER		3	/* peer memory, no invalidate */
+#define PHYR_TEST_REVOCABLE	4	/* peer memory and invalidate */
+#define PHYR_TEST_NO_OPS	5	/* phyr_attach() without callbacks */
+
+/* What an importer with invalidate does when it is called. */
+#define PHYR_TEST_UNMAP_NOW	0	/* unmap in the callback */
+#define PHYR_TEST_UNMAP_SOON	1	/* unmap from a worker */
+#define PHYR_TEST_UNMAP_LATE	2	/* nothing, until told */
+
+/**
+ * struct phyr_test_hold - attach, and stay attached
+ * @fd: any dma-buf
+ * @kind: importer, PHYR_TEST_NATIVE to PHYR_TEST_NO_OPS
+ * @unmap: PHYR_TEST_UNMAP_*; PHYR_TEST_UNMAP_LATE for kinds without invalidate
+ * @id: out: number for the other calls, within this open file
+ *
+ * Fails as the attach does. All that is held goes with the open file.
+ */
+struct phyr_test_hold {
+	__s32 fd;
+	__u32 kind;
+	__u32 unmap;
+	__u32 id;
+};
+
+/**
+ * struct phyr_test_held - an importer that stays attached
+ * @id: which
+ * @pinned: in PHYR_TEST_IOC_PIN: 1 to pin, 0 to unpin; out: as it is
+ * @mapped: out: 1 while it has a mapping
+ * @invalidated: out: how often it was told to unmap
+ * @ranges: out: DMA ranges of its mapping, now
+ */
+struct phyr_test_held {
+	__u32 id;
+	__u32 pinned;
+	__u32 mapped;
+	__u32 invalidated;
+	__u64 ranges;
+};
+
+/* All of these take struct phyr_test_held and fill it in. */
+#define PHYR_TEST_IOC_HOLD	_IOWR('P', 5, struct phyr_test_hold)
+#define PHYR_TEST_IOC_HELD	_IOWR('P', 6, struct phyr_test_held)
+#define PHYR_TEST_IOC_MAP	_IOWR('P', 7, struct phyr_test_held)
+#define PHYR_TEST_IOC_UNMAP	_IOWR('P', 8, struct phyr_test_held)
+#define PHYR_TEST_IOC_PIN	_IOWR('P', 9, struct phyr_test_held)
+#define PHYR_TEST_IOC_RELEASE	_IOWR('P', 10, struct phyr_test_held)
+
 #define PHYR_TEST_IOC_EXPORT	_IOWR('P', 0, struct phyr_test_export)
 #define PHYR_TEST_IOC_IMPORT	_IOWR('P', 1, struct phyr_test_import)
 #define PHYR_TEST_IOC_CHECK	_IOW('P', 2, struct phyr_test_check)

@@ -90,6 +90,8 @@ static void vram_bo_destroy(struct ttm_buffer_object *tbo)
 	struct vram_bo *bo = ttm_to_vram_bo(tbo);
 
 	phyr_buffer_fini(&bo->phyr);
+	if (bo->dummy)
+		__free_page(bo->dummy);
 	drm_gem_object_release(&tbo->base);
 	kfree(bo);
 }
@@ -109,12 +111,12 @@ static vm_fault_t vram_vm_fault(struct vm_fault *vmf)
 	if (ret)
 		return ret;
 
+	ret = VM_FAULT_SIGBUS;
 	if (drm_dev_enter(tbo->base.dev, &idx)) {
-		ret = ttm_bo_vm_fault_reserved(vmf, vma->vm_page_prot,
-					       TTM_BO_VM_NUM_PREFAULT);
+		if (!phyr_buffer_is_revoked(&ttm_to_vram_bo(tbo)->phyr))
+			ret = ttm_bo_vm_fault_reserved(vmf, vma->vm_page_prot,
+						       TTM_BO_VM_NUM_PREFAULT);
 		drm_dev_exit(idx);
-	} else {
-		ret = VM_FAULT_SIGBUS;
 	}
 
 	/* TTM has dropped the lock itself where it asks for a retry. */
@@ -222,6 +224,103 @@ static const struct drm_gem_object_funcs vram_gem_funcs = {
 };
 
 /*
+ * Places
+ */
+
+/**
+ * vram_bo_move_to - put a buffer in a place
+ * @bo: the buffer
+ * @mem_type: TTM_PL_VRAM or TTM_PL_TT, one that the buffer may be in
+ * @interruptible: break off on a signal
+ *
+ * Context: the reservation lock is held; may sleep.
+ * Return: 0; -EBUSY for a buffer that is pinned elsewhere; -ENOSPC, -ENOMEM,
+ * -ERESTARTSYS with @interruptible.
+ */
+int vram_bo_move_to(struct vram_bo *bo, u32 mem_type, bool interruptible)
+{
+	struct ttm_place place = { .mem_type = mem_type };
+	struct ttm_placement placement = { .num_placement = 1,
+					   .placement = &place };
+	struct ttm_operation_ctx ctx = { .interruptible = interruptible };
+
+	dma_resv_assert_held(bo->tbo.base.resv);
+
+	if (bo->tbo.pin_count && bo->place != mem_type)
+		return -EBUSY;
+	return ttm_bo_validate(&bo->tbo, &placement, &ctx);
+}
+
+/**
+ * vram_bo_pin_system - put a buffer in system memory, to stay
+ * @bo: the buffer
+ *
+ * Undone by ttm_bo_unpin(). No signal breaks it off: the dma-buf core warns
+ * about a vmap that fails.
+ *
+ * Context: the reservation lock is held; may sleep.
+ * Return: 0; -EBUSY for a buffer that is pinned in VRAM; -ENOMEM.
+ */
+int vram_bo_pin_system(struct vram_bo *bo)
+{
+	int ret;
+
+	ret = vram_bo_move_to(bo, TTM_PL_TT, false);
+	if (!ret)
+		ttm_bo_pin(&bo->tbo);
+	return ret;
+}
+
+/**
+ * vram_bos_revoke - take every buffer away from everybody
+ * @vram: the card
+ *
+ * CPU mappings are zapped and fault into SIGBUS, devices' DMA is stopped and
+ * unmapped. When this returns nobody refers to VRAM.
+ *
+ * Context: no lock is held: waits for importers that take reservation locks.
+ */
+void vram_bos_revoke(struct vram_device *vram)
+{
+	unsigned long id = 0;
+	struct vram_bo *bo;
+
+	while ((bo = vram_bo_next(vram, &id))) {
+		dma_resv_lock(bo->tbo.base.resv, NULL);
+		phyr_buffer_revoke(&bo->phyr);
+		ttm_bo_unmap_virtual(&bo->tbo);
+		dma_resv_unlock(bo->tbo.base.resv);
+		vram_bo_put(bo);
+	}
+
+	/* All have been told; now each takes the time it takes. */
+	id = 0;
+	while ((bo = vram_bo_next(vram, &id))) {
+		phyr_buffer_revoke_wait(&bo->phyr);
+		vram_bo_put(bo);
+	}
+}
+
+/**
+ * vram_bos_rearm - give every buffer back after a reset of the card
+ * @vram: the card
+ *
+ * Context: no lock is held.
+ */
+void vram_bos_rearm(struct vram_device *vram)
+{
+	unsigned long id = 0;
+	struct vram_bo *bo;
+
+	while ((bo = vram_bo_next(vram, &id))) {
+		dma_resv_lock(bo->tbo.base.resv, NULL);
+		phyr_buffer_rearm(&bo->phyr);
+		dma_resv_unlock(bo->tbo.base.resv);
+		vram_bo_put(bo);
+	}
+}
+
+/*
  * Creation
  */
 
@@ -294,7 +393,7 @@ struct vram_bo *vram_bo_create(struct vram_device *vram, u64 size,
 	bo->place = TTM_PL_SYSTEM;
 	bo->tbo.base.funcs = &vram_gem_funcs;
 	drm_gem_private_object_init(&vram->drm, &bo->tbo.base, size);
-	phyr_buffer_init(&bo->phyr, &vram_dma_buf_ops, bo->tbo.base.resv);
+	phyr_buffer_init(&bo->phyr, vram_dma_buf_ops(bo), bo->tbo.base.resv);
 
 	/* Frees the buffer by vram_bo_destroy() if it fails. */
 	ret = vram_bo_place(vram, bo);

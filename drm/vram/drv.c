@@ -124,6 +124,41 @@ static int vram_gem_info_ioctl(struct drm_device *drm, void *data,
 	return ret;
 }
 
+static int vram_gem_move_ioctl(struct drm_device *drm, void *data,
+			       struct drm_file *file)
+{
+	struct drm_phyr_vram_gem_move *args = data;
+	struct drm_gem_object *gem;
+	u32 mem_type = TTM_PL_TT;
+	int ret, idx;
+
+	if (!is_power_of_2(args->placement))
+		return -EINVAL;
+	if (args->placement == DRM_PHYR_VRAM_PLACE_VRAM)
+		mem_type = TTM_PL_VRAM;
+
+	gem = drm_gem_object_lookup(file, args->handle);
+	if (!gem)
+		return -ENOENT;
+
+	ret = -EINVAL;
+	if (!(to_vram_bo(gem)->placement & args->placement))
+		goto put;
+	ret = -ENODEV;
+	if (!drm_dev_enter(drm, &idx))
+		goto put;
+
+	ret = dma_resv_lock_interruptible(gem->resv, NULL);
+	if (!ret) {
+		ret = vram_bo_move_to(to_vram_bo(gem), mem_type, true);
+		dma_resv_unlock(gem->resv);
+	}
+	drm_dev_exit(idx);
+put:
+	drm_gem_object_put(gem);
+	return ret;
+}
+
 static const struct drm_ioctl_desc vram_ioctls[] = {
 	DRM_IOCTL_DEF_DRV(PHYR_VRAM_INFO, vram_info_ioctl, DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(PHYR_VRAM_GEM_CREATE, vram_gem_create_ioctl,
@@ -131,6 +166,8 @@ static const struct drm_ioctl_desc vram_ioctls[] = {
 	DRM_IOCTL_DEF_DRV(PHYR_VRAM_GEM_MMAP, vram_gem_mmap_ioctl,
 			  DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(PHYR_VRAM_GEM_INFO, vram_gem_info_ioctl,
+			  DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(PHYR_VRAM_GEM_MOVE, vram_gem_move_ioctl,
 			  DRM_RENDER_ALLOW),
 };
 
@@ -275,25 +312,32 @@ static int vram_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 }
 
 /*
- * From here on nobody touches the card: no new access gets past
- * drm_dev_enter(), CPU mappings are zapped and fault into SIGBUS, and every
- * importer's DMA is stopped, before the BAR goes away with the binding.
+ * Nobody touches the card any more when this returns: no access gets past
+ * drm_dev_enter(), and no CPU or device has a mapping, before the BAR goes
+ * away with the binding.
  */
 static void vram_remove(struct pci_dev *pdev)
 {
 	struct vram_device *vram = pci_get_drvdata(pdev);
-	unsigned long id = 0;
-	struct vram_bo *bo;
 
 	drm_dev_unplug(&vram->drm);
-	while ((bo = vram_bo_next(vram, &id))) {
-		dma_resv_lock(bo->tbo.base.resv, NULL);
-		ttm_bo_unmap_virtual(&bo->tbo);
-		phyr_buffer_revoke(&bo->phyr);
-		dma_resv_unlock(bo->tbo.base.resv);
-		vram_bo_put(bo);
-	}
+	vram_bos_revoke(vram);
 }
+
+static void vram_reset_prepare(struct pci_dev *pdev)
+{
+	vram_bos_revoke(pci_get_drvdata(pdev));
+}
+
+static void vram_reset_done(struct pci_dev *pdev)
+{
+	vram_bos_rearm(pci_get_drvdata(pdev));
+}
+
+static const struct pci_error_handlers vram_err_handler = {
+	.reset_prepare = vram_reset_prepare,
+	.reset_done = vram_reset_done,
+};
 
 /* No MODULE_DEVICE_TABLE: its alias for such ids is read as vfio's. */
 #define VRAM_DEVICE(vendor, device, bar) \
@@ -311,6 +355,7 @@ static struct pci_driver vram_pci_driver = {
 	.id_table = vram_ids,
 	.probe = vram_probe,
 	.remove = vram_remove,
+	.err_handler = &vram_err_handler,
 };
 module_pci_driver(vram_pci_driver);
 

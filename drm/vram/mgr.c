@@ -11,9 +11,14 @@
 #include <drm/drm_print.h>
 #include <drm/ttm/ttm_placement.h>
 #include <linux/list_sort.h>
+#include <linux/moduleparam.h>
 #include <linux/slab.h>
 
 #include "vram.h"
+
+static bool poison;
+module_param(poison, bool, 0400);
+MODULE_PARM_DESC(poison, "Fill free VRAM, and warn where it was written meanwhile (for tests; default: no)");
 
 static struct vram_mgr *to_vram_mgr(struct ttm_resource_manager *man)
 {
@@ -73,6 +78,21 @@ static int vram_blocks_alloc(struct vram_mgr *mgr, u64 size, u64 max_extent,
 	return 0;
 }
 
+/* Blocks that are just leaving, or about to enter, the free ones. */
+static void vram_blocks_poison(struct vram_mgr *mgr, struct list_head *blocks,
+			       void (*act)(struct vram_device *vram, u64 offset,
+					   u64 len))
+{
+	struct vram_device *vram = container_of(mgr, struct vram_device, mgr);
+	struct gpu_buddy_block *block;
+
+	if (!poison)
+		return;
+	list_for_each_entry(block, blocks, link)
+		act(vram, gpu_buddy_block_offset(block),
+		    gpu_buddy_block_size(&mgr->buddy, block));
+}
+
 static int vram_mgr_alloc(struct ttm_resource_manager *man,
 			  struct ttm_buffer_object *tbo,
 			  const struct ttm_place *place,
@@ -99,6 +119,7 @@ static int vram_mgr_alloc(struct ttm_resource_manager *man,
 		return ret;
 	}
 
+	vram_blocks_poison(mgr, &vres->blocks, vram_check_poison);
 	*res = &vres->base;
 	return 0;
 }
@@ -109,6 +130,7 @@ static void vram_mgr_free(struct ttm_resource_manager *man,
 	struct vram_mgr *mgr = to_vram_mgr(man);
 	struct vram_resource *vres = to_vram_resource(res);
 
+	vram_blocks_poison(mgr, &vres->blocks, vram_poison);
 	mutex_lock(&mgr->lock);
 	gpu_buddy_free_list(&mgr->buddy, &vres->blocks, 0);
 	mutex_unlock(&mgr->lock);
@@ -181,6 +203,8 @@ int vram_mgr_init(struct vram_device *vram, u64 size)
 	if (ret)
 		return ret;
 
+	if (poison)
+		vram_poison(vram, 0, size);
 	gpu_buddy_driver_set_lock(&mgr->buddy, &mgr->lock);
 	mgr->base.func = &vram_mgr_func;
 	ttm_resource_manager_init(&mgr->base, &vram->ttm, size);

@@ -8,10 +8,13 @@
  */
 #include <drm/drm_drv.h>
 #include <drm/drm_prime.h>
+#include <drm/phyr_vram_drm.h>
 #include <drm/ttm/ttm_placement.h>
 #include <drm/ttm/ttm_tt.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-resv.h>
+#include <linux/iosys-map.h>
+#include <linux/vmalloc.h>
 
 #include "vram.h"
 
@@ -42,16 +45,13 @@ static int vram_describe_vram(struct vram_bo *bo, struct phyr_list *list)
 static int vram_describe_system(struct vram_bo *bo, struct phyr_list *list)
 {
 	struct vram_device *vram = ttm_to_vram(bo->tbo.bdev);
-	static const struct ttm_place system = { .mem_type = TTM_PL_TT };
-	struct ttm_placement placement = { .num_placement = 1,
-					   .placement = &system };
 	struct ttm_operation_ctx ctx = { .interruptible = true };
 	struct ttm_tt *tt;
 	u32 i;
 	int ret;
 
 	/* Swaps the pages in where they were out. */
-	ret = ttm_bo_validate(&bo->tbo, &placement, &ctx);
+	ret = vram_bo_move_to(bo, TTM_PL_TT, true);
 	if (!ret)
 		ret = ttm_bo_populate(&bo->tbo, &ctx);
 	if (ret)
@@ -93,7 +93,20 @@ static struct phyr_list *vram_describe(struct phyr_buffer *buffer)
 	return list;
 }
 
-/* Every importer that phyr admits can be revoked: pin where it is. */
+static int vram_pin_system(struct phyr_buffer *buffer)
+{
+	return vram_bo_pin_system(container_of(buffer, struct vram_bo, phyr));
+}
+
+static void vram_unpin_system(struct phyr_buffer *buffer)
+{
+	ttm_bo_unpin(&container_of(buffer, struct vram_bo, phyr)->tbo);
+}
+
+/*
+ * Pin where it is. An importer that needed the buffer elsewhere has had it
+ * moved and pinned when it attached, so that this need not fail.
+ */
 static int vram_dma_buf_pin(struct dma_buf_attachment *attach)
 {
 	struct vram_bo *bo = to_vram_bo(attach->dmabuf->priv);
@@ -111,13 +124,98 @@ static void vram_dma_buf_unpin(struct dma_buf_attachment *attach)
 	ttm_bo_unpin(&bo->tbo);
 }
 
+/* The card has gone, and this callback may not fail without a warning. */
+static int vram_vmap_dummy(struct vram_bo *bo, struct iosys_map *map)
+{
+	size_t i, n = PFN_UP(bo->tbo.base.size);
+	struct page **pages;
+	void *vaddr;
+
+	if (!bo->dummy)
+		bo->dummy = alloc_page(GFP_KERNEL | __GFP_ZERO);
+	pages = kvmalloc_array(n, sizeof(*pages), GFP_KERNEL);
+	if (!bo->dummy || !pages) {
+		kvfree(pages);
+		return -ENOMEM;
+	}
+
+	for (i = 0; i < n; i++)
+		pages[i] = bo->dummy;
+	vaddr = vmap(pages, n, VM_MAP, PAGE_KERNEL);
+	kvfree(pages);
+	if (!vaddr)
+		return -ENOMEM;
+
+	iosys_map_set_vaddr(map, vaddr);
+	return 0;
+}
+
+/*
+ * Stock importers drop the mark that says I/O memory, and would touch VRAM
+ * with plain loads and stores: they get system memory.
+ */
+static int vram_dma_buf_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
+{
+	struct vram_bo *bo = to_vram_bo(dmabuf->priv);
+	int ret;
+
+	dma_resv_assert_held(dmabuf->resv);
+
+	if (phyr_buffer_is_revoked(&bo->phyr))
+		return vram_vmap_dummy(bo, map);
+
+	ret = vram_bo_pin_system(bo);
+	if (ret)
+		return ret;
+
+	ret = ttm_bo_vmap(&bo->tbo, map);
+	if (ret)
+		ttm_bo_unpin(&bo->tbo);
+	return ret;
+}
+
+static void vram_dma_buf_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
+{
+	struct vram_bo *bo = to_vram_bo(dmabuf->priv);
+	bool dummy = bo->dummy && vmalloc_to_page(map->vaddr) == bo->dummy;
+
+	dma_resv_assert_held(dmabuf->resv);
+
+	if (dummy) {
+		vunmap(map->vaddr);
+		return;
+	}
+	ttm_bo_vunmap(&bo->tbo, map);
+	ttm_bo_unpin(&bo->tbo);
+}
+
 static void vram_dma_buf_release(struct dma_buf *dmabuf)
 {
 	phyr_buffer_remove_dma_buf(vram_dma_buf_buffer(dmabuf), dmabuf);
 	drm_gem_dmabuf_release(dmabuf);
 }
 
-const struct phyr_dma_buf_ops vram_dma_buf_ops = {
+static const struct phyr_dma_buf_ops vram_movable_ops = {
+	.ops = {
+		PHYR_DMA_BUF_OPS,
+		.pin = vram_dma_buf_pin,
+		.unpin = vram_dma_buf_unpin,
+		.release = vram_dma_buf_release,
+		.mmap = drm_gem_dmabuf_mmap,
+		.vmap = vram_dma_buf_vmap,
+		.vunmap = vram_dma_buf_vunmap,
+	},
+	.buffer = vram_dma_buf_buffer,
+	.describe = vram_describe,
+	.pin_system = vram_pin_system,
+	.unpin_system = vram_unpin_system,
+};
+
+/*
+ * For buffers that must be in VRAM. Without a vmap the dma-buf core refuses
+ * quietly; with one that fails it warns, whoever asked.
+ */
+static const struct phyr_dma_buf_ops vram_fixed_ops = {
 	.ops = {
 		PHYR_DMA_BUF_OPS,
 		.pin = vram_dma_buf_pin,
@@ -128,6 +226,18 @@ const struct phyr_dma_buf_ops vram_dma_buf_ops = {
 	.buffer = vram_dma_buf_buffer,
 	.describe = vram_describe,
 };
+
+/**
+ * vram_dma_buf_ops - how a buffer is exported
+ * @bo: the buffer, with its placement
+ *
+ * Return: the ops of its dma-bufs.
+ */
+const struct phyr_dma_buf_ops *vram_dma_buf_ops(const struct vram_bo *bo)
+{
+	return bo->placement & DRM_PHYR_VRAM_PLACE_SYSTEM ? &vram_movable_ops :
+							    &vram_fixed_ops;
+}
 
 /**
  * vram_gem_export - export a buffer as a phyr dma-buf
@@ -142,7 +252,7 @@ struct dma_buf *vram_gem_export(struct drm_gem_object *gem, int flags)
 	struct dma_buf_export_info info = {
 		.exp_name = VRAM_DRIVER_NAME,
 		.owner = gem->dev->driver->fops->owner,
-		.ops = &vram_dma_buf_ops.ops,
+		.ops = &to_vram_bo(gem)->phyr.ops->ops,
 		.size = gem->size,
 		.flags = flags,
 		.priv = gem,
@@ -179,7 +289,8 @@ struct drm_gem_object *vram_gem_import(struct drm_device *drm,
 {
 	struct drm_gem_object *gem = dmabuf->priv;
 
-	if (dmabuf->ops != &vram_dma_buf_ops.ops || gem->dev != drm)
+	if ((dmabuf->ops != &vram_movable_ops.ops &&
+	     dmabuf->ops != &vram_fixed_ops.ops) || gem->dev != drm)
 		return ERR_PTR(-EOPNOTSUPP);
 
 	drm_gem_object_get(gem);

@@ -94,6 +94,7 @@ static inline struct vram_device *ttm_to_vram(struct ttm_device *ttm)
  * @max_extent: largest extent in VRAM in bytes, or 0; constant
  * @place: TTM_PL_* where it is; written under the reservation lock, read
  *	anywhere
+ * @dummy: what a vmap finds after the card has gone; reservation lock
  */
 struct vram_bo {
 	struct ttm_buffer_object tbo;
@@ -102,6 +103,7 @@ struct vram_bo {
 	u32 placement;
 	u64 max_extent;
 	u32 place;
+	struct page *dummy;
 };
 
 static inline struct vram_bo *to_vram_bo(struct drm_gem_object *gem)
@@ -120,6 +122,8 @@ u64 vram_mgr_avail(struct vram_mgr *mgr);
 
 /* ttm.c */
 int vram_ttm_init(struct vram_device *vram);
+void vram_poison(struct vram_device *vram, u64 offset, u64 len);
+void vram_check_poison(struct vram_device *vram, u64 offset, u64 len);
 
 /* bo.c */
 struct vram_bo *vram_bo_create(struct vram_device *vram, u64 size,
@@ -127,9 +131,13 @@ struct vram_bo *vram_bo_create(struct vram_device *vram, u64 size,
 struct vram_bo *vram_bo_next(struct vram_device *vram, unsigned long *id);
 void vram_bo_put(struct vram_bo *bo);
 unsigned int vram_bo_extents(struct vram_bo *bo);
+int vram_bo_move_to(struct vram_bo *bo, u32 mem_type, bool interruptible);
+int vram_bo_pin_system(struct vram_bo *bo);
+void vram_bos_revoke(struct vram_device *vram);
+void vram_bos_rearm(struct vram_device *vram);
 
 /* prime.c */
-extern const struct phyr_dma_buf_ops vram_dma_buf_ops;
+const struct phyr_dma_buf_ops *vram_dma_buf_ops(const struct vram_bo *bo);
 struct dma_buf *vram_gem_export(struct drm_gem_object *gem, int flags);
 struct drm_gem_object *vram_gem_import(struct drm_device *drm,
 				       struct dma_buf *dmabuf);

@@ -44,7 +44,9 @@ struct dma_range {
  *	no boundary
  *
  * The importer states them. dma_get_max_seg_size() is not asked: for most PCI
- * devices it says 64 KiB because nobody set it.
+ * devices it says 64 KiB because nobody set it. Stock exporters do map by it;
+ * a driver that imports from them sets it (dma_set_max_seg_size()), to
+ * UINT_MAX where the device has no limit.
  */
 struct phyr_limits {
 	u64 max_len;

@@ -16,6 +16,7 @@
 #include <linux/list.h>
 #include <linux/pgtable.h>
 #include <linux/types.h>
+#include <linux/wait.h>
 
 struct dma_resv;
 struct pci_dev;
@@ -119,6 +120,8 @@ struct phyr_buffer {
 	struct list_head attachments;
 	struct phyr_list *list;
 	enum phyr_buffer_state state;
+	unsigned int tables;
+	wait_queue_head_t idle;
 };
 
 /**
@@ -141,6 +144,21 @@ struct phyr_dma_buf_ops {
 	 * move. Called under the reservation lock; may sleep.
 	 */
 	struct phyr_list *(*describe)(struct phyr_buffer *buffer);
+	/**
+	 * @pin_system: move to system memory and stay there (optional)
+	 *
+	 * For importers that cannot reach the buffer where it is, or that
+	 * could not be told when it moves. Returns 0, or an errno where the
+	 * buffer may not be in system memory or is pinned elsewhere. Called
+	 * under the reservation lock; may sleep.
+	 */
+	int (*pin_system)(struct phyr_buffer *buffer);
+	/**
+	 * @unpin_system: undo one @pin_system; goes with it
+	 *
+	 * Called under the reservation lock.
+	 */
+	void (*unpin_system)(struct phyr_buffer *buffer);
 };
 
 int phyr_dma_buf_attach(struct dma_buf *dmabuf,
@@ -171,6 +189,9 @@ int phyr_buffer_move_begin(struct phyr_buffer *buffer, bool interruptible,
 			   bool no_wait);
 void phyr_buffer_move_end(struct phyr_buffer *buffer);
 void phyr_buffer_revoke(struct phyr_buffer *buffer);
+void phyr_buffer_revoke_wait(struct phyr_buffer *buffer);
+void phyr_buffer_rearm(struct phyr_buffer *buffer);
+bool phyr_buffer_is_revoked(const struct phyr_buffer *buffer);
 unsigned int phyr_buffer_dma_bufs(const struct phyr_buffer *buffer);
 bool phyr_buffer_is_mapped(const struct phyr_buffer *buffer);
 

@@ -18,6 +18,7 @@ extern "C" {
 #define DRM_PHYR_VRAM_GEM_CREATE	0x01
 #define DRM_PHYR_VRAM_GEM_MMAP		0x02
 #define DRM_PHYR_VRAM_GEM_INFO		0x03
+#define DRM_PHYR_VRAM_GEM_MOVE		0x04
 
 /**
  * struct drm_phyr_vram_info - the card
@@ -87,6 +88,22 @@ struct drm_phyr_vram_gem_info {
 	__u64 extents;
 };
 
+/**
+ * struct drm_phyr_vram_gem_move - put a buffer elsewhere, contents and all
+ * @handle: GEM handle
+ * @placement: one DRM_PHYR_VRAM_PLACE_* that the buffer was created with
+ *
+ * Importers are told, and their DMA is waited for; CPU mappings find the new
+ * place. The buffer may be evicted again at any time.
+ *
+ * -EINVAL: not such a placement. -ENOENT: no such handle. -EBUSY: the buffer
+ * is pinned elsewhere. -ENODEV: the card is gone. -ENOSPC, -ENOMEM: no room.
+ */
+struct drm_phyr_vram_gem_move {
+	__u32 handle;
+	__u32 placement;
+};
+
 #define DRM_IOCTL_PHYR_VRAM_INFO \
 	DRM_IOWR(DRM_COMMAND_BASE + DRM_PHYR_VRAM_INFO, \
 		 struct drm_phyr_vram_info)
@@ -99,6 +116,10 @@ struct drm_phyr_vram_gem_info {
 #define DRM_IOCTL_PHYR_VRAM_GEM_INFO \
 	DRM_IOWR(DRM_COMMAND_BASE + DRM_PHYR_VRAM_GEM_INFO, \
 		 struct drm_phyr_vram_gem_info)
+
+#define DRM_IOCTL_PHYR_VRAM_GEM_MOVE \
+	DRM_IOW(DRM_COMMAND_BASE + DRM_PHYR_VRAM_GEM_MOVE, \
+		struct drm_phyr_vram_gem_move)
 
 #if defined(__cplusplus)
 }

@@ -28,6 +28,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "hold.h"
 #include "phyr_test.h"
 
 #define TEST_NAME	"phyr_test"
@@ -575,9 +576,25 @@ static int test_ioctl_devices(struct phyr_test_devices *args)
 	return 0;
 }
 
-static int test_dispatch(unsigned int cmd, void *args)
+static int test_ioctl_hold(struct xarray *holds, struct phyr_test_hold *args)
+{
+	guard(mutex)(&test_lock);
+
+	return test_importer ? test_hold(holds, &test_importer->dev, args) :
+			       -ENODEV;
+}
+
+static int test_dispatch(struct xarray *holds, unsigned int cmd, void *args)
 {
 	switch (cmd) {
+	case PHYR_TEST_IOC_HOLD:
+		return test_ioctl_hold(holds, args);
+	case PHYR_TEST_IOC_HELD:
+	case PHYR_TEST_IOC_MAP:
+	case PHYR_TEST_IOC_UNMAP:
+	case PHYR_TEST_IOC_PIN:
+	case PHYR_TEST_IOC_RELEASE:
+		return test_held(holds, cmd, args);
 	case PHYR_TEST_IOC_EXPORT:
 		return test_ioctl_export(args);
 	case PHYR_TEST_IOC_IMPORT:
@@ -593,6 +610,40 @@ static int test_dispatch(unsigned int cmd, void *args)
 	}
 }
 
+/**
+ * struct test_file - an open file
+ * @lock: one call at a time
+ * @holds: importers that stay attached; guarded by @lock
+ */
+struct test_file {
+	struct mutex lock;
+	struct xarray holds;
+};
+
+static int test_open(struct inode *inode, struct file *file)
+{
+	struct test_file *test;
+
+	test = kzalloc_obj(*test);
+	if (!test)
+		return -ENOMEM;
+
+	mutex_init(&test->lock);
+	test_holds_init(&test->holds);
+	file->private_data = test;
+	return 0;
+}
+
+static int test_close(struct inode *inode, struct file *file)
+{
+	struct test_file *test = file->private_data;
+
+	test_holds_fini(&test->holds);
+	mutex_destroy(&test->lock);
+	kfree(test);
+	return 0;
+}
+
 static long test_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	union {
@@ -601,7 +652,10 @@ static long test_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		struct phyr_test_check check;
 		struct phyr_test_vmap vmap;
 		struct phyr_test_devices devices;
+		struct phyr_test_hold hold;
+		struct phyr_test_held held;
 	} args = {};
+	struct test_file *test = file->private_data;
 	void __user *user = (void __user *)arg;
 	size_t size = _IOC_SIZE(cmd);
 	int ret;
@@ -613,7 +667,8 @@ static long test_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	if (_IOC_DIR(cmd) & _IOC_WRITE && copy_from_user(&args, user, size))
 		return -EFAULT;
 
-	ret = test_dispatch(cmd, &args);
+	scoped_guard(mutex, &test->lock)
+		ret = test_dispatch(&test->holds, cmd, &args);
 	if (!ret && _IOC_DIR(cmd) & _IOC_READ &&
 	    copy_to_user(user, &args, size))
 		return -EFAULT;
@@ -622,6 +677,8 @@ static long test_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 
 static const struct file_operations test_fops = {
 	.owner = THIS_MODULE,
+	.open = test_open,
+	.release = test_close,
 	.unlocked_ioctl = test_ioctl,
 };
 
@@ -665,6 +722,8 @@ static int test_probe_importer(struct pci_dev *pdev)
 	ret = dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(64));
 	if (ret)
 		return ret;
+	/* Stock exporters map by dma_map_sgtable(), which checks this. */
+	dma_set_max_seg_size(&pdev->dev, UINT_MAX);
 	pci_set_master(pdev);
 
 	guard(mutex)(&test_lock);

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * /sys/kernel/debug/phyr/attachments, for root: who imports what, and how
+ *
+ *	EXPORTER DEVICE WAY ROUTE MAPPINGS WHY
+ *
+ * one line per attachment that phyr has a part in. WAY is native, to-stock or
+ * from-stock, ROUTE as in dma_range_list_mode(), MAPPINGS a number.
+ */
+#include <linux/debugfs.h>
+#include <linux/device.h>
+#include <linux/dma-buf.h>
+#include <linux/dma-resv.h>
+#include <linux/module.h>
+#include <linux/seq_file.h>
+
+#include "internal.h"
+
+#define CREATE_TRACE_POINTS
+#include "trace.h"
+
+/* Outside every reservation lock: held while attachments are shown. */
+static DEFINE_MUTEX(phyr_attachments_lock);
+static LIST_HEAD(phyr_attachments);	/* guarded by phyr_attachments_lock */
+static struct dentry *phyr_debugfs_dir;
+
+static const char * const phyr_way_names[] = {
+	[PHYR_WAY_NATIVE] = "native",
+	[PHYR_WAY_TO_STOCK] = "to-stock",
+	[PHYR_WAY_FROM_STOCK] = "from-stock",
+};
+
+/**
+ * phyr_attachment_show - make an attachment visible
+ * @attach: the attachment, negotiated
+ *
+ * Context: no reservation lock is held.
+ */
+void phyr_attachment_show(struct phyr_attachment *attach)
+{
+	trace_phyr_attach(attach->attach->dmabuf, attach->attach->dev,
+			  phyr_way_names[attach->way], attach->why);
+
+	guard(mutex)(&phyr_attachments_lock);
+	list_add_tail(&attach->all, &phyr_attachments);
+}
+
+/**
+ * phyr_attachment_hide - an attachment ends
+ * @attach: the attachment
+ *
+ * Context: no reservation lock is held.
+ */
+void phyr_attachment_hide(struct phyr_attachment *attach)
+{
+	guard(mutex)(&phyr_attachments_lock);
+	list_del(&attach->all);
+}
+
+static int attachments_show(struct seq_file *m, void *unused)
+{
+	struct phyr_attachment *attach;
+	struct dma_buf *dmabuf;
+
+	guard(mutex)(&phyr_attachments_lock);
+	list_for_each_entry(attach, &phyr_attachments, all) {
+		dmabuf = attach->attach->dmabuf;
+		dma_resv_lock(dmabuf->resv, NULL);
+		seq_printf(m, "%s %s %s %s %zu %s\n", dmabuf->exp_name,
+			   dev_name(attach->attach->dev),
+			   phyr_way_names[attach->way],
+			   phyr_route_name(attach),
+			   list_count_nodes(&attach->mappings), attach->why);
+		dma_resv_unlock(dmabuf->resv);
+	}
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(attachments);
+
+/**
+ * phyr_debugfs_init - make the file
+ *
+ * Context: module init.
+ */
+void phyr_debugfs_init(void)
+{
+	phyr_debugfs_dir = debugfs_create_dir("phyr", NULL);
+	debugfs_create_file("attachments", 0400, phyr_debugfs_dir, NULL,
+			    &attachments_fops);
+}
+
+/**
+ * phyr_debugfs_exit - remove it
+ *
+ * Context: module exit; no attachment is left.
+ */
+void phyr_debugfs_exit(void)
+{
+	debugfs_remove_recursive(phyr_debugfs_dir);
+}
