@@ -204,6 +204,43 @@ static void many_extents(uint64_t begin, int64_t stride)
 	close(dmabuf);
 }
 
+/*
+ * A table has 32 bits for a length: whole pages, no byte lost, and behind an
+ * IOMMU no hole.
+ */
+static void table(uint64_t count, uint64_t len, uint64_t start, int64_t stride)
+{
+	const uint64_t largest = UINT32_MAX & ~(SZ_4K - 1);
+	uint64_t entries = (len + largest - 1) / largest * count, at = 0;
+	struct phyr_test_range ranges[64];
+	struct phyr_test_import map = {
+		.fd = test_export(test, PHYR_TEST_STYLE_PHYR, start, count, len,
+				  stride),
+		.api = PHYR_TEST_API_STOCK,
+		.iterations = 1,
+		.max_ranges = ARRAY_SIZE(ranges),
+		.ranges = (uintptr_t)ranges,
+	};
+
+	if (iommu_is_on())
+		entries = (count * len + largest - 1) / largest;
+	igt_assert_eq(phyr_ioctl(test, PHYR_TEST_IOC_IMPORT, &map), 0);
+	igt_assert_eq_u64(map.total, count * len);
+	igt_assert_eq_u64(map.nr_ranges, entries);
+	for (uint64_t i = 0; i < entries; i++) {
+		uint64_t want = iommu_is_on() ? ranges[0].addr + at :
+				bar + start + at / len * stride + at % len;
+
+		igt_assert_eq_u64(ranges[i].addr, want);
+		igt_assert_eq_u64(ranges[i].addr % SZ_4K, 0);
+		igt_assert_eq_u64(ranges[i].len % SZ_4K, 0);
+		igt_assert_lte_u64(ranges[i].len, UINT32_MAX);
+		at += ranges[i].len;
+	}
+	igt_assert_eq_u64(at, count * len);
+	close(map.fd);
+}
+
 igt_main()
 {
 	igt_fixture() {
@@ -226,6 +263,14 @@ igt_main()
 	igt_describe("Extents beyond 4 GiB each, in descending order");
 	igt_subtest("large-extents")
 		large_extents();
+
+	igt_describe("20 GiB in one extent, as an sg_table");
+	igt_subtest("table")
+		table(1, 20 * GIB, 3 * GIB, 0);
+
+	igt_describe("Extents beyond 4 GiB each, in descending order, as an sg_table");
+	igt_subtest("table-large-extents")
+		table(6, 6 * GIB, 40 * GIB, -8 * (int64_t)GIB);
 
 	igt_describe("Segment limits over 20 GiB, without a byte lost");
 	igt_subtest("limits")

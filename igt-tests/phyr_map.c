@@ -243,11 +243,35 @@ static void again(void)
 	close(dmabuf);
 }
 
+/* An exporter without a phyr list: its table, seen as ranges. */
 static void foreign(void)
 {
+	struct phyr_test_range ranges[SZ_64K / SZ_4K];
+	struct phyr_test_import map = {
+		.max_ranges = ARRAY_SIZE(ranges),
+		.ranges = (uintptr_t)ranges,
+	};
 	int dmabuf = create_udmabuf(SZ_64K);
 
-	igt_assert_eq(map_error(dmabuf, 0, 0), -EOPNOTSUPP);
+	igt_assert_eq(import(dmabuf, &map), 0);
+	igt_assert_f(!strcmp(map.mode, "sgt"), "mode '%s', expected 'sgt'\n",
+		     map.mode);
+	igt_assert_eq_u64(map.total, SZ_64K);
+	igt_assert_lte_u64(map.nr_ranges, ARRAY_SIZE(ranges));
+
+	/* A part of it, cut at a limit. */
+	map.offset = SZ_4K + 1;
+	map.len = 5 * SZ_4K;
+	map.max_len = 1000;
+	igt_assert_eq(import(dmabuf, &map), 0);
+	igt_assert_eq_u64(map.total, 5 * SZ_4K);
+	igt_assert_lte_u64(5 * SZ_4K / 1000, map.nr_ranges);
+	igt_assert_eq_u64(ranges[0].addr % SZ_4K, 1);
+	for (unsigned int i = 0; i < ARRAY_SIZE(ranges); i++)
+		igt_assert_lte_u64(ranges[i].len, 1000);
+
+	igt_assert_eq(map_error(dmabuf, SZ_64K, 1), -EINVAL);
+	igt_assert_eq(map_error(dmabuf, 1, SZ_64K), -EINVAL);
 	close(dmabuf);
 }
 
@@ -286,18 +310,31 @@ static void vram_buffer(void)
 	close(vram);
 }
 
-static void sgt_refused(void)
+/* The same memory as a table: its DMA segments are the ranges. */
+static void stock_importer(const struct shape *shape)
 {
+	struct ranges want = ranges_alloc(shape->count + 1);
+	struct ranges got = ranges_alloc(shape->count + 1);
 	struct phyr_test_import map = {
+		.fd = export_shape(shape),
 		.api = PHYR_TEST_API_STOCK,
 		.iterations = 1,
+		.max_ranges = got.max,
+		.ranges = (uintptr_t)got.range,
 	};
-	int dmabuf = export_shape(&one);
 
-	map.fd = dmabuf;
-	igt_assert_eq(phyr_ioctl(test, PHYR_TEST_IOC_IMPORT, &map),
-		      -EOPNOTSUPP);
-	close(dmabuf);
+	igt_assert_eq(phyr_ioctl(test, PHYR_TEST_IOC_IMPORT, &map), 0);
+	igt_assert_eq_u64(map.total, total(shape));
+	if (!strcmp(mode, "iova"))
+		add_range(&want, got.range[0].addr, total(shape));
+	else
+		add_runs(&want, shape, 0, total(shape));
+	igt_assert_eq_u64(map.nr_ranges, want.nr);
+	igt_assert(!memcmp(got.range, want.range,
+			   want.nr * sizeof(*want.range)));
+	free(want.range);
+	free(got.range);
+	close(map.fd);
 }
 
 static int check(const struct phyr_test_range *vecs, uint64_t nr, uint64_t size)
@@ -430,9 +467,13 @@ igt_main()
 	igt_subtest("foreign")
 		foreign();
 
-	igt_describe("An importer of sg_tables is refused for now");
-	igt_subtest("stock-importer")
-		sgt_refused();
+	igt_describe("An importer of sg_tables gets the same ranges as a table");
+	igt_subtest("stock-importer") {
+		stock_importer(&one);
+		stock_importer(&many);
+		stock_importer(&gaps_down);
+		stock_importer(&large);
+	}
 
 	igt_describe("Good lists pass: one entry, many, in any order");
 	igt_subtest("check-good") {

@@ -17,8 +17,12 @@ static void assert_card_is_high(void)
 	phyr_vram_dump_free(&dump);
 }
 
-/* The error of the import, or of the first copy. */
-static int copy_error(uint32_t placement, uint64_t max_extent, bool to_vram)
+/*
+ * The error of the import, or of the first copy; after one that succeeds, the
+ * buffer is in @place.
+ */
+static int copy_error(uint32_t placement, uint32_t place, uint64_t max_extent,
+		      bool to_vram)
 {
 	int vram = open_device(&card), engine = open_copy(0), dmabuf, err;
 	uint32_t own = create_own(engine, SZ_1M), handle, imported;
@@ -40,21 +44,51 @@ static int copy_error(uint32_t placement, uint64_t max_extent, bool to_vram)
 	} else {
 		assert_own(engine, own, SZ_1M, 1);
 	}
+	igt_assert_eq(vram_info(vram, handle).placement, err ? IN_VRAM : place);
 	close(dmabuf);
 	close(engine);
 	close(vram);
 	return err;
 }
 
-static void engine(uint32_t placement)
+static void engine(uint32_t placement, uint32_t place, int expected)
 {
-	int expected = iommu_is_on() ? 0 : -EREMOTEIO;
-
 	assert_card_is_high();
 	for (int to_vram = 0; to_vram < 2; to_vram++) {
-		igt_assert_eq(copy_error(placement, 0, to_vram), expected);
-		igt_assert_eq(copy_error(placement, SZ_4K, to_vram), expected);
+		igt_assert_eq(copy_error(placement, place, 0, to_vram),
+			      expected);
+		igt_assert_eq(copy_error(placement, place, SZ_4K, to_vram),
+			      expected);
 	}
+}
+
+/* It must stay in VRAM. */
+static void refused(void)
+{
+	engine(IN_VRAM, IN_VRAM, iommu_is_on() ? 0 : -EREMOTEIO);
+}
+
+/* Where the engine does not reach VRAM, the buffer comes to it, and stays. */
+static void moved(void)
+{
+	engine(EVICTABLE, iommu_is_on() ? IN_VRAM : IN_SYSTEM, 0);
+}
+
+static void moved_and_kept(void)
+{
+	int vram = open_device(&card), engine = open_copy(0);
+	struct drm_phyr_vram_gem_move move = { .placement = IN_VRAM };
+	uint32_t imported;
+
+	assert_card_is_high();
+	move.handle = create_vram(vram, SZ_1M, EVICTABLE, SZ_4K);
+	imported = import_from(engine, vram, move.handle);
+	igt_assert_eq(phyr_ioctl(vram, DRM_IOCTL_PHYR_VRAM_GEM_MOVE, &move),
+		      iommu_is_on() ? 0 : -EBUSY);
+	igt_assert_eq(phyr_close_handle(engine, imported), 0);
+	igt_assert_eq(phyr_ioctl(vram, DRM_IOCTL_PHYR_VRAM_GEM_MOVE, &move), 0);
+	close(engine);
+	close(vram);
 }
 
 /* The refusal costs nobody anything: the engine's other work goes on. */
@@ -63,7 +97,7 @@ static void goes_on(void)
 	int fd = open_copy(0);
 	uint32_t src = create_own(fd, SZ_1M), dst = create_own(fd, SZ_1M);
 
-	engine(IN_VRAM);
+	refused();
 	fill_own(fd, src, SZ_1M, 3);
 	copy(fd, src, dst, SZ_1M);
 	assert_own(fd, dst, SZ_1M, 3);
@@ -105,7 +139,15 @@ igt_main()
 
 	igt_describe("The engine is refused without an IOMMU, and copies with one");
 	igt_subtest("engine")
-		engine(IN_VRAM);
+		refused();
+
+	igt_describe("A buffer that may be in system memory is moved there for the engine");
+	igt_subtest("engine-moved")
+		moved();
+
+	igt_describe("It stays there while the engine imports it");
+	igt_subtest("engine-moved-and-kept")
+		moved_and_kept();
 
 	igt_describe("After a refusal the engine goes on");
 	igt_subtest("engine-goes-on")

@@ -1,0 +1,732 @@
+// SPDX-License-Identifier: MIT
+#include <inttypes.h>
+#include <linux/videodev2.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xf86drm.h>
+
+#include "stock.h"
+
+IGT_TEST_DESCRIPTION("Importers of the stock dma-buf API, in all its variants, take phyr buffers or are refused");
+
+#define SIZE	SZ_1M
+
+/* phyr_test's importer, its device, and how that reaches memory. */
+static int test;
+static char importer[16];
+static const char *vram_route, *system_route;
+
+static int move(int vram, uint32_t handle, uint32_t placement)
+{
+	struct drm_phyr_vram_gem_move move = {
+		.handle = handle,
+		.placement = placement,
+	};
+
+	return phyr_ioctl(vram, DRM_IOCTL_PHYR_VRAM_GEM_MOVE, &move);
+}
+
+static void assert_place(int vram, uint32_t handle, uint32_t placement)
+{
+	igt_assert_eq(vram_info(vram, handle).placement, placement);
+}
+
+static int try_hold(int dmabuf, uint32_t kind, uint32_t unmap, uint32_t *id)
+{
+	struct phyr_test_hold hold = {
+		.fd = dmabuf,
+		.kind = kind,
+		.unmap = unmap,
+	};
+	int err = phyr_ioctl(test, PHYR_TEST_IOC_HOLD, &hold);
+
+	*id = hold.id;
+	return err;
+}
+
+static uint32_t hold(int dmabuf, uint32_t kind, uint32_t unmap)
+{
+	uint32_t id;
+
+	igt_assert_eq(try_hold(dmabuf, kind, unmap, &id), 0);
+	return id;
+}
+
+static struct phyr_test_held held(unsigned long call, uint32_t id)
+{
+	struct phyr_test_held held = { .id = id };
+
+	igt_assert_eq(phyr_ioctl(test, call, &held), 0);
+	return held;
+}
+
+static int pin(uint32_t id, bool pinned)
+{
+	struct phyr_test_held held = { .id = id, .pinned = pinned };
+
+	return phyr_ioctl(test, PHYR_TEST_IOC_PIN, &held);
+}
+
+#define MAP(id)		held(PHYR_TEST_IOC_MAP, id)
+#define UNMAP(id)	held(PHYR_TEST_IOC_UNMAP, id)
+#define HELD(id)	held(PHYR_TEST_IOC_HELD, id)
+#define RELEASE(id)	held(PHYR_TEST_IOC_RELEASE, id)
+
+/**
+ * struct buffer - a fragmented buffer of the card, and its dma-buf
+ */
+struct buffer {
+	int vram;
+	uint32_t handle;
+	int dmabuf;
+};
+
+static struct buffer create(uint32_t placement, uint64_t seed)
+{
+	struct buffer buffer = { .vram = open_vram(0) };
+
+	buffer.handle = create_vram(buffer.vram, SIZE, placement, SZ_4K);
+	fill_vram(buffer.vram, buffer.handle, SIZE, seed);
+	buffer.dmabuf = export_buffer(buffer.vram, buffer.handle);
+	return buffer;
+}
+
+static void destroy(struct buffer *buffer)
+{
+	igt_assert_eq(find_attachments("phyr_vram", importer, NULL), 0);
+	close(buffer->dmabuf);
+	close(buffer->vram);
+}
+
+/**
+ * struct outcome - what becomes of an attach
+ * @name: the importer
+ * @kind: PHYR_TEST_*
+ * @placement: what the buffer was created with
+ * @err: of the attach
+ * @place: where the buffer is afterwards
+ * @stays: moving it elsewhere fails with this while it is attached
+ * @way: how phyr hands it over
+ * @why: part of the reason that phyr gives
+ */
+struct outcome {
+	const char *name;
+	uint32_t kind;
+	uint32_t placement;
+	int err;
+	uint32_t place;
+	int stays;
+	const char *way;
+	const char *why;
+};
+
+#define NATIVE	"native", "both sides know phyr"
+#define TABLE	"to-stock", "wants an sg_table"
+#define NO_PEER	"to-stock", "takes no peer memory"
+#define NO_TELL	"to-stock", "cannot be revoked"
+#define NONE	NULL, NULL
+
+static const struct outcome outcomes[] = {
+	/* In VRAM only: importers that take peer memory and can be told. */
+	{ "native", PHYR_TEST_NATIVE, IN_VRAM, 0, IN_VRAM, -EINVAL, NATIVE },
+	{ "static", PHYR_TEST_STATIC, IN_VRAM, -EBUSY, IN_VRAM, -EINVAL, NONE },
+	{ "dynamic", PHYR_TEST_DYNAMIC, IN_VRAM, -EBUSY, IN_VRAM, -EINVAL, NONE },
+	{ "peer", PHYR_TEST_PEER, IN_VRAM, -EBUSY, IN_VRAM, -EINVAL, NONE },
+	{ "revocable", PHYR_TEST_REVOCABLE, IN_VRAM, 0, IN_VRAM, -EINVAL, TABLE },
+	{ "no-ops", PHYR_TEST_NO_OPS, IN_VRAM, -EINVAL, IN_VRAM, -EINVAL, NONE },
+	/* In both: the others have it moved, and pinned there. */
+	{ "native", PHYR_TEST_NATIVE, EVICTABLE, 0, IN_VRAM, 0, NATIVE },
+	{ "static", PHYR_TEST_STATIC, EVICTABLE, 0, IN_SYSTEM, -EBUSY, NO_PEER },
+	{ "dynamic", PHYR_TEST_DYNAMIC, EVICTABLE, 0, IN_SYSTEM, -EBUSY, NO_PEER },
+	{ "peer", PHYR_TEST_PEER, EVICTABLE, 0, IN_SYSTEM, -EBUSY, NO_TELL },
+	{ "revocable", PHYR_TEST_REVOCABLE, EVICTABLE, 0, IN_VRAM, 0, TABLE },
+	{ "no-ops", PHYR_TEST_NO_OPS, EVICTABLE, -EINVAL, IN_VRAM, 0, NONE },
+	/* In system memory only: anybody. */
+	{ "native", PHYR_TEST_NATIVE, IN_SYSTEM, 0, IN_SYSTEM, -EINVAL, NATIVE },
+	{ "static", PHYR_TEST_STATIC, IN_SYSTEM, 0, IN_SYSTEM, -EINVAL, NO_PEER },
+	{ "dynamic", PHYR_TEST_DYNAMIC, IN_SYSTEM, 0, IN_SYSTEM, -EINVAL, NO_PEER },
+	{ "peer", PHYR_TEST_PEER, IN_SYSTEM, 0, IN_SYSTEM, -EINVAL, NO_TELL },
+	{ "revocable", PHYR_TEST_REVOCABLE, IN_SYSTEM, 0, IN_SYSTEM, -EINVAL, TABLE },
+	{ "no-ops", PHYR_TEST_NO_OPS, IN_SYSTEM, -EINVAL, IN_SYSTEM, -EINVAL, NONE },
+};
+
+static uint32_t other_place(uint32_t place)
+{
+	return place == IN_VRAM ? IN_SYSTEM : IN_VRAM;
+}
+
+static void assert_mapped(const struct outcome *outcome, uint32_t id)
+{
+	const char *route = outcome->place == IN_VRAM ? vram_route :
+							system_route;
+	struct phyr_test_held now = MAP(id);
+
+	igt_assert_eq(now.mapped, 1);
+	/* Behind an IOMMU one range, whatever the pieces are. */
+	if (iommu_is_on())
+		igt_assert_eq_u64(now.ranges, 1);
+	else
+		igt_assert_lte_u64(1, now.ranges);
+	assert_attachment("phyr_vram", importer, outcome->way, route, 1,
+			  outcome->why);
+	now = UNMAP(id);
+	igt_assert_eq(now.mapped, 0);
+	igt_assert_eq_u64(now.ranges, 0);
+	assert_attachment("phyr_vram", importer, outcome->way, route, 0,
+			  outcome->why);
+}
+
+static void assert_outcome(const struct outcome *outcome)
+{
+	struct buffer buffer = create(outcome->placement, 1);
+	uint32_t id;
+	int err;
+
+	trace_attachments();
+	err = try_hold(buffer.dmabuf, outcome->kind, PHYR_TEST_UNMAP_NOW, &id);
+	igt_assert_f(err == outcome->err,
+		     "%s importer, placement %#x: the attach gave %d, expected %d\n",
+		     outcome->name, outcome->placement, err, outcome->err);
+	if (!err)
+		igt_assert_eq(traced_attachments("phyr_vram", importer,
+						 outcome->way), 1);
+	assert_place(buffer.vram, buffer.handle, outcome->place);
+	assert_vram(buffer.vram, buffer.handle, SIZE, 1);
+	if (!err)
+		assert_mapped(outcome, id);
+	igt_assert_eq(move(buffer.vram, buffer.handle,
+			   other_place(outcome->place)), outcome->stays);
+	if (!outcome->stays)
+		igt_assert_eq(move(buffer.vram, buffer.handle, outcome->place),
+			      0);
+	if (!err)
+		RELEASE(id);
+	/* Nothing keeps it there any more. */
+	if (outcome->placement == EVICTABLE) {
+		igt_assert_eq(move(buffer.vram, buffer.handle, IN_VRAM), 0);
+		igt_assert_eq(move(buffer.vram, buffer.handle, IN_SYSTEM), 0);
+	}
+	assert_vram(buffer.vram, buffer.handle, SIZE, 1);
+	destroy(&buffer);
+}
+
+static void all_outcomes(uint32_t placement)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(outcomes); i++)
+		if (outcomes[i].placement == placement)
+			assert_outcome(&outcomes[i]);
+}
+
+/* Without invalidate, phyr_attach() refuses, whoever exports. */
+static void no_ops(void)
+{
+	int foreign = create_udmabuf(SIZE), ours;
+	uint32_t id;
+
+	ours = test_export(test, PHYR_TEST_STYLE_PHYR, 0, 2, SZ_4K, SZ_64K);
+	igt_assert_eq(try_hold(foreign, PHYR_TEST_NO_OPS, PHYR_TEST_UNMAP_LATE,
+			       &id), -EINVAL);
+	igt_assert_eq(try_hold(ours, PHYR_TEST_NO_OPS, PHYR_TEST_UNMAP_LATE,
+			       &id), -EINVAL);
+	igt_assert_eq(find_attachments(NULL, importer, NULL), 0);
+	close(ours);
+	close(foreign);
+}
+
+/* An exporter that cannot move anything: VRAM only, by having no other place. */
+static void fixed_exporter(void)
+{
+	static const int errs[] = {
+		[PHYR_TEST_NATIVE] = 0,
+		[PHYR_TEST_STATIC] = -EBUSY,
+		[PHYR_TEST_DYNAMIC] = -EBUSY,
+		[PHYR_TEST_PEER] = -EBUSY,
+		[PHYR_TEST_REVOCABLE] = 0,
+		[PHYR_TEST_NO_OPS] = -EINVAL,
+	};
+	int dmabuf = test_export(test, PHYR_TEST_STYLE_PHYR, 0, 64, SZ_4K,
+				 SZ_64K);
+	uint32_t id;
+
+	for (uint32_t kind = 0; kind < ARRAY_SIZE(errs); kind++) {
+		igt_assert_eq(try_hold(dmabuf, kind, PHYR_TEST_UNMAP_LATE, &id),
+			      errs[kind]);
+		if (errs[kind])
+			continue;
+		igt_assert_eq_u64(MAP(id).ranges, iommu_is_on() ? 1 : 64);
+		RELEASE(id);
+	}
+	close(dmabuf);
+}
+
+/* Pins count, each of its own; the last one gone, the buffer moves again. */
+static void pins(void)
+{
+	struct buffer buffer = create(EVICTABLE, 2);
+	uint32_t first = hold(buffer.dmabuf, PHYR_TEST_REVOCABLE,
+			      PHYR_TEST_UNMAP_NOW);
+	uint32_t second = hold(buffer.dmabuf, PHYR_TEST_REVOCABLE,
+			       PHYR_TEST_UNMAP_NOW), id;
+
+	igt_assert_eq(pin(first, true), 0);
+	igt_assert_eq(pin(second, true), 0);
+	igt_assert_eq(move(buffer.vram, buffer.handle, IN_SYSTEM), -EBUSY);
+	/* It is pinned in VRAM: who needs it elsewhere is refused. */
+	igt_assert_eq(try_hold(buffer.dmabuf, PHYR_TEST_STATIC,
+			       PHYR_TEST_UNMAP_LATE, &id), -EBUSY);
+	igt_assert_eq(pin(first, false), 0);
+	igt_assert_eq(move(buffer.vram, buffer.handle, IN_SYSTEM), -EBUSY);
+	/* Where it is already, it may go. */
+	igt_assert_eq(move(buffer.vram, buffer.handle, IN_VRAM), 0);
+	igt_assert_eq(HELD(first).invalidated, 0);
+	RELEASE(second);
+	igt_assert_eq(move(buffer.vram, buffer.handle, IN_SYSTEM), 0);
+	igt_assert_eq(pin(first, true), 0);
+	igt_assert_eq(move(buffer.vram, buffer.handle, IN_VRAM), -EBUSY);
+	igt_assert_eq(pin(first, false), 0);
+	igt_assert_eq(move(buffer.vram, buffer.handle, IN_VRAM), 0);
+	assert_vram(buffer.vram, buffer.handle, SIZE, 2);
+	RELEASE(first);
+	destroy(&buffer);
+}
+
+/* Each importer that had it moved keeps it there; two of them count as two. */
+static void system_pins(void)
+{
+	struct buffer buffer = create(EVICTABLE, 3);
+	uint32_t first = hold(buffer.dmabuf, PHYR_TEST_STATIC,
+			      PHYR_TEST_UNMAP_LATE);
+	uint32_t second = hold(buffer.dmabuf, PHYR_TEST_DYNAMIC,
+			       PHYR_TEST_UNMAP_NOW);
+	uint32_t third = hold(buffer.dmabuf, PHYR_TEST_NATIVE,
+			      PHYR_TEST_UNMAP_NOW);
+
+	MAP(first);
+	MAP(second);
+	MAP(third);
+	igt_assert_eq(move(buffer.vram, buffer.handle, IN_VRAM), -EBUSY);
+	RELEASE(first);
+	igt_assert_eq(move(buffer.vram, buffer.handle, IN_VRAM), -EBUSY);
+	RELEASE(second);
+	igt_assert_eq(HELD(third).invalidated, 0);
+	igt_assert_eq(move(buffer.vram, buffer.handle, IN_VRAM), 0);
+	igt_assert_eq(HELD(third).invalidated, 1);
+	RELEASE(third);
+	assert_vram(buffer.vram, buffer.handle, SIZE, 3);
+	destroy(&buffer);
+}
+
+/* There is no event for what a worker does: look until it has. */
+static void wait_for_unmap(uint32_t id)
+{
+	for (int tries = 0; HELD(id).mapped && tries < 300; tries++)
+		usleep(100000);
+	igt_assert_eq(HELD(id).mapped, 0);
+}
+
+/* What has become of the mapping after a move, by when the importer unmaps. */
+static void assert_unmapped(uint32_t kind, uint32_t unmap, uint32_t id,
+			    uint64_t ranges)
+{
+	switch (unmap) {
+	case PHYR_TEST_UNMAP_NOW:
+		igt_assert_eq(HELD(id).mapped, 0);
+		break;
+	case PHYR_TEST_UNMAP_SOON:
+		wait_for_unmap(id);
+		break;
+	case PHYR_TEST_UNMAP_LATE:
+		igt_assert_eq(HELD(id).mapped, 1);
+		/* The core takes native mappings apart, tables it cannot. */
+		igt_assert_eq_u64(HELD(id).ranges,
+				  kind == PHYR_TEST_NATIVE ? 0 : ranges);
+		UNMAP(id);
+		break;
+	}
+}
+
+static void move_mapped(uint32_t kind, uint32_t unmap)
+{
+	struct buffer buffer = create(EVICTABLE, 4);
+	uint32_t id = hold(buffer.dmabuf, kind, unmap), place = IN_VRAM;
+	uint64_t ranges;
+
+	for (uint32_t moves = 1; moves <= 4; moves++) {
+		ranges = MAP(id).ranges;
+		igt_assert_lte_u64(1, ranges);
+		place = other_place(place);
+		igt_assert_eq(move(buffer.vram, buffer.handle, place), 0);
+		assert_place(buffer.vram, buffer.handle, place);
+		igt_assert_eq(HELD(id).invalidated, moves);
+		assert_unmapped(kind, unmap, id, ranges);
+		assert_vram(buffer.vram, buffer.handle, SIZE, 4);
+	}
+	/* Still mapped in the end: it goes with the importer. */
+	MAP(id);
+	RELEASE(id);
+	destroy(&buffer);
+}
+
+/* A move tells every importer of every kind, and of those at other dma-bufs. */
+static void move_all(void)
+{
+	struct buffer buffer = create(EVICTABLE, 5);
+	uint32_t ids[6], nr = ARRAY_SIZE(ids);
+	uint64_t map;
+
+	for (uint32_t i = 0; i < nr; i++) {
+		ids[i] = hold(buffer.dmabuf, i % 2 ? PHYR_TEST_REVOCABLE :
+						     PHYR_TEST_NATIVE, i / 2);
+		map = MAP(ids[i]).ranges;
+		igt_assert_lte_u64(1, map);
+	}
+	igt_assert_eq(find_attachments("phyr_vram", importer, NULL), nr);
+	igt_assert_eq(move(buffer.vram, buffer.handle, IN_SYSTEM), 0);
+	for (uint32_t i = 0; i < nr; i++)
+		igt_assert_eq(HELD(ids[i]).invalidated, 1);
+	for (uint32_t i = 0; i < nr; i++)
+		RELEASE(ids[i]);
+	assert_vram(buffer.vram, buffer.handle, SIZE, 5);
+	destroy(&buffer);
+}
+
+/**
+ * struct table - DMA segments of an sg_table
+ */
+struct table {
+	struct phyr_test_range *range;
+	uint64_t max;
+	struct phyr_test_import import;
+};
+
+static struct table map_table(int dmabuf, uint64_t max)
+{
+	struct table table = {
+		.range = calloc(max, sizeof(*table.range)),
+		.max = max,
+		.import = {
+			.fd = dmabuf,
+			.api = PHYR_TEST_API_STOCK,
+			.iterations = 1,
+			.max_ranges = max,
+		},
+	};
+
+	igt_assert(table.range);
+	table.import.ranges = (uintptr_t)table.range;
+	igt_assert_eq(phyr_ioctl(test, PHYR_TEST_IOC_IMPORT, &table.import), 0);
+	igt_assert_lte_u64(table.import.nr_ranges, max);
+	return table;
+}
+
+/* Every byte once; an IOVA has no hole, elsewhere @want are the addresses. */
+static void assert_table(struct table *table, uint64_t size,
+			 const struct phyr_vec *want, uint64_t nr)
+{
+	igt_assert_eq_u64(table->import.total, size);
+	if (iommu_is_on()) {
+		igt_assert_eq_u64(table->import.nr_ranges, 1);
+		igt_assert_eq_u64(table->range[0].addr % SZ_4K, 0);
+		igt_assert_eq_u64(table->range[0].len, size);
+	} else {
+		igt_assert_eq_u64(table->import.nr_ranges, nr);
+		for (uint64_t i = 0; i < nr; i++) {
+			igt_assert_eq_u64(table->range[i].addr, want[i].paddr);
+			igt_assert_eq_u64(table->range[i].len, want[i].len);
+		}
+	}
+	free(table->range);
+}
+
+static void fragmented(void)
+{
+	struct phyr_device card = vram_device(0);
+	struct buffer buffer = create(IN_VRAM, 6);
+	struct table table = map_table(buffer.dmabuf, SIZE / SZ_4K);
+	struct phyr_list_dump list;
+
+	igt_assert_eq(phyr_list_dump_read(&card, vram_info(buffer.vram,
+							   buffer.handle).id,
+					  &list), 0);
+	assert_table(&table, SIZE, list.vecs, list.nr);
+	phyr_list_dump_free(&list);
+	destroy(&buffer);
+}
+
+/* What upstream's helper cannot do behind an IOMMU: see phyr_upstream. */
+static void many_ranges(int64_t start, int64_t stride)
+{
+	enum { COUNT = 512 };
+	int dmabuf = test_export(test, PHYR_TEST_STYLE_PHYR, start, COUNT,
+				 SZ_4K, stride);
+	struct table table = map_table(dmabuf, COUNT);
+	struct phyr_vec want[COUNT];
+
+	for (int i = 0; i < COUNT; i++)
+		want[i] = (struct phyr_vec){
+			.paddr = test_bar(test) + start + i * stride,
+			.len = SZ_4K,
+		};
+	assert_table(&table, COUNT * SZ_4K, want, COUNT);
+	close(dmabuf);
+}
+
+#define MAPS	20000
+
+/* One scatterlist per map is what upstream's helper leaves behind. */
+static void leak(uint64_t count)
+{
+	static const unsigned int sizes[] = { 32, 64, 128, 256 };
+	int dmabuf = test_export(test, PHYR_TEST_STYLE_PHYR, 0, count, SZ_4K,
+				 SZ_64K);
+	struct phyr_test_import import = {
+		.fd = dmabuf,
+		.api = PHYR_TEST_API_STOCK,
+		.iterations = 1,
+	};
+	uint64_t before[ARRAY_SIZE(sizes)];
+
+	igt_assert_eq(phyr_ioctl(test, PHYR_TEST_IOC_IMPORT, &import), 0);
+	for (unsigned int i = 0; i < ARRAY_SIZE(sizes); i++)
+		before[i] = kmalloc_objects(sizes[i]);
+	import.iterations = MAPS;
+	igt_assert_eq(phyr_ioctl(test, PHYR_TEST_IOC_IMPORT, &import), 0);
+	for (unsigned int i = 0; i < ARRAY_SIZE(sizes); i++) {
+		int64_t left = kmalloc_objects(sizes[i]) - before[i];
+
+		igt_assert_f(left < MAPS / 20, "%" PRId64
+			     " objects are left in kmalloc-%u after %d maps\n",
+			     left, sizes[i], MAPS);
+	}
+	close(dmabuf);
+}
+
+/*
+ * vivid writes images through a dma-buf's vmap, by the CPU, and forgets that
+ * memory can be I/O memory.
+ */
+static void camera_into(uint32_t placement)
+{
+	struct camera camera = open_camera(V4L2_MEMORY_DMABUF);
+	struct buffer buffer = create(placement, 7);
+	int engine = open_copy(0);
+	uint32_t own = create_own(engine, SIZE), imported;
+	void *mem, *copied;
+
+	imported = import_buffer(engine, buffer.dmabuf);
+	copy(engine, imported, own, SIZE);
+	assert_place(buffer.vram, buffer.handle,
+		     placement == EVICTABLE ? IN_VRAM : IN_SYSTEM);
+
+	igt_assert_eq(camera_queue(&camera, 0, buffer.dmabuf), 0);
+	assert_place(buffer.vram, buffer.handle, IN_SYSTEM);
+	if (placement == EVICTABLE)
+		igt_assert_eq(move(buffer.vram, buffer.handle, IN_VRAM),
+			      -EBUSY);
+	igt_assert_eq(camera_capture(&camera), 0);
+
+	/* The image is where the client looks, and where the engine does. */
+	copy(engine, imported, own, SIZE);
+	mem = map_vram(buffer.vram, buffer.handle, SIZE);
+	copied = map_own(engine, own, SIZE);
+	igt_assert_f(phyr_verify(mem, 7, 0, camera.size) >= 0 &&
+		     phyr_verify_byte(mem, 0, camera.size) >= 0,
+		     "no image was captured\n");
+	assert_bytes((char *)mem + camera.size, 7, camera.size,
+		     SIZE - camera.size);
+	igt_assert(!memcmp(mem, copied, SIZE));
+
+	camera_stop(&camera);
+	if (placement == EVICTABLE) {
+		igt_assert_eq(move(buffer.vram, buffer.handle, IN_VRAM), 0);
+		igt_assert(!memcmp(mem, copied, SIZE));
+	}
+	unmap(mem, SIZE);
+	unmap(copied, SIZE);
+	close_camera(&camera);
+	close(engine);
+	destroy(&buffer);
+}
+
+/* VRAM has no vmap that vivid could use: an error, and nothing in the log. */
+static void camera_refused(void)
+{
+	struct camera camera = open_camera(V4L2_MEMORY_DMABUF);
+	struct buffer buffer = create(IN_VRAM, 8);
+	int other = export_buffer(buffer.vram,
+				  create_vram(buffer.vram, SIZE, EVICTABLE, 0));
+
+	igt_assert_eq(camera_queue(&camera, 0, buffer.dmabuf), -EFAULT);
+	assert_place(buffer.vram, buffer.handle, IN_VRAM);
+	assert_vram(buffer.vram, buffer.handle, SIZE, 8);
+	/* The camera goes on with a buffer that it can have. */
+	igt_assert_eq(camera_queue(&camera, 0, other), 0);
+	igt_assert_eq(camera_capture(&camera), 0);
+	camera_stop(&camera);
+	close_camera(&camera);
+	close(other);
+	destroy(&buffer);
+}
+
+/* vgem attaches as a static importer and leaves access to us. */
+static void vgem(void)
+{
+	struct buffer fixed = create(IN_VRAM, 9), both = create(EVICTABLE, 10);
+	uint32_t handle = 0;
+	int fd, again;
+	void *mem;
+
+	run("modprobe vgem");
+	fd = open_drm("vgem");
+	igt_assert_eq(phyr_import(fd, fixed.dmabuf, &handle), -EBUSY);
+	assert_place(fixed.vram, fixed.handle, IN_VRAM);
+	assert_vram(fixed.vram, fixed.handle, SIZE, 9);
+
+	handle = import_buffer(fd, both.dmabuf);
+	assert_attachment("phyr_vram", "vgem", "to-stock", "extent", 0,
+			  "takes no peer memory");
+	assert_place(both.vram, both.handle, IN_SYSTEM);
+	igt_assert_eq(move(both.vram, both.handle, IN_VRAM), -EBUSY);
+	/* What it hands on is the same dma-buf. */
+	again = export_buffer(fd, handle);
+	mem = map_dmabuf(again, SIZE);
+	assert_bytes(mem, 10, 0, SIZE);
+	phyr_fill(mem, 11, 0, SIZE);
+	assert_vram(both.vram, both.handle, SIZE, 11);
+	unmap(mem, SIZE);
+	close(again);
+	igt_assert_eq(phyr_close_handle(fd, handle), 0);
+	igt_assert_eq(find_attachments("phyr_vram", "vgem", NULL), 0);
+	igt_assert_eq(move(both.vram, both.handle, IN_VRAM), 0);
+	assert_vram(both.vram, both.handle, SIZE, 11);
+	close(fd);
+	destroy(&both);
+	destroy(&fixed);
+}
+
+/*
+ * virtio-gpu takes foreign buffers only where the host does (blob=true).
+ * Without, it attaches and maps as a static importer, and then says that it
+ * cannot: what it had moved may move back.
+ */
+static void virtio_gpu(void)
+{
+	struct buffer fixed = create(IN_VRAM, 12), both = create(EVICTABLE, 13);
+	uint32_t handle = 0;
+	int fd;
+
+	run("modprobe virtio_gpu");
+	fd = open_drm("virtio_gpu");
+	igt_assert_eq(phyr_import(fd, fixed.dmabuf, &handle), -EBUSY);
+	assert_place(fixed.vram, fixed.handle, IN_VRAM);
+	igt_assert_eq(phyr_import(fd, both.dmabuf, &handle), -ENODEV);
+	assert_place(both.vram, both.handle, IN_SYSTEM);
+	igt_assert_eq(find_attachments("phyr_vram", NULL, NULL), 0);
+	igt_assert_eq(move(both.vram, both.handle, IN_VRAM), 0);
+	assert_vram(both.vram, both.handle, SIZE, 13);
+	assert_vram(fixed.vram, fixed.handle, SIZE, 12);
+	close(fd);
+	destroy(&both);
+	destroy(&fixed);
+}
+
+igt_main()
+{
+	static const char *const policies[] = { "now", "soon", "late" };
+
+	igt_fixture() {
+		bind_engines();
+		test = open_phyr_test(SECOND_IVSHMEM);
+		igt_assert(pci_find("0x1234", "0x11e8", 0, importer));
+		vram_route = iommu_is_on() ? "iova" : "window";
+		system_route = iommu_is_on() ? "iova" : "extent";
+	}
+
+	igt_describe("A buffer that must be in VRAM: each kind of importer");
+	igt_subtest("vram-only")
+		all_outcomes(IN_VRAM);
+
+	igt_describe("A buffer that may be in either: each kind of importer");
+	igt_subtest("vram-or-system")
+		all_outcomes(EVICTABLE);
+
+	igt_describe("A buffer that is in system memory: each kind of importer");
+	igt_subtest("system-only")
+		all_outcomes(IN_SYSTEM);
+
+	igt_describe("An exporter that has no system memory: each kind of importer");
+	igt_subtest("fixed-exporter")
+		fixed_exporter();
+
+	igt_describe("Importers without callbacks are refused, whoever exports");
+	igt_subtest("no-ops")
+		no_ops();
+
+	igt_describe("A pinned buffer stays, until its last pin is gone");
+	igt_subtest("pins")
+		pins();
+
+	igt_describe("Importers that need system memory keep the buffer there");
+	igt_subtest("system-pins")
+		system_pins();
+
+	for (volatile uint32_t unmap = 0; unmap < ARRAY_SIZE(policies); unmap++) {
+		char name[48];
+
+		snprintf(name, sizeof(name), "move-native-unmaps-%s",
+			 policies[unmap]);
+		igt_describe("A mapped buffer moves to and fro");
+		igt_subtest(name)
+			move_mapped(PHYR_TEST_NATIVE, unmap);
+
+		snprintf(name, sizeof(name), "move-revocable-unmaps-%s",
+			 policies[unmap]);
+		igt_describe("A mapped buffer moves to and fro");
+		igt_subtest(name)
+			move_mapped(PHYR_TEST_REVOCABLE, unmap);
+	}
+
+	igt_describe("A move tells each of many importers once");
+	igt_subtest("move-many-importers")
+		move_all();
+
+	igt_describe("A fragmented VRAM buffer is a right table");
+	igt_subtest("fragmented")
+		fragmented();
+
+	igt_describe("512 ranges are a right table, which upstream's helper fails at behind an IOMMU");
+	igt_subtest("many-ranges")
+		many_ranges(0, SZ_64K);
+
+	igt_describe("512 ranges from the last to the first");
+	igt_subtest("many-ranges-descending")
+		many_ranges(48 * SZ_1M, -(int64_t)SZ_64K);
+
+	igt_describe("20,000 tables of one range leave nothing behind");
+	igt_subtest("leak")
+		leak(1);
+
+	igt_describe("20,000 tables of eight ranges leave nothing behind");
+	igt_subtest("leak-many-ranges")
+		leak(8);
+
+	igt_describe("vivid captures into a VRAM buffer, which becomes system memory");
+	igt_subtest("vivid")
+		camera_into(EVICTABLE);
+
+	igt_describe("vivid captures into a buffer in system memory");
+	igt_subtest("vivid-system")
+		camera_into(IN_SYSTEM);
+
+	igt_describe("vivid is refused a buffer that must be in VRAM");
+	igt_subtest("vivid-vram-only")
+		camera_refused();
+
+	igt_describe("vgem imports what can be in system memory");
+	igt_subtest("vgem")
+		vgem();
+
+	igt_describe("virtio-gpu refuses foreign buffers, and leaves no trace");
+	igt_subtest("virtio-gpu")
+		virtio_gpu();
+}

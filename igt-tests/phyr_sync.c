@@ -1,0 +1,412 @@
+// SPDX-License-Identifier: MIT
+#include <fcntl.h>
+#include <linux/dma-buf.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <xf86drm.h>
+
+#include "stock.h"
+
+IGT_TEST_DESCRIPTION("Fences of dma-bufs: implicit, as sync_files, and to poll()");
+
+/*
+ * A copy that hangs is a fence that stays unsignalled until the engine's
+ * watchdog resets it: what must wait for it is looked at in the meantime.
+ */
+#define SIZE	SZ_64K
+
+static struct drm_phyr_copy_submit job(uint32_t src, uint32_t dst, uint64_t len)
+{
+	return (struct drm_phyr_copy_submit){
+		.src_handle = src,
+		.dst_handle = dst,
+		.len = len,
+	};
+}
+
+static void submit(int fd, struct drm_phyr_copy_submit job)
+{
+	igt_assert_eq(phyr_copy_submit(fd, &job), 0);
+}
+
+/* A sync_file of a copy. */
+static int submit_for_fence(int fd, struct drm_phyr_copy_submit job)
+{
+	int sync_file;
+
+	igt_assert_eq(phyr_syncobj_create(fd, &job.out_syncobj), 0);
+	submit(fd, job);
+	igt_assert_eq(drmSyncobjExportSyncFile(fd, job.out_syncobj, &sync_file),
+		      0);
+	phyr_syncobj_destroy(fd, job.out_syncobj);
+	return sync_file;
+}
+
+/* A sync_file of a copy that hangs, between buffers that nobody else has. */
+static int hanging_fence(int engine)
+{
+	struct phyr_device device = copy_device(0);
+
+	igt_assert_eq(phyr_hang(&device, 1), 0);
+	return submit_for_fence(engine, job(create_own(engine, SIZE),
+					    create_own(engine, SIZE), SIZE));
+}
+
+static int poll_now(int fd, short events)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = events };
+	int ret = poll(&poll_fd, 1, 0);
+
+	igt_assert(ret >= 0);
+	return ret ? poll_fd.revents : 0;
+}
+
+static void poll_until(int fd, short events)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = events };
+
+	igt_assert_eq(poll(&poll_fd, 1, PHYR_WAIT_SECONDS * 1000), 1);
+	igt_assert_eq(poll_fd.revents, events);
+}
+
+/* Status of the sync_file, which is closed. */
+static int close_fence(int sync_file)
+{
+	int status = phyr_sync_file_status(sync_file);
+
+	close(sync_file);
+	return status;
+}
+
+static int export_fence(int dmabuf, uint32_t flags, int *sync_file)
+{
+	struct dma_buf_export_sync_file export = { .flags = flags, .fd = -1 };
+	int err = phyr_ioctl(dmabuf, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &export);
+
+	*sync_file = export.fd;
+	return err;
+}
+
+static int fence_of(int dmabuf, uint32_t flags)
+{
+	int sync_file;
+
+	igt_assert_eq(export_fence(dmabuf, flags, &sync_file), 0);
+	return sync_file;
+}
+
+static int import_fence(int dmabuf, uint32_t flags, int sync_file)
+{
+	struct dma_buf_import_sync_file import = {
+		.flags = flags,
+		.fd = sync_file,
+	};
+
+	return phyr_ioctl(dmabuf, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &import);
+}
+
+/* Through a stock driver's dma-buf, from one engine to the other. */
+static void foreign_chain(void)
+{
+	int first = open_copy(0), second = open_copy(1);
+	int dmabuf = create_udmabuf(4 * SZ_1M);
+	uint32_t src = create_own(first, 4 * SZ_1M);
+	uint32_t dst = create_own(second, 4 * SZ_1M);
+	uint32_t in = import_buffer(first, dmabuf);
+	uint32_t out = import_buffer(second, dmabuf);
+
+	for (int round = 0; round < 8; round++) {
+		fill_own(first, src, 4 * SZ_1M, 10 + round);
+		submit(first, job(src, in, 4 * SZ_1M));
+		copy(second, out, dst, 4 * SZ_1M);
+		assert_own(second, dst, 4 * SZ_1M, 10 + round);
+	}
+	close(dmabuf);
+	close(second);
+	close(first);
+}
+
+/* A write must not overtake a read of the other engine. */
+static void foreign_write_after_read(void)
+{
+	int first = open_copy(0), second = open_copy(1);
+	int dmabuf = create_udmabuf(4 * SZ_1M);
+	uint32_t old = create_own(first, 4 * SZ_1M);
+	uint32_t src = create_own(second, 4 * SZ_1M);
+	void *mem = map_dmabuf(dmabuf, 4 * SZ_1M);
+
+	phyr_fill(mem, 20, 0, 4 * SZ_1M);
+	fill_own(second, src, 4 * SZ_1M, 21);
+	submit(first, job(import_buffer(first, dmabuf), old, 4 * SZ_1M));
+	copy(second, src, import_buffer(second, dmabuf), 4 * SZ_1M);
+	assert_own(first, old, 4 * SZ_1M, 20);
+	assert_bytes(mem, 21, 0, 4 * SZ_1M);
+	unmap(mem, 4 * SZ_1M);
+	close(dmabuf);
+	close(second);
+	close(first);
+}
+
+/* The second engine's copy is over after the hung write that it depends on. */
+static void waits_for_hang(int dmabuf)
+{
+	struct phyr_device device = copy_device(0);
+	int first = open_device(&device), second = open_copy(1), write, read;
+
+	igt_assert_eq(phyr_hang(&device, 1), 0);
+	write = submit_for_fence(first, job(create_own(first, SIZE),
+					    import_buffer(first, dmabuf), SIZE));
+	read = submit_for_fence(second, job(import_buffer(second, dmabuf),
+					    create_own(second, SIZE), SIZE));
+	igt_assert_eq(phyr_sync_file_status(write), 0);
+	igt_assert_eq(phyr_sync_file_status(read), 0);
+	igt_assert_eq(poll_now(dmabuf, POLLIN), 0);
+	poll_until(read, POLLIN);
+	igt_assert_eq(close_fence(write), -ETIMEDOUT);
+	igt_assert_eq(close_fence(read), 1);
+	poll_until(dmabuf, POLLOUT);
+	close(dmabuf);
+	close(second);
+	close(first);
+}
+
+static int card_dmabuf(uint32_t placement)
+{
+	int vram = open_vram(0), dmabuf;
+
+	dmabuf = export_buffer(vram, create_vram(vram, SIZE, placement, SZ_4K));
+	close(vram);
+	return dmabuf;
+}
+
+/* What a reader, and what a writer, would have to wait for. */
+static void export_sync_file(int dmabuf, bool writing)
+{
+	struct phyr_device device = copy_device(0);
+	int engine = open_device(&device), reader, writer, both;
+	uint32_t imported = import_buffer(engine, dmabuf);
+	uint32_t own = create_own(engine, SIZE);
+
+	/* Idle: a sync_file that is signalled. */
+	igt_assert_eq(close_fence(fence_of(dmabuf, DMA_BUF_SYNC_RW)), 1);
+	igt_assert_eq(phyr_hang(&device, 1), 0);
+	submit(engine, writing ? job(own, imported, SIZE) :
+				 job(imported, own, SIZE));
+	reader = fence_of(dmabuf, DMA_BUF_SYNC_READ);
+	writer = fence_of(dmabuf, DMA_BUF_SYNC_WRITE);
+	both = fence_of(dmabuf, DMA_BUF_SYNC_RW);
+	igt_assert_eq(phyr_sync_file_status(reader), writing ? 0 : 1);
+	igt_assert_eq(phyr_sync_file_status(writer), 0);
+	igt_assert_eq(phyr_sync_file_status(both), 0);
+	poll_until(both, POLLIN);
+	poll_until(writer, POLLIN);
+	igt_assert_eq(close_fence(both), -ETIMEDOUT);
+	igt_assert_eq(close_fence(writer), -ETIMEDOUT);
+	igt_assert_eq(close_fence(reader), writing ? -ETIMEDOUT : 1);
+	close(dmabuf);
+	close(engine);
+}
+
+/* Somebody else's fence: poll() sees it, as a write or as a read. */
+static void import_sync_file(int dmabuf, uint32_t flags)
+{
+	bool writes = flags & DMA_BUF_SYNC_WRITE;
+	int engine = open_copy(0), fence, seen;
+
+	igt_assert_eq(poll_now(dmabuf, POLLOUT), POLLOUT);
+	fence = hanging_fence(engine);
+	igt_assert_eq(import_fence(dmabuf, flags, fence), 0);
+	igt_assert_eq(poll_now(dmabuf, POLLIN), writes ? 0 : POLLIN);
+	igt_assert_eq(poll_now(dmabuf, POLLOUT), 0);
+	seen = fence_of(dmabuf, DMA_BUF_SYNC_WRITE);
+	igt_assert_eq(phyr_sync_file_status(seen), 0);
+	igt_assert_eq(phyr_sync_file_status(fence), 0);
+
+	poll_until(dmabuf, POLLOUT);
+	igt_assert_eq(close_fence(fence), -ETIMEDOUT);
+	igt_assert_eq(close_fence(seen), -ETIMEDOUT);
+	close(dmabuf);
+	close(engine);
+}
+
+/* An engine waits for a fence that only a sync_file brought there. */
+static void imported_orders_engine(int dmabuf)
+{
+	int first = open_copy(0), second = open_copy(1), fence, read;
+	uint32_t imported = import_buffer(second, dmabuf);
+
+	fence = hanging_fence(first);
+	igt_assert_eq(import_fence(dmabuf, DMA_BUF_SYNC_WRITE, fence), 0);
+	read = submit_for_fence(second, job(imported, create_own(second, SIZE),
+					    SIZE));
+	igt_assert_eq(phyr_sync_file_status(read), 0);
+	poll_until(read, POLLIN);
+	igt_assert_eq(close_fence(fence), -ETIMEDOUT);
+	igt_assert_eq(close_fence(read), 1);
+	close(dmabuf);
+	close(second);
+	close(first);
+}
+
+/* The dma-buf's fence, as a syncobj, holds up copies of other buffers. */
+static void exported_orders_engine(void)
+{
+	struct phyr_device device = copy_device(0);
+	int first = open_device(&device), second = open_copy(1), fence, other;
+	struct drm_phyr_copy_submit next;
+	int dmabuf = card_dmabuf(IN_VRAM);
+	uint32_t syncobj;
+
+	igt_assert_eq(phyr_hang(&device, 1), 0);
+	submit(first, job(create_own(first, SIZE), import_buffer(first, dmabuf),
+			  SIZE));
+	fence = fence_of(dmabuf, DMA_BUF_SYNC_READ);
+	igt_assert_eq(phyr_syncobj_create(second, &syncobj), 0);
+	igt_assert_eq(drmSyncobjImportSyncFile(second, syncobj, fence), 0);
+	next = job(create_own(second, SIZE), create_own(second, SIZE), SIZE);
+	next.in_syncobj = syncobj;
+	other = submit_for_fence(second, next);
+	igt_assert_eq(phyr_sync_file_status(other), 0);
+	poll_until(other, POLLIN);
+	igt_assert_eq(close_fence(fence), -ETIMEDOUT);
+	igt_assert_eq(close_fence(other), 1);
+	close(dmabuf);
+	close(second);
+	close(first);
+}
+
+/* A move waits for a fence that a sync_file brought, and keeps the bytes. */
+static void move_waits(uint32_t flags)
+{
+	int vram = open_vram(0), engine = open_copy(0), dmabuf, fence;
+	struct drm_phyr_vram_gem_move move = { .placement = IN_SYSTEM };
+
+	move.handle = create_vram(vram, SIZE, EVICTABLE, SZ_4K);
+	fill_vram(vram, move.handle, SIZE, 30);
+	dmabuf = export_buffer(vram, move.handle);
+	fence = hanging_fence(engine);
+	igt_assert_eq(import_fence(dmabuf, flags, fence), 0);
+	igt_assert_eq(phyr_sync_file_status(fence), 0);
+	igt_assert_eq(phyr_ioctl(vram, DRM_IOCTL_PHYR_VRAM_GEM_MOVE, &move), 0);
+	igt_assert_eq(close_fence(fence), -ETIMEDOUT);
+	igt_assert_eq(vram_info(vram, move.handle).placement, IN_SYSTEM);
+	assert_vram(vram, move.handle, SIZE, 30);
+	close(dmabuf);
+	close(engine);
+	close(vram);
+}
+
+/* DMA_BUF_IOCTL_SYNC waits as a reader or as a writer does. */
+static void sync_ioctl_waits(void)
+{
+	struct dma_buf_sync sync = {
+		.flags = DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ,
+	};
+	int engine = open_copy(0), dmabuf = card_dmabuf(IN_VRAM), fence;
+
+	fence = hanging_fence(engine);
+	igt_assert_eq(import_fence(dmabuf, DMA_BUF_SYNC_WRITE, fence), 0);
+	igt_assert_eq(phyr_sync_file_status(fence), 0);
+	igt_assert_eq(phyr_ioctl(dmabuf, DMA_BUF_IOCTL_SYNC, &sync), 0);
+	igt_assert_eq(close_fence(fence), -ETIMEDOUT);
+	sync.flags = DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ;
+	igt_assert_eq(phyr_ioctl(dmabuf, DMA_BUF_IOCTL_SYNC, &sync), 0);
+	close(dmabuf);
+	close(engine);
+}
+
+static void errors(void)
+{
+	int engine = open_copy(0), dmabuf = card_dmabuf(IN_VRAM), fence, none;
+	int event = eventfd(0, EFD_CLOEXEC);
+
+	fence = fence_of(dmabuf, DMA_BUF_SYNC_RW);
+	igt_assert_eq(export_fence(dmabuf, 0, &none), -EINVAL);
+	igt_assert_eq(export_fence(dmabuf, ~0u, &none), -EINVAL);
+	igt_assert_eq(import_fence(dmabuf, 0, fence), -EINVAL);
+	igt_assert_eq(import_fence(dmabuf, ~0u, fence), -EINVAL);
+	igt_assert_eq(import_fence(dmabuf, DMA_BUF_SYNC_WRITE, -1), -EINVAL);
+	igt_assert_eq(import_fence(dmabuf, DMA_BUF_SYNC_WRITE, event), -EINVAL);
+	igt_assert_eq(import_fence(dmabuf, DMA_BUF_SYNC_WRITE, dmabuf), -EINVAL);
+	igt_assert_eq(import_fence(dmabuf, DMA_BUF_SYNC_WRITE, fence), 0);
+	igt_assert_eq(poll_now(dmabuf, POLLOUT), POLLOUT);
+	close(event);
+	close(fence);
+	close(dmabuf);
+	close(engine);
+}
+
+igt_main()
+{
+	igt_fixture()
+		bind_engines();
+
+	igt_describe("A stock driver's buffer goes from engine to engine, by fences alone");
+	igt_subtest("foreign-chain")
+		foreign_chain();
+
+	igt_describe("A stock driver's buffer is not written while it is read");
+	igt_subtest("foreign-write-after-read")
+		foreign_write_after_read();
+
+	igt_describe("A copy out of a stock driver's buffer waits for a hung copy into it");
+	igt_subtest("foreign-hang")
+		waits_for_hang(create_udmabuf(SIZE));
+
+	igt_describe("A copy out of a VRAM buffer waits for a hung copy into it");
+	igt_subtest("vram-hang")
+		waits_for_hang(card_dmabuf(IN_VRAM));
+
+	igt_describe("A sync_file of a dma-buf that is being written");
+	igt_subtest("export-while-written")
+		export_sync_file(card_dmabuf(IN_VRAM), true);
+
+	igt_describe("A sync_file of a dma-buf that is being read");
+	igt_subtest("export-while-read")
+		export_sync_file(card_dmabuf(IN_VRAM), false);
+
+	igt_describe("A sync_file of a stock driver's dma-buf that is being written");
+	igt_subtest("export-foreign")
+		export_sync_file(create_udmabuf(SIZE), true);
+
+	igt_describe("A sync_file that is put into a dma-buf as a write");
+	igt_subtest("import-as-write")
+		import_sync_file(card_dmabuf(IN_VRAM), DMA_BUF_SYNC_WRITE);
+
+	igt_describe("A sync_file that is put into a dma-buf as a read");
+	igt_subtest("import-as-read")
+		import_sync_file(card_dmabuf(IN_VRAM), DMA_BUF_SYNC_READ);
+
+	igt_describe("The same with a buffer in system memory");
+	igt_subtest("import-system")
+		import_sync_file(card_dmabuf(IN_SYSTEM), DMA_BUF_SYNC_RW);
+
+	igt_describe("An engine waits for a sync_file that a VRAM dma-buf was given");
+	igt_subtest("import-orders-engine")
+		imported_orders_engine(card_dmabuf(IN_VRAM));
+
+	igt_describe("An engine waits for a sync_file that a stock dma-buf was given");
+	igt_subtest("import-orders-engine-foreign")
+		imported_orders_engine(create_udmabuf(SIZE));
+
+	igt_describe("A sync_file of a dma-buf holds up copies of other buffers");
+	igt_subtest("export-orders-engine")
+		exported_orders_engine();
+
+	igt_describe("A move waits for a reader that a sync_file tells of");
+	igt_subtest("move-waits-for-reader")
+		move_waits(DMA_BUF_SYNC_READ);
+
+	igt_describe("A move waits for a writer that a sync_file tells of");
+	igt_subtest("move-waits-for-writer")
+		move_waits(DMA_BUF_SYNC_WRITE);
+
+	igt_describe("DMA_BUF_IOCTL_SYNC waits for a sync_file that the dma-buf was given");
+	igt_subtest("sync-ioctl-waits")
+		sync_ioctl_waits();
+
+	igt_describe("Bad flags, and files that are no sync_files");
+	igt_subtest("errors")
+		errors();
+}
