@@ -374,7 +374,7 @@ void pci_driver(const char *busid, char *driver, size_t size)
 		 len < 0 ? "" : strrchr(target, '/') + 1);
 }
 
-static void write_file(const char *path, const char *text)
+void write_file(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
 
@@ -549,4 +549,71 @@ void trace_each(void (*see)(char *line, void *data), void *data)
 			see(line, data);
 	free(line);
 	fclose(file);
+}
+
+void move_buffer(int fd, uint32_t handle, uint32_t placement)
+{
+	igt_assert_eq(try_move_buffer(fd, handle, placement), 0);
+	igt_assert_eq(vram_info(fd, handle).placement, placement);
+}
+
+int try_move_buffer(int fd, uint32_t handle, uint32_t placement)
+{
+	struct drm_phyr_vram_gem_move move = {
+		.handle = handle,
+		.placement = placement,
+	};
+
+	return phyr_ioctl(fd, DRM_IOCTL_PHYR_VRAM_GEM_MOVE, &move);
+}
+
+int try_hold(int test, int dmabuf, uint32_t kind, uint32_t unmap, uint32_t *id)
+{
+	struct phyr_test_hold hold = {
+		.fd = dmabuf,
+		.kind = kind,
+		.unmap = unmap,
+	};
+	int err = phyr_ioctl(test, PHYR_TEST_IOC_HOLD, &hold);
+
+	*id = hold.id;
+	return err;
+}
+
+uint32_t hold_mapped(int test, int dmabuf, uint32_t kind, uint32_t unmap)
+{
+	struct phyr_test_held held = { 0 };
+
+	igt_assert_eq(try_hold(test, dmabuf, kind, unmap, &held.id), 0);
+	igt_assert_eq(phyr_ioctl(test, PHYR_TEST_IOC_MAP, &held), 0);
+	igt_assert(held.mapped && held.ranges);
+	return held.id;
+}
+
+struct phyr_test_held held_now(int test, uint32_t id)
+{
+	struct phyr_test_held held = { .id = id };
+
+	igt_assert_eq(phyr_ioctl(test, PHYR_TEST_IOC_HELD, &held), 0);
+	return held;
+}
+
+void release_held(int test, uint32_t id)
+{
+	struct phyr_test_held held = { .id = id };
+
+	igt_assert_eq(phyr_ioctl(test, PHYR_TEST_IOC_RELEASE, &held), 0);
+}
+
+void reload_vram(const char *parameters)
+{
+	char busid[16], command[64];
+
+	run("rmmod phyr_vram");
+	snprintf(command, sizeof(command), "modprobe phyr_vram %s", parameters);
+	run(command);
+	igt_assert(pci_find("0x1af4", "0x1110", 0, busid));
+	pci_bind(busid, PHYR_VRAM_DRIVER);
+	igt_assert(pci_find("0x1234", "0x1111", 0, busid));
+	pci_bind(busid, PHYR_VRAM_DRIVER);
 }

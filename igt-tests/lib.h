@@ -72,6 +72,9 @@ int create_udmabuf(uint64_t size);
 /* Run @command in the shell; it must succeed. */
 void run(const char *command);
 
+/* Write @text to a file that exists; it must succeed. */
+void write_file(const char *path, const char *text);
+
 /* PCI devices by ids and order; @busid has room for 16 characters. */
 bool pci_find(const char *vendor, const char *device, int index, char *busid);
 void pci_driver(const char *busid, char *driver, size_t size);
@@ -84,6 +87,19 @@ int open_phyr_test(int ivshmem);
 uint64_t test_bar(int test);
 int test_export(int test, uint32_t style, uint64_t start, uint64_t count,
 		uint64_t len, int64_t stride);
+
+/* Moves between places, GEM_MOVE. */
+void move_buffer(int fd, uint32_t handle, uint32_t placement);
+int try_move_buffer(int fd, uint32_t handle, uint32_t placement);
+
+/* Importers of /dev/phyr_test that stay attached. */
+int try_hold(int test, int dmabuf, uint32_t kind, uint32_t unmap, uint32_t *id);
+uint32_t hold_mapped(int test, int dmabuf, uint32_t kind, uint32_t unmap);
+struct phyr_test_held held_now(int test, uint32_t id);
+void release_held(int test, uint32_t id);
+
+/* Load phyr_vram anew, for instance with "poison=1", and bind its cards. */
+void reload_vram(const char *parameters);
 
 /* Count of live objects in the slab caches for kmalloc(@size). */
 uint64_t kmalloc_objects(unsigned int size);

@@ -562,6 +562,25 @@ static int test_ioctl_vmap(struct phyr_test_vmap *args)
 	return ret;
 }
 
+static int test_ioctl_dmabuf_vmap(struct phyr_test_vmap *args)
+{
+	struct dma_buf *dmabuf;
+	struct iosys_map map;
+	int ret;
+
+	dmabuf = dma_buf_get(args->fd);
+	if (IS_ERR(dmabuf))
+		return PTR_ERR(dmabuf);
+
+	ret = dma_buf_vmap_unlocked(dmabuf, &map);
+	if (!ret) {
+		test_fill_map(args, &map, dmabuf->size);
+		dma_buf_vunmap_unlocked(dmabuf, &map);
+	}
+	dma_buf_put(dmabuf);
+	return ret;
+}
+
 static int test_ioctl_devices(struct phyr_test_devices *args)
 {
 	guard(mutex)(&test_lock);
@@ -603,6 +622,8 @@ static int test_dispatch(struct xarray *holds, unsigned int cmd, void *args)
 		return test_ioctl_check(args);
 	case PHYR_TEST_IOC_VMAP:
 		return test_ioctl_vmap(args);
+	case PHYR_TEST_IOC_DMABUF_VMAP:
+		return test_ioctl_dmabuf_vmap(args);
 	case PHYR_TEST_IOC_DEVICES:
 		return test_ioctl_devices(args);
 	default:

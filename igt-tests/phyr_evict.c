@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+#include <string.h>
+
+#include "lib.h"
+#include "traffic.h"
+
+IGT_TEST_DESCRIPTION("Buffers make room for each other");
+
+#define CLIENTS	8
+#define BUFFERS	8
+#define ROUNDS	3
+
+/**
+ * struct client - a process with its share of what is 4 times the VRAM
+ * @vram: the card
+ * @size: bytes of each buffer
+ * @handles: the buffers
+ */
+struct client {
+	int vram;
+	uint64_t size;
+	uint32_t handles[BUFFERS];
+};
+
+static uint64_t seed_of(int client, int buffer)
+{
+	return 1000 * (client + 1) + buffer;
+}
+
+/*
+ * Into VRAM, out of which somebody else's goes; where there is no room for a
+ * moment, since others hold what they are about to move, it stays outside.
+ */
+static bool bring_in(struct client *client, int buffer)
+{
+	int err = try_move_buffer(client->vram, client->handles[buffer],
+				  IN_VRAM);
+
+	igt_assert_f(!err || err == -ENOSPC || err == -EBUSY,
+		     "GEM_MOVE: %s\n", strerror(-err));
+	return !err;
+}
+
+/* A client that has its bytes read by the engine, too. */
+static void read_by_engine(struct client *client, int number, int buffer)
+{
+	int engine = open_copy(0);
+	uint32_t own = create_own(engine, client->size);
+	uint32_t imported = import_from(engine, client->vram,
+					client->handles[buffer]);
+
+	copy(engine, imported, own, client->size);
+	assert_own(engine, own, client->size, seed_of(number, buffer));
+	close(engine);
+}
+
+static void be_client(int number, uint64_t size)
+{
+	struct client client = { .vram = open_vram(0), .size = size };
+	struct phyr_device engine = copy_device(0);
+	struct traffic traffic = { 0 };
+	int dmabuf = -1, moved = 0;
+
+	for (int i = 0; i < BUFFERS; i++) {
+		client.handles[i] = create_vram(client.vram, size, EVICTABLE,
+						number % 2 ? SZ_4K : 0);
+		fill_vram(client.vram, client.handles[i], size,
+			  seed_of(number, i));
+	}
+	/* Two of them have an engine at work on their first one all the time. */
+	if (number < 2) {
+		dmabuf = export_buffer(client.vram, client.handles[0]);
+		traffic = traffic_start(&engine, dmabuf, size,
+					seed_of(number, 0));
+	}
+	for (int round = 0; round < ROUNDS; round++) {
+		for (int i = number < 2; i < BUFFERS; i++) {
+			moved += bring_in(&client, i);
+			if (number < 2)
+				bring_in(&client, 0);
+			if (number >= 2 && (i + round) % 4 == 0)
+				read_by_engine(&client, number, i);
+			assert_vram(client.vram, client.handles[i], size,
+				    seed_of(number, i));
+		}
+	}
+	igt_assert_f(moved, "client %d never had anything in VRAM\n", number);
+	if (number < 2) {
+		traffic_wait(&traffic, 1);
+		traffic_stop(&traffic);
+		close(dmabuf);
+	}
+	close(client.vram);
+}
+
+static void four_times(void)
+{
+	struct phyr_device card = vram_device(0);
+	uint64_t free = vram_free(&card);
+	uint64_t size = 4 * free / (CLIENTS * BUFFERS);
+
+	igt_assert_eq_u64(CLIENTS * BUFFERS * size, 4 * free);
+	igt_fork(child, CLIENTS)
+		be_client(child, size);
+	igt_waitchildren();
+	wait_for_vram_free(&card, free);
+}
+
+/* What must be in VRAM has priority over what may be elsewhere. */
+static void fixed_first(void)
+{
+	struct phyr_device card = vram_device(0);
+	uint64_t free = vram_free(&card), size = free / 8;
+	int vram = open_device(&card);
+	uint32_t movable[8], handle;
+	int in_system = 0;
+
+	for (int i = 0; i < 8; i++) {
+		movable[i] = create_vram(vram, size, EVICTABLE, 0);
+		fill_vram(vram, movable[i], size, i);
+	}
+	for (int i = 0; i < 8; i++) {
+		handle = create_vram(vram, size, IN_VRAM, SZ_4K);
+		fill_vram(vram, handle, size, 100 + i);
+	}
+	for (int i = 0; i < 8; i++) {
+		in_system += vram_info(vram, movable[i]).placement == IN_SYSTEM;
+		assert_vram(vram, movable[i], size, i);
+	}
+	igt_assert_eq(in_system, 8);
+	/* Nothing of what fills VRAM now can go. */
+	igt_assert_eq(try_move_buffer(vram, movable[0], IN_VRAM), -ENOSPC);
+	assert_vram(vram, movable[0], size, 0);
+	close(vram);
+	wait_for_vram_free(&card, free);
+}
+
+igt_main()
+{
+	igt_fixture()
+		reload_vram("poison=1");
+
+	igt_describe("Clients use 4 times the VRAM, some under DMA; all keep their bytes");
+	igt_subtest("four-times")
+		four_times();
+
+	igt_describe("What must be in VRAM displaces what need not, and is not displaced");
+	igt_subtest("fixed-first")
+		fixed_first();
+
+	igt_fixture()
+		reload_vram("");
+}

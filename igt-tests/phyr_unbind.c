@@ -1,0 +1,433 @@
+// SPDX-License-Identifier: MIT
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib.h"
+#include "traffic.h"
+
+IGT_TEST_DESCRIPTION("Drivers and cards go while they are in use, and come back");
+
+#define SIZE	(SZ_1M / 4)
+#define SEED	55
+#define UNBINDS	200
+#define UNPLUGS	50
+
+/* What goes, and how. */
+enum way { UNBIND, UNPLUG };
+
+static const char *driver_of(bool exporter)
+{
+	return exporter ? PHYR_VRAM_DRIVER : PHYR_COPY_DRIVER;
+}
+
+static void take_away(const char *busid, const char *driver, enum way way)
+{
+	char path[96];
+
+	if (way == UNPLUG) {
+		snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/remove",
+			 busid);
+		write_file(path, "1");
+	} else {
+		snprintf(path, sizeof(path), "/sys/bus/pci/drivers/%s/unbind",
+			 driver);
+		write_file(path, busid);
+	}
+}
+
+/* A card that comes back is another one to sysfs: it has no override yet. */
+static void give_back(const char *busid, const char *driver, enum way way)
+{
+	if (way == UNPLUG) {
+		write_file("/sys/bus/pci/drivers_autoprobe", "0");
+		write_file("/sys/bus/pci/rescan", "1");
+		write_file("/sys/bus/pci/drivers_autoprobe", "1");
+	}
+	pci_bind(busid, driver);
+}
+
+/**
+ * struct client - everything that a client can have open
+ * @vram: the exporter's node
+ * @engine: the importer's node
+ * @handle: a buffer in VRAM
+ * @imported: the same, at the engine
+ * @own: a buffer of the engine's
+ * @dmabuf: of @handle
+ * @node: mapping through the DRM node
+ * @file: mapping through the dma-buf
+ * @own_mem: mapping of @own
+ */
+struct client {
+	int vram;
+	int engine;
+	uint32_t handle;
+	uint32_t imported;
+	uint32_t own;
+	int dmabuf;
+	uint8_t *node;
+	uint8_t *file;
+	uint8_t *own_mem;
+};
+
+static struct client client_open(uint32_t placement)
+{
+	struct client client = { .vram = open_vram(0), .engine = open_copy(0) };
+
+	client.handle = create_vram(client.vram, SIZE, placement, SZ_4K);
+	client.own = create_own(client.engine, SIZE);
+	client.dmabuf = export_buffer(client.vram, client.handle);
+	client.imported = import_buffer(client.engine, client.dmabuf);
+	client.node = map_vram(client.vram, client.handle, SIZE);
+	client.file = map_dmabuf(client.dmabuf, SIZE);
+	client.own_mem = map_own(client.engine, client.own, SIZE);
+	phyr_fill(client.node, SEED, 0, SIZE);
+	copy(client.engine, client.imported, client.own, SIZE);
+	assert_bytes(client.own_mem, SEED, 0, SIZE);
+	assert_bytes(client.file, SEED, 0, SIZE);
+	return client;
+}
+
+static void client_close(struct client *client)
+{
+	unmap(client->node, SIZE);
+	unmap(client->file, SIZE);
+	unmap(client->own_mem, SIZE);
+	close(client->dmabuf);
+	close(client->engine);
+	close(client->vram);
+}
+
+static int submit(struct client *client)
+{
+	struct drm_phyr_copy_submit job = {
+		.src_handle = client->own, .dst_handle = client->imported,
+		.dst_offset = SIZE * 3 / 4, .len = SIZE / 4,
+	};
+
+	return phyr_copy_submit(client->engine, &job);
+}
+
+/* A new importer, whoever it is. */
+static int import_error(int dmabuf)
+{
+	int engine = open_copy(0);
+	uint32_t handle;
+	int err = phyr_import(engine, dmabuf, &handle);
+
+	close(engine);
+	return err;
+}
+
+static void assert_exporter_gone(struct client *client)
+{
+	struct drm_phyr_vram_gem_info info;
+	uint32_t handle;
+
+	igt_assert(raises_sigbus(client->node));
+	igt_assert(raises_sigbus(client->node + SIZE - 1));
+	igt_assert(raises_sigbus(client->file));
+	igt_assert(raises_sigbus(client->file + SIZE - 1));
+	igt_assert_eq(phyr_vram_gem_info(client->vram, client->handle, &info),
+		      -ENODEV);
+	igt_assert_eq(phyr_vram_create(client->vram, SIZE, IN_VRAM, 0, &handle),
+		      -ENODEV);
+	igt_assert_eq(try_move_buffer(client->vram, client->handle, IN_VRAM),
+		      -ENODEV);
+	igt_assert_eq(phyr_export(client->vram, client->handle), -ENODEV);
+	igt_assert_eq(submit(client), -ENODEV);
+	igt_assert_eq(import_error(client->dmabuf), -ENODEV);
+	/* The engine is as it was. */
+	copy(client->engine, client->own, create_own(client->engine, SIZE),
+	     SIZE);
+	assert_bytes(client->own_mem, SEED, 0, SIZE);
+}
+
+static void assert_importer_gone(struct client *client)
+{
+	struct drm_phyr_copy_gem_info info;
+	uint32_t handle;
+
+	igt_assert_eq(submit(client), -ENODEV);
+	igt_assert_eq(phyr_copy_create(client->engine, SIZE, &handle), -ENODEV);
+	igt_assert_eq(phyr_copy_gem_info(client->engine, client->own, &info),
+		      -ENODEV);
+	igt_assert_eq(phyr_import(client->engine, client->dmabuf, &handle),
+		      -ENODEV);
+	/* The buffer is as it was, but for what the traffic wrote. */
+	igt_assert(!raises_sigbus(client->node));
+	assert_bytes(client->node, SEED, 0, SIZE / 2);
+	assert_bytes(client->file, SEED, 0, SIZE / 2);
+	assert_bytes(client->node, SEED, SIZE * 3 / 4, 0);
+	assert_bytes(client->own_mem, SEED, 0, SIZE);
+}
+
+/* Two processes import; DMA is in flight; then one of the two is gone. */
+static void round_trip(bool exporter, enum way way)
+{
+	struct phyr_device card = vram_device(0), engine = copy_device(0);
+	const char *busid = exporter ? card.busid : engine.busid;
+	struct client client = client_open(IN_VRAM);
+	struct traffic traffic;
+
+	traffic = traffic_start(&engine, client.dmabuf, SIZE, SEED);
+	traffic_wait(&traffic, 1);
+	take_away(busid, driver_of(exporter), way);
+	traffic_assert_gone(&traffic);
+	if (exporter)
+		assert_exporter_gone(&client);
+	else
+		assert_importer_gone(&client);
+	client_close(&client);
+	give_back(busid, driver_of(exporter), way);
+}
+
+/**
+ * struct memory - what the kernel uses
+ * @free: bytes that nobody uses
+ * @objects: live objects of kmalloc(16 << i)
+ */
+struct memory {
+	uint64_t free;
+	uint64_t objects[9];
+};
+
+static uint64_t mem_free(void)
+{
+	char line[128];
+	uint64_t kib = 0;
+	FILE *file = fopen("/proc/meminfo", "re");
+
+	igt_assert(file);
+	while (fgets(line, sizeof(line), file) &&
+	       sscanf(line, "MemFree: %" SCNu64, &kib) != 1)
+		;
+	fclose(file);
+	igt_assert(kib);
+	return kib << 10;
+}
+
+static struct memory memory_now(void)
+{
+	struct memory memory = { 0 };
+
+	sync();
+	write_file("/proc/sys/vm/drop_caches", "3");
+	memory.free = mem_free();
+	for (unsigned int i = 0; i < ARRAY_SIZE(memory.objects); i++)
+		memory.objects[i] = kmalloc_objects(16 << i);
+	return memory;
+}
+
+/* Less than half an object, or a page, a round. The rest is everybody else's. */
+static void assert_memory_returned(const struct memory *before, int rounds)
+{
+	struct memory after = memory_now();
+
+	igt_info("%d rounds: free memory %+" PRId64 " KiB\n", rounds,
+		 (int64_t)(after.free - before->free) / 1024);
+	for (unsigned int i = 0; i < ARRAY_SIZE(after.objects); i++) {
+		igt_info("kmalloc-%u: %+" PRId64 "\n", 16 << i,
+			 (int64_t)(after.objects[i] - before->objects[i]));
+	}
+	for (unsigned int i = 0; i < ARRAY_SIZE(after.objects); i++)
+		igt_assert_lte_u64(after.objects[i],
+				   before->objects[i] + rounds / 2 + 100);
+	igt_assert_lte_u64(before->free, after.free + (4 << 20));
+}
+
+static void round_trips(bool exporter, enum way way, int rounds)
+{
+	struct phyr_device card = vram_device(0);
+	uint64_t free = vram_free(&card);
+	struct memory before;
+
+	for (int i = 0; i < 10; i++)
+		round_trip(exporter, way);
+	before = memory_now();
+	for (int i = 0; i < rounds; i++) {
+		round_trip(exporter, way);
+		card = vram_device(0);
+		wait_for_vram_free(&card, free);
+	}
+	assert_memory_returned(&before, rounds);
+	card = vram_device(0);
+	igt_assert_eq_u64(vram_free(&card), free);
+}
+
+/* Importers that are mapped when the exporter is unbound cannot stop it. */
+static void mapped_importer(uint32_t kind, uint32_t policy)
+{
+	int test = open_phyr_test(SECOND_IVSHMEM);
+	struct phyr_device card = vram_device(0);
+	uint32_t id, other;
+
+	for (int round = 0; round < 20; round++) {
+		struct client client = client_open(EVICTABLE);
+		struct phyr_test_held held;
+
+		id = hold_mapped(test, client.dmabuf, kind, policy);
+		igt_assert_eq(vram_info(client.vram, client.handle).placement,
+			      IN_VRAM);
+		take_away(card.busid, PHYR_VRAM_DRIVER, UNBIND);
+		held = held_now(test, id);
+		igt_assert(held.invalidated);
+		igt_assert_eq_u64(held.ranges, 0);
+		igt_assert_eq(phyr_ioctl(test, PHYR_TEST_IOC_MAP, &held),
+			      -ENODEV);
+		for (uint32_t any = PHYR_TEST_NATIVE;
+		     any <= PHYR_TEST_REVOCABLE; any++)
+			igt_assert_eq(try_hold(test, client.dmabuf, any,
+					       policy, &other), -ENODEV);
+		assert_exporter_gone(&client);
+		release_held(test, id);
+		client_close(&client);
+		give_back(card.busid, PHYR_VRAM_DRIVER, UNBIND);
+	}
+	close(test);
+}
+
+/* remove() waits for a table of page-less memory, without any lock. */
+static void remove_waits(void)
+{
+	int test = open_phyr_test(SECOND_IVSHMEM);
+	struct phyr_device card = vram_device(0);
+	struct client client = client_open(EVICTABLE);
+	struct phyr_test_held held = { 0 };
+	pid_t remover;
+
+	held.id = hold_mapped(test, client.dmabuf, PHYR_TEST_REVOCABLE,
+			      PHYR_TEST_UNMAP_LATE);
+	remover = write_in_background("/sys/bus/pci/drivers/phyr_vram/unbind",
+				      card.busid);
+	wait_until_sleeps_in(remover, "phyr_buffer_revoke_wait");
+	held = held_now(test, held.id);
+	igt_assert(held.mapped && held.invalidated);
+	assert_exporter_gone(&client);
+	igt_assert(sleeps_in(remover, "phyr_buffer_revoke_wait"));
+	igt_assert_eq(phyr_ioctl(test, PHYR_TEST_IOC_UNMAP, &held), 0);
+	assert_ends_well(remover);
+	release_held(test, held.id);
+	client_close(&client);
+	close(test);
+	give_back(card.busid, PHYR_VRAM_DRIVER, UNBIND);
+}
+
+/* System memory stays; nobody waits for who has it, or for a vmap. */
+static void system_importer(void)
+{
+	int test = open_phyr_test(SECOND_IVSHMEM);
+	struct phyr_device card = vram_device(0);
+	struct client client = client_open(EVICTABLE);
+	uint32_t id = hold_mapped(test, client.dmabuf, PHYR_TEST_STATIC,
+				  PHYR_TEST_UNMAP_LATE);
+
+	igt_assert_eq(vram_info(client.vram, client.handle).placement,
+		      IN_SYSTEM);
+	take_away(card.busid, PHYR_VRAM_DRIVER, UNBIND);
+	igt_assert(held_now(test, id).mapped);
+	assert_exporter_gone(&client);
+	release_held(test, id);
+	client_close(&client);
+	close(test);
+	give_back(card.busid, PHYR_VRAM_DRIVER, UNBIND);
+}
+
+static struct phyr_test_vmap vmap(int test, int dmabuf, uint32_t fill)
+{
+	struct phyr_test_vmap vmap = { .fd = dmabuf, .fill = fill };
+
+	igt_assert_eq(phyr_ioctl(test, PHYR_TEST_IOC_DMABUF_VMAP, &vmap), 0);
+	igt_assert(!vmap.is_iomem);
+	return vmap;
+}
+
+/* A vmap through the dma-buf: the buffer before, zero pages after. */
+static void vmap_after(void)
+{
+	int test = open_phyr_test(SECOND_IVSHMEM);
+	struct phyr_device card = vram_device(0);
+	struct client client = client_open(EVICTABLE);
+
+	memset(client.node, 0x11, SIZE);
+	igt_assert_eq(vmap(test, client.dmabuf, 0x22222222).was, 0x11111111);
+	igt_assert_eq_u64(phyr_verify_byte(client.file, 0x22, SIZE), -1);
+	igt_assert_eq(vram_info(client.vram, client.handle).placement,
+		      IN_SYSTEM);
+	move_buffer(client.vram, client.handle, IN_VRAM);
+	take_away(card.busid, PHYR_VRAM_DRIVER, UNBIND);
+	igt_assert_eq(vmap(test, client.dmabuf, 0).was, 0);
+	igt_assert_eq(vmap(test, client.dmabuf, 0).was, 0);
+	client_close(&client);
+	close(test);
+	give_back(card.busid, PHYR_VRAM_DRIVER, UNBIND);
+}
+
+/* Both go, in both orders, and the client closes afterwards. */
+static void both_gone(void)
+{
+	struct phyr_device card = vram_device(0), engine = copy_device(0);
+
+	for (int round = 0; round < 10; round++) {
+		struct client client = client_open(EVICTABLE);
+		bool exporter = round % 2;
+
+		take_away(exporter ? card.busid : engine.busid,
+			  driver_of(exporter), UNBIND);
+		take_away(exporter ? engine.busid : card.busid,
+			  driver_of(!exporter), UNBIND);
+		igt_assert(raises_sigbus(client.node));
+		igt_assert_eq(submit(&client), -ENODEV);
+		client_close(&client);
+		give_back(card.busid, PHYR_VRAM_DRIVER, UNBIND);
+		give_back(engine.busid, PHYR_COPY_DRIVER, UNBIND);
+	}
+}
+
+igt_main()
+{
+	igt_describe("200 unbinds of the exporter, under DMA and with everything open");
+	igt_subtest("exporter")
+		round_trips(true, UNBIND, UNBINDS);
+
+	igt_describe("200 unbinds of the importer, likewise");
+	igt_subtest("importer")
+		round_trips(false, UNBIND, UNBINDS);
+
+	igt_describe("50 times the exporter's card is pulled and put back");
+	igt_subtest("exporter-unplug")
+		round_trips(true, UNPLUG, UNPLUGS);
+
+	igt_describe("50 times the importer's card is pulled and put back");
+	igt_subtest("importer-unplug")
+		round_trips(false, UNPLUG, UNPLUGS);
+
+	igt_describe("A mapped stock importer unmaps at once");
+	igt_subtest("stock-now")
+		mapped_importer(PHYR_TEST_REVOCABLE, PHYR_TEST_UNMAP_NOW);
+
+	igt_describe("A mapped stock importer unmaps under the lock that the revoke has taken: no deadlock");
+	igt_subtest("stock-soon")
+		mapped_importer(PHYR_TEST_REVOCABLE, PHYR_TEST_UNMAP_SOON);
+
+	igt_describe("A native importer that does nothing does not hold the unbind up");
+	igt_subtest("native-late")
+		mapped_importer(PHYR_TEST_NATIVE, PHYR_TEST_UNMAP_LATE);
+
+	igt_describe("An unbind waits for the unmap of a stock importer, and holds no lock that this needs");
+	igt_subtest("waits-for-unmap")
+		remove_waits();
+
+	igt_describe("Importers of system memory keep it");
+	igt_subtest("system-memory")
+		system_importer();
+
+	igt_describe("A kernel client that maps a revoked buffer gets zero pages");
+	igt_subtest("vmap")
+		vmap_after();
+
+	igt_describe("Exporter and importer both go, before their client does");
+	igt_subtest("both")
+		both_gone();
+}
