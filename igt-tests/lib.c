@@ -465,7 +465,7 @@ int test_export(int test, uint32_t style, uint64_t start, uint64_t count,
 	return export.fd;
 }
 
-/* kmalloc-32, kmalloc-rnd-07-32, …: the names end in the size. */
+/* kmalloc-32, kmalloc-rnd-07-1k, …: the names end in the size. */
 uint64_t kmalloc_objects(unsigned int size)
 {
 	char line[512], name[64], suffix[16];
@@ -474,7 +474,8 @@ uint64_t kmalloc_objects(unsigned int size)
 	int caches = 0;
 
 	igt_assert_f(file, "/proc/slabinfo: %s\n", strerror(errno));
-	snprintf(suffix, sizeof(suffix), "-%u", size);
+	snprintf(suffix, sizeof(suffix), size < 1024 ? "-%u" : "-%uk",
+		 size < 1024 ? size : size / 1024);
 	while (fgets(line, sizeof(line), file)) {
 		size_t len;
 

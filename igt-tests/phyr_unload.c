@@ -109,7 +109,7 @@ static void reload(void)
 	};
 
 	run("modprobe phyr_test");
-	for (int round = 0; round < 3; round++) {
+	for (int round = 0; round < 10; round++) {
 		int vram = open_vram(0), engine = open_copy(0);
 		uint32_t handle, own;
 

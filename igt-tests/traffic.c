@@ -249,6 +249,15 @@ void traffic_assert_gone(struct traffic *traffic)
 	igt_assert_eq(traffic_end(traffic), TRAFFIC_GONE);
 }
 
+void traffic_stop_or_gone(struct traffic *traffic)
+{
+	int status;
+
+	igt_assert_eq(kill(traffic->pid, SIGTERM), 0);
+	status = traffic_end(traffic);
+	igt_assert(status == TRAFFIC_STOPPED || status == TRAFFIC_GONE);
+}
+
 static sigjmp_buf bus_error;
 
 static void on_bus_error(int signal)

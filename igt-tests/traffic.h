@@ -32,6 +32,9 @@ void traffic_stop(struct traffic *traffic);
 /* It ends of itself: its engine, or the memory, says that it is gone. */
 void traffic_assert_gone(struct traffic *traffic);
 
+/* Either: what was gone may be back before it looked. */
+void traffic_stop_or_gone(struct traffic *traffic);
+
 /* One byte at @mem: does touching it raise SIGBUS? */
 bool raises_sigbus(const void *mem);
 

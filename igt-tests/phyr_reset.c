@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+#include <stdio.h>
+#include <string.h>
+
+#include "lib.h"
+#include "traffic.h"
+
+IGT_TEST_DESCRIPTION("The exporter's card is reset, and its buffers live on");
+
+#define SIZE	(SZ_1M / 4)
+#define SEED	33
+
+/* Alone behind its port, the card is reset by the port's bus. */
+static void reset_path(const struct phyr_device *card, char *path, size_t size)
+{
+	char method[64] = "";
+	FILE *file;
+
+	snprintf(path, size, "/sys/bus/pci/devices/%s/reset_method",
+		 card->busid);
+	file = fopen(path, "re");
+	igt_require_f(file, "%s has no reset method\n", card->busid);
+	if (fgets(method, sizeof(method), file))
+		igt_info("reset method: %s", method);
+	fclose(file);
+	igt_assert(strstr(method, "bus"));
+	snprintf(path, size, "/sys/bus/pci/devices/%s/reset", card->busid);
+}
+
+static int import_error(int dmabuf)
+{
+	int engine = open_copy(0);
+	uint32_t handle;
+	int err = phyr_import(engine, dmabuf, &handle);
+
+	close(engine);
+	return err;
+}
+
+/* A stock importer that does not unmap yet makes the reset wait: look around. */
+static void while_it_lasts(void)
+{
+	struct phyr_device card = vram_device(0);
+	int test = open_phyr_test(SECOND_IVSHMEM), vram = open_device(&card);
+	int engine = open_copy(0), dmabuf;
+	uint32_t handle = create_vram(vram, SIZE, IN_VRAM, SZ_4K);
+	uint32_t own = create_own(engine, SIZE), imported, native;
+	struct drm_phyr_copy_submit job = { .len = SIZE };
+	struct phyr_test_held held = { 0 };
+	void *node, *file;
+	char path[96];
+	pid_t resetter;
+
+	reset_path(&card, path, sizeof(path));
+	dmabuf = export_buffer(vram, handle);
+	node = map_vram(vram, handle, SIZE);
+	file = map_dmabuf(dmabuf, SIZE);
+	phyr_fill(node, SEED, 0, SIZE);
+	imported = import_buffer(engine, dmabuf);
+	copy(engine, imported, own, SIZE);
+	native = hold_mapped(test, dmabuf, PHYR_TEST_NATIVE,
+			     PHYR_TEST_UNMAP_NOW);
+	held.id = hold_mapped(test, dmabuf, PHYR_TEST_REVOCABLE,
+			      PHYR_TEST_UNMAP_LATE);
+
+	resetter = write_in_background(path, "1");
+	wait_until_sleeps_in(resetter, "phyr_buffer_revoke_wait");
+	igt_assert(raises_sigbus(node));
+	igt_assert(raises_sigbus(file));
+	job.src_handle = imported;
+	job.dst_handle = own;
+	igt_assert_eq(phyr_copy_submit(engine, &job), -ENODEV);
+	igt_assert_eq(import_error(dmabuf), -ENODEV);
+	igt_assert(!held_now(test, native).mapped);
+	held = held_now(test, held.id);
+	igt_assert(held.mapped);
+	igt_assert(sleeps_in(resetter, "phyr_buffer_revoke_wait"));
+	igt_assert_eq(phyr_ioctl(test, PHYR_TEST_IOC_UNMAP, &held), 0);
+	assert_ends_well(resetter);
+
+	/* All that stayed works again, and what is new does, too. */
+	assert_bytes(node, SEED, 0, SIZE);
+	assert_bytes(file, SEED, 0, SIZE);
+	phyr_fill(file, SEED + 1, 0, SIZE);
+	copy(engine, imported, own, SIZE);
+	assert_own(engine, own, SIZE, SEED + 1);
+	igt_assert_eq(phyr_ioctl(test, PHYR_TEST_IOC_MAP, &held), 0);
+	igt_assert(held.mapped && held.ranges);
+	held.id = native;
+	igt_assert_eq(phyr_ioctl(test, PHYR_TEST_IOC_MAP, &held), 0);
+	igt_assert(held.mapped && held.ranges);
+	igt_assert_eq(import_error(dmabuf), 0);
+	unmap(node, SIZE);
+	unmap(file, SIZE);
+	close(dmabuf);
+	close(engine);
+	close(test);
+	close(vram);
+}
+
+/* Reset again and again while a second process has the engine at work. */
+static void again(void)
+{
+	struct phyr_device card = vram_device(0), device = copy_device(0);
+	uint64_t free = vram_free(&card);
+	int vram = open_device(&card), engine = open_device(&device), dmabuf;
+	uint32_t handle = create_vram(vram, SIZE, EVICTABLE, SZ_4K);
+	uint32_t own = create_own(engine, SIZE), imported;
+	char path[96];
+	void *node;
+
+	reset_path(&card, path, sizeof(path));
+	dmabuf = export_buffer(vram, handle);
+	node = map_vram(vram, handle, SIZE);
+	phyr_fill(node, SEED, 0, SIZE);
+	imported = import_buffer(engine, dmabuf);
+	for (int round = 0; round < 20; round++) {
+		struct traffic traffic = traffic_start(&device, dmabuf, SIZE,
+						       SEED);
+
+		traffic_wait(&traffic, 1);
+		write_file(path, "1");
+		traffic_stop_or_gone(&traffic);
+		assert_bytes(node, SEED, 0, SIZE / 2);
+		copy(engine, imported, own, SIZE / 2);
+	}
+	close(dmabuf);
+	close(engine);
+	close(vram);
+	unmap(node, SIZE);
+	wait_for_vram_free(&card, free);
+}
+
+igt_main()
+{
+	igt_describe("Revoked while the reset lasts, and all of it back afterwards");
+	igt_subtest("revoke-and-rearm")
+		while_it_lasts();
+
+	igt_describe("20 resets with DMA in flight");
+	igt_subtest("again")
+		again();
+}
