@@ -31,24 +31,11 @@ static void assert_place(int vram, uint32_t handle, uint32_t placement)
 	igt_assert_eq(vram_info(vram, handle).placement, placement);
 }
 
-static int try_hold(int dmabuf, uint32_t kind, uint32_t unmap, uint32_t *id)
-{
-	struct phyr_test_hold hold = {
-		.fd = dmabuf,
-		.kind = kind,
-		.unmap = unmap,
-	};
-	int err = phyr_ioctl(test, PHYR_TEST_IOC_HOLD, &hold);
-
-	*id = hold.id;
-	return err;
-}
-
 static uint32_t hold(int dmabuf, uint32_t kind, uint32_t unmap)
 {
 	uint32_t id;
 
-	igt_assert_eq(try_hold(dmabuf, kind, unmap, &id), 0);
+	igt_assert_eq(try_hold(test, dmabuf, kind, unmap, &id), 0);
 	return id;
 }
 
@@ -183,7 +170,8 @@ static void assert_outcome(const struct outcome *outcome)
 	int err;
 
 	trace_attachments();
-	err = try_hold(buffer.dmabuf, outcome->kind, PHYR_TEST_UNMAP_NOW, &id);
+	err = try_hold(test, buffer.dmabuf, outcome->kind, PHYR_TEST_UNMAP_NOW,
+		       &id);
 	igt_assert_f(err == outcome->err,
 		     "%s importer, placement %#x: the attach gave %d, expected %d\n",
 		     outcome->name, outcome->placement, err, outcome->err);
@@ -224,10 +212,10 @@ static void no_ops(void)
 	uint32_t id;
 
 	ours = test_export(test, PHYR_TEST_STYLE_PHYR, 0, 2, SZ_4K, SZ_64K);
-	igt_assert_eq(try_hold(foreign, PHYR_TEST_NO_OPS, PHYR_TEST_UNMAP_LATE,
-			       &id), -EINVAL);
-	igt_assert_eq(try_hold(ours, PHYR_TEST_NO_OPS, PHYR_TEST_UNMAP_LATE,
-			       &id), -EINVAL);
+	igt_assert_eq(try_hold(test, foreign, PHYR_TEST_NO_OPS,
+			       PHYR_TEST_UNMAP_LATE, &id), -EINVAL);
+	igt_assert_eq(try_hold(test, ours, PHYR_TEST_NO_OPS,
+			       PHYR_TEST_UNMAP_LATE, &id), -EINVAL);
 	igt_assert_eq(find_attachments(NULL, importer, NULL), 0);
 	close(ours);
 	close(foreign);
@@ -249,8 +237,8 @@ static void fixed_exporter(void)
 	uint32_t id;
 
 	for (uint32_t kind = 0; kind < ARRAY_SIZE(errs); kind++) {
-		igt_assert_eq(try_hold(dmabuf, kind, PHYR_TEST_UNMAP_LATE, &id),
-			      errs[kind]);
+		igt_assert_eq(try_hold(test, dmabuf, kind, PHYR_TEST_UNMAP_LATE,
+				       &id), errs[kind]);
 		if (errs[kind])
 			continue;
 		igt_assert_eq_u64(MAP(id).ranges, iommu_is_on() ? 1 : 64);
@@ -272,7 +260,7 @@ static void pins(void)
 	igt_assert_eq(pin(second, true), 0);
 	igt_assert_eq(move(buffer.vram, buffer.handle, IN_SYSTEM), -EBUSY);
 	/* It is pinned in VRAM: who needs it elsewhere is refused. */
-	igt_assert_eq(try_hold(buffer.dmabuf, PHYR_TEST_STATIC,
+	igt_assert_eq(try_hold(test, buffer.dmabuf, PHYR_TEST_STATIC,
 			       PHYR_TEST_UNMAP_LATE, &id), -EBUSY);
 	igt_assert_eq(pin(first, false), 0);
 	igt_assert_eq(move(buffer.vram, buffer.handle, IN_SYSTEM), -EBUSY);
