@@ -59,7 +59,13 @@ static int vram_create_handle(struct drm_device *drm, struct drm_file *file,
 
 	if (!drm_dev_enter(drm, &idx))
 		return -ENODEV;
+	ret = down_read_interruptible(&to_vram(drm)->reset_lock);
+	if (ret) {
+		drm_dev_exit(idx);
+		return ret;
+	}
 	bo = vram_bo_create(to_vram(drm), size, placement, max_extent);
+	up_read(&to_vram(drm)->reset_lock);
 	drm_dev_exit(idx);
 	if (IS_ERR(bo))
 		return PTR_ERR(bo);
@@ -148,11 +154,16 @@ static int vram_gem_move_ioctl(struct drm_device *drm, void *data,
 	if (!drm_dev_enter(drm, &idx))
 		goto put;
 
+	ret = down_read_interruptible(&to_vram(drm)->reset_lock);
+	if (ret)
+		goto exit;
 	ret = dma_resv_lock_interruptible(gem->resv, NULL);
 	if (!ret) {
 		ret = vram_bo_move_to(to_vram_bo(gem), mem_type, true);
 		dma_resv_unlock(gem->resv);
 	}
+	up_read(&to_vram(drm)->reset_lock);
+exit:
 	drm_dev_exit(idx);
 put:
 	drm_gem_object_put(gem);
@@ -287,6 +298,7 @@ static int vram_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (IS_ERR(vram))
 		return PTR_ERR(vram);
 
+	init_rwsem(&vram->reset_lock);
 	xa_init_flags(&vram->bos, XA_FLAGS_ALLOC1);
 	ret = drmm_add_action_or_reset(&vram->drm, vram_bos_fini, NULL);
 	if (ret)
@@ -324,14 +336,24 @@ static void vram_remove(struct pci_dev *pdev)
 	vram_bos_revoke(vram);
 }
 
+/*
+ * A buffer that is made or moved while the card does not answer would have
+ * somebody else's bytes, or none: whoever wants that waits.
+ */
 static void vram_reset_prepare(struct pci_dev *pdev)
 {
-	vram_bos_revoke(pci_get_drvdata(pdev));
+	struct vram_device *vram = pci_get_drvdata(pdev);
+
+	down_write(&vram->reset_lock);
+	vram_bos_revoke(vram);
 }
 
 static void vram_reset_done(struct pci_dev *pdev)
 {
-	vram_bos_rearm(pci_get_drvdata(pdev));
+	struct vram_device *vram = pci_get_drvdata(pdev);
+
+	vram_bos_rearm(vram);
+	up_write(&vram->reset_lock);
 }
 
 static const struct pci_error_handlers vram_err_handler = {

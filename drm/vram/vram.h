@@ -4,6 +4,7 @@
  *
  * Lock order, outermost first
  *
+ *	vram_device.reset_lock		what may allocate VRAM
  *	drm_device.object_name_lock	PRIME
  *	drm_gem_object.resv		a buffer: its place, its CPU mappings,
  *					its phyr_buffer
@@ -19,6 +20,7 @@
 #include <linux/gpu_buddy.h>
 #include <linux/mutex.h>
 #include <linux/phyr_exporter.h>
+#include <linux/rwsem.h>
 #include <linux/xarray.h>
 
 #define VRAM_DRIVER_NAME	"phyr_vram"
@@ -61,6 +63,8 @@ static inline struct vram_resource *to_vram_resource(struct ttm_resource *res)
  * @ram: system memory as phyr describes it, with a reference
  * @io: the whole BAR, write-combined. Gone with the PCI device: only inside
  *	drm_dev_enter()
+ * @reset_lock: held for writing while the card is being reset: nobody places
+ *	a buffer in VRAM, or takes one out, meanwhile
  * @bos: all buffers by struct vram_bo.id; no references
  * @next_id: for @bos
  */
@@ -71,6 +75,7 @@ struct vram_device {
 	struct phyr_mem *mem;
 	struct phyr_mem *ram;
 	void __iomem *io;
+	struct rw_semaphore reset_lock;
 	struct xarray bos;
 	u32 next_id;
 };
