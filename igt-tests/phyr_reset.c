@@ -37,6 +37,24 @@ static int import_error(int dmabuf)
 	return err;
 }
 
+/* A client that makes a buffer, which has to be clear, whenever it gets it. */
+static pid_t create_in_background(int vram)
+{
+	uint32_t handle;
+	uint8_t *mem;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	igt_assert(pid >= 0);
+	if (pid)
+		return pid;
+	if (phyr_vram_create(vram, SIZE, IN_VRAM, 0, &handle))
+		_exit(1);
+	mem = phyr_vram_mmap(vram, handle, SIZE, PROT_READ);
+	_exit(mem == MAP_FAILED || phyr_verify_byte(mem, 0, SIZE) >= 0);
+}
+
 /* A stock importer that does not unmap yet makes the reset wait: look around. */
 static void while_it_lasts(void)
 {
@@ -49,7 +67,7 @@ static void while_it_lasts(void)
 	struct phyr_test_held held = { 0 };
 	void *node, *file;
 	char path[96];
-	pid_t resetter;
+	pid_t resetter, creator;
 
 	reset_path(&card, path, sizeof(path));
 	dmabuf = export_buffer(vram, handle);
@@ -71,12 +89,15 @@ static void while_it_lasts(void)
 	job.dst_handle = own;
 	igt_assert_eq(phyr_copy_submit(engine, &job), -ENODEV);
 	igt_assert_eq(import_error(dmabuf), -ENODEV);
+	creator = create_in_background(vram);
+	wait_until_sleeps_in(creator, "rwsem_down_read");
 	igt_assert(!held_now(test, native).mapped);
 	held = held_now(test, held.id);
 	igt_assert(held.mapped);
 	igt_assert(sleeps_in(resetter, "phyr_buffer_revoke_wait"));
 	igt_assert_eq(phyr_ioctl(test, PHYR_TEST_IOC_UNMAP, &held), 0);
 	assert_ends_well(resetter);
+	assert_ends_well(creator);
 
 	/* All that stayed works again, and what is new does, too. */
 	assert_bytes(node, SEED, 0, SIZE);
