@@ -89,7 +89,7 @@ static void test_hold_invalidate(struct test_hold *hold)
 	if (hold->unmap == PHYR_TEST_UNMAP_NOW)
 		test_hold_unmap(hold);
 	else if (hold->unmap == PHYR_TEST_UNMAP_SOON)
-		queue_work(system_unbound_wq, &hold->work);
+		queue_work(system_dfl_wq, &hold->work);
 }
 
 static void test_native_invalidate(struct phyr_attachment *attach)
