@@ -90,12 +90,12 @@ static void while_it_lasts(void)
 	igt_assert_eq(phyr_copy_submit(engine, &job), -ENODEV);
 	igt_assert_eq(import_error(dmabuf), -ENODEV);
 	creator = create_in_background(vram);
-	wait_until_sleeps_in(creator, "vram_gem_create_ioctl");
+	wait_until_sleeps_in(creator, "drm_ioctl_kernel");
 	igt_assert(!held_now(test, native).mapped);
 	held = held_now(test, held.id);
 	igt_assert(held.mapped);
 	igt_assert(sleeps_in(resetter, "phyr_buffer_revoke_wait"));
-	igt_assert(sleeps_in(creator, "vram_gem_create_ioctl"));
+	igt_assert(sleeps_in(creator, "drm_ioctl_kernel"));
 	igt_assert_eq(phyr_ioctl(test, PHYR_TEST_IOC_UNMAP, &held), 0);
 	assert_ends_well(resetter);
 	assert_ends_well(creator);
