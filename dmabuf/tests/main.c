@@ -637,7 +637,7 @@ static int test_dispatch(struct xarray *holds, unsigned int cmd, void *args)
  * @holds: importers that stay attached; guarded by @lock
  */
 struct test_file {
-	struct mutex lock;
+	struct mutex lock;	/* holds */
 	struct xarray holds;
 };
 

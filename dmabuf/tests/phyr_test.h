@@ -177,8 +177,7 @@ struct phyr_test_held {
 #define PHYR_TEST_IOC_CHECK	_IOW('P', 2, struct phyr_test_check)
 #define PHYR_TEST_IOC_VMAP	_IOWR('P', 3, struct phyr_test_vmap)
 #define PHYR_TEST_IOC_DEVICES	_IOR('P', 4, struct phyr_test_devices)
-
 /* As PHYR_TEST_IOC_VMAP, by dma_buf_vmap(), of any dma-buf. */
-#define PHYR_TEST_IOC_DMABUF_VMAP	_IOWR('P', 20, struct phyr_test_vmap)
+#define PHYR_TEST_IOC_DMABUF_VMAP	_IOWR('P', 11, struct phyr_test_vmap)
 
 #endif

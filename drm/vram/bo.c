@@ -190,7 +190,9 @@ static int vram_gem_vmap(struct drm_gem_object *gem, struct iosys_map *map)
 	if (!drm_dev_enter(gem->dev, &idx))
 		return -ENODEV;
 
-	if (bo->tbo.resource->mem_type == TTM_PL_VRAM)
+	if (phyr_buffer_is_revoked(&bo->phyr))
+		ret = -ENODEV;
+	else if (bo->tbo.resource->mem_type == TTM_PL_VRAM)
 		ret = vram_vmap_io(bo, map);
 	else
 		ret = ttm_bo_vmap(&bo->tbo, map);
