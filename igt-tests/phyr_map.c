@@ -463,7 +463,7 @@ igt_main()
 	igt_subtest("vram-buffer")
 		vram_buffer();
 
-	igt_describe("A dma-buf without a phyr list is refused for now");
+	igt_describe("A dma-buf without a phyr list is mapped from its exporter's table");
 	igt_subtest("foreign")
 		foreign();
 
