@@ -493,6 +493,13 @@ uint64_t kmalloc_objects(unsigned int size)
 	return sum;
 }
 
+/* Only kernels that tell their configuration have it: the debug kernel does. */
+bool kasan_is_on(void)
+{
+	return !access("/proc/config.gz", R_OK) &&
+	       !system("zcat /proc/config.gz | grep -q '^CONFIG_KASAN=y'");
+}
+
 static void write_trace_file(const char *file, const char *text, int flags)
 {
 	char path[128];
