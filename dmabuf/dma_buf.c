@@ -730,7 +730,8 @@ static int phyr_admit(struct phyr_buffer *buffer,
 	/* Out of reach is the answer, unless there is another place. */
 	phyr_attachment_forget_routes(importer);
 	importer->why = "device does not reach the exporter's memory";
-	return phyr_admit_in_system(buffer, importer) ? -EREMOTEIO : 0;
+	ret = phyr_admit_in_system(buffer, importer);
+	return ret == -EBUSY ? -EREMOTEIO : ret;
 }
 
 /* The longest segment that a scatterlist entry can say. */

@@ -31,6 +31,7 @@ step() {
 	trap 'kill -- -"$worker" "$ticker" 2>/dev/null; exit 130' INT TERM HUP
 	wait "$worker" || status=$?
 	trap - INT TERM HUP
+	# It may be gone already, and how it ended says nothing about the step.
 	kill "$ticker" 2>/dev/null || true
 	wait "$ticker" 2>/dev/null || true
 	if ((status)); then
