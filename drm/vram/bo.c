@@ -4,6 +4,7 @@
  */
 #include <drm/drm_drv.h>
 #include <drm/drm_gem_ttm_helper.h>
+#include <drm/drm_print.h>
 #include <drm/drm_vma_manager.h>
 #include <drm/phyr_vram_drm.h>
 #include <drm/ttm/ttm_placement.h>
@@ -11,6 +12,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
+#include <linux/wait_bit.h>
 
 #include "vram.h"
 
@@ -59,22 +61,12 @@ void vram_bo_put(struct vram_bo *bo)
 unsigned int vram_bo_extents(struct vram_bo *bo)
 {
 	struct ttm_resource *res = bo->tbo.resource;
-	struct vram_device *vram = ttm_to_vram(bo->tbo.bdev);
-	struct gpu_buddy_block *block;
-	unsigned int extents = 0;
-	u64 end = U64_MAX;
 
 	dma_resv_assert_held(bo->tbo.base.resv);
 
 	if (!res || res->mem_type != TTM_PL_VRAM)
 		return 0;
-
-	list_for_each_entry(block, &to_vram_resource(res)->blocks, link) {
-		extents += gpu_buddy_block_offset(block) != end;
-		end = gpu_buddy_block_offset(block) +
-		      gpu_buddy_block_size(&vram->mgr.buddy, block);
-	}
-	return extents;
+	return vram_resource_extents(&ttm_to_vram(bo->tbo.bdev)->mgr, res);
 }
 
 static void vram_gem_free(struct drm_gem_object *gem)
@@ -142,8 +134,65 @@ static int vram_gem_mmap(struct drm_gem_object *gem, struct vm_area_struct *vma)
 	return drm_gem_ttm_mmap(gem, vma);
 }
 
+/**
+ * vram_vmap_dummy - map a buffer that is lost
+ * @bo: the buffer
+ * @map: out: one page, again and again
+ *
+ * For after the card has gone, since who calls vmap warns when it fails. Undone
+ * by vram_vunmap_dummy().
+ *
+ * Context: the reservation lock is held; may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int vram_vmap_dummy(struct vram_bo *bo, struct iosys_map *map)
+{
+	size_t i, n = PFN_UP(bo->tbo.base.size);
+	struct page **pages;
+	void *vaddr;
+
+	dma_resv_assert_held(bo->tbo.base.resv);
+
+	if (!bo->dummy)
+		bo->dummy = alloc_page(GFP_KERNEL | __GFP_ZERO);
+	pages = kvmalloc_array(n, sizeof(*pages), GFP_KERNEL);
+	if (!bo->dummy || !pages) {
+		kvfree(pages);
+		return -ENOMEM;
+	}
+
+	for (i = 0; i < n; i++)
+		pages[i] = bo->dummy;
+	vaddr = vmap(pages, n, VM_MAP, PAGE_KERNEL);
+	kvfree(pages);
+	if (!vaddr)
+		return -ENOMEM;
+
+	iosys_map_set_vaddr(map, vaddr);
+	return 0;
+}
+
+/**
+ * vram_vunmap_dummy - unmap a buffer that was lost when it was mapped
+ * @bo: the buffer
+ * @map: any mapping of it
+ *
+ * Context: the reservation lock is held; may sleep.
+ * Return: false if it was not lost then; nothing has been done.
+ */
+bool vram_vunmap_dummy(struct vram_bo *bo, struct iosys_map *map)
+{
+	dma_resv_assert_held(bo->tbo.base.resv);
+
+	if (map->is_iomem || !bo->dummy ||
+	    vmalloc_to_page(map->vaddr) != bo->dummy)
+		return false;
+	vunmap(map->vaddr);
+	return true;
+}
+
 /* A fragmented buffer in VRAM is one range for the CPU by page tables only. */
-static int vram_vmap_io(struct vram_bo *bo, struct iosys_map *map)
+static void *vram_vmap_fragments(struct vram_bo *bo)
 {
 	struct vram_device *vram = ttm_to_vram(bo->tbo.bdev);
 	u64 bar = phyr_mem_start(vram->mem);
@@ -155,12 +204,12 @@ static int vram_vmap_io(struct vram_bo *bo, struct iosys_map *map)
 
 	/* Only kernels with one of Intel's drivers have vmap_pfn(). */
 	if (!IS_ENABLED(CONFIG_VMAP_PFN))
-		return -EOPNOTSUPP;
+		return ERR_PTR(-EOPNOTSUPP);
 
 	pfns = kvmalloc_array(PFN_UP(bo->tbo.base.size), sizeof(*pfns),
 			      GFP_KERNEL);
 	if (!pfns)
-		return -ENOMEM;
+		return NULL;
 
 	list_for_each_entry(block, &to_vram_resource(bo->tbo.resource)->blocks,
 			    link) {
@@ -172,11 +221,36 @@ static int vram_vmap_io(struct vram_bo *bo, struct iosys_map *map)
 
 	vaddr = vmap_pfn(pfns, n, phyr_mem_pgprot(vram->mem, PAGE_KERNEL));
 	kvfree(pfns);
-	if (!vaddr)
-		return -ENOMEM;
+	return vaddr;
+}
 
-	iosys_map_set_vaddr_iomem(map, (void __iomem *)vaddr);
+/* Until the last of these is unmapped the card does not go: vram_bos_revoke(). */
+static int vram_vmap_io(struct vram_bo *bo, struct iosys_map *map)
+{
+	struct vram_device *vram = ttm_to_vram(bo->tbo.bdev);
+	void __iomem *io;
+
+	if (vram_bo_extents(bo) == 1)
+		io = vram->io + vram_resource_offset(bo->tbo.resource);
+	else
+		io = (void __iomem *)vram_vmap_fragments(bo);
+	if (IS_ERR_OR_NULL(io))
+		return io ? PTR_ERR(io) : -ENOMEM;
+
+	atomic_inc(&vram->io_maps);
+	iosys_map_set_vaddr_iomem(map, io);
 	return 0;
+}
+
+static void vram_vunmap_io(struct vram_bo *bo, struct iosys_map *map)
+{
+	struct vram_device *vram = ttm_to_vram(bo->tbo.bdev);
+
+	/* Pinned, and so where it was. */
+	if (vram_bo_extents(bo) > 1)
+		vunmap((void __force *)map->vaddr_iomem);
+	if (atomic_dec_and_test(&vram->io_maps))
+		wake_up_var(&vram->io_maps);
 }
 
 /* For kernel clients of this driver. The buffer stays put until vunmap. */
@@ -188,16 +262,19 @@ static int vram_gem_vmap(struct drm_gem_object *gem, struct iosys_map *map)
 	dma_resv_assert_held(gem->resv);
 
 	if (!drm_dev_enter(gem->dev, &idx))
-		return -ENODEV;
+		return vram_vmap_dummy(bo, map);
 
-	if (phyr_buffer_is_revoked(&bo->phyr))
-		ret = -ENODEV;
-	else if (bo->tbo.resource->mem_type == TTM_PL_VRAM)
+	if (phyr_buffer_is_revoked(&bo->phyr)) {
+		ret = vram_vmap_dummy(bo, map);
+		goto exit;
+	}
+	if (bo->tbo.resource->mem_type == TTM_PL_VRAM)
 		ret = vram_vmap_io(bo, map);
 	else
 		ret = ttm_bo_vmap(&bo->tbo, map);
 	if (!ret)
 		ttm_bo_pin(&bo->tbo);
+exit:
 	drm_dev_exit(idx);
 	return ret;
 }
@@ -208,11 +285,13 @@ static void vram_gem_vunmap(struct drm_gem_object *gem, struct iosys_map *map)
 
 	dma_resv_assert_held(gem->resv);
 
-	ttm_bo_unpin(&bo->tbo);
-	if (map->is_iomem)
-		vunmap((void __force *)map->vaddr_iomem);
-	else
-		ttm_bo_vunmap(&bo->tbo, map);
+	if (!vram_vunmap_dummy(bo, map)) {
+		if (map->is_iomem)
+			vram_vunmap_io(bo, map);
+		else
+			ttm_bo_vunmap(&bo->tbo, map);
+		ttm_bo_unpin(&bo->tbo);
+	}
 	iosys_map_clear(map);
 }
 
@@ -224,6 +303,17 @@ static const struct drm_gem_object_funcs vram_gem_funcs = {
 	.mmap = vram_gem_mmap,
 	.vm_ops = &vram_vm_ops,
 };
+
+/**
+ * vram_gem_is_bo - is a GEM object of this driver a buffer of its own?
+ * @gem: any object of a card
+ *
+ * Return: false for an imported buffer, which is another driver's.
+ */
+bool vram_gem_is_bo(const struct drm_gem_object *gem)
+{
+	return gem->funcs == &vram_gem_funcs;
+}
 
 /*
  * Places
@@ -274,6 +364,111 @@ int vram_bo_pin_system(struct vram_bo *bo)
 }
 
 /**
+ * vram_bo_pin_scanout - put a buffer where the display can read it, to stay
+ * @bo: the buffer; one that may be in VRAM
+ * @end: bytes from the start of VRAM that the buffer must end at or before
+ *
+ * The buffer gets one contiguous piece of VRAM, whatever its largest extent.
+ * Undone by vram_bo_unpin().
+ *
+ * Context: the reservation lock is held; may sleep.
+ * Return: 0; -EBUSY for a buffer that is pinned where the display cannot read
+ * it; -ENOSPC, -ENOMEM, -ERESTARTSYS.
+ */
+int vram_bo_pin_scanout(struct vram_bo *bo, u64 end)
+{
+	struct ttm_place place = { .mem_type = TTM_PL_VRAM,
+				   .flags = TTM_PL_FLAG_CONTIGUOUS,
+				   .lpfn = PHYS_PFN(end) ?: 1 };
+	struct ttm_placement placement = { .num_placement = 1,
+					   .placement = &place };
+	struct ttm_operation_ctx ctx = { .interruptible = true };
+	int ret;
+
+	dma_resv_assert_held(bo->tbo.base.resv);
+
+	ret = ttm_bo_validate(&bo->tbo, &placement, &ctx);
+	if (ret == -EINVAL && bo->tbo.pin_count)
+		return -EBUSY;
+	if (ret == -ENOSPC && bo->place == TTM_PL_VRAM) {
+		/* What is in the way may be the buffer itself. */
+		ret = vram_bo_move_to(bo, TTM_PL_TT, true);
+		if (!ret)
+			ret = ttm_bo_validate(&bo->tbo, &placement, &ctx);
+	}
+	if (!ret)
+		ttm_bo_pin(&bo->tbo);
+	return ret;
+}
+
+/**
+ * vram_bo_unpin - let a buffer move again
+ * @bo: the buffer
+ *
+ * Context: takes the reservation lock; may sleep.
+ */
+void vram_bo_unpin(struct vram_bo *bo)
+{
+	dma_resv_lock(bo->tbo.base.resv, NULL);
+	ttm_bo_unpin(&bo->tbo);
+	dma_resv_unlock(bo->tbo.base.resv);
+}
+
+/**
+ * vram_bos_evict - move every buffer to system memory
+ * @vram: the card, which is about to lose its power
+ *
+ * Buffers that must be in VRAM go too: vram_bos_restore() brings them back
+ * before anybody can tell.
+ *
+ * Context: userspace is frozen; may sleep.
+ * Return: 0; -EBUSY if importers have pinned buffers in VRAM; -ENOMEM.
+ */
+int vram_bos_evict(struct vram_device *vram)
+{
+	u64 left;
+	int ret;
+
+	ret = ttm_resource_manager_evict_all(&vram->ttm, &vram->mgr.base);
+	if (ret)
+		return ret;
+
+	left = vram->mgr.base.size - vram_mgr_avail(&vram->mgr);
+	if (!left)
+		return 0;
+	drm_err(&vram->drm, "%llu bytes are pinned in VRAM by importers; detach them to suspend\n",
+		left);
+	return -EBUSY;
+}
+
+/**
+ * vram_bos_restore - bring back buffers that must be in VRAM
+ * @vram: the card, which has its power again
+ *
+ * A buffer for which that fails is in system memory from now on.
+ *
+ * Context: userspace is frozen; may sleep.
+ */
+void vram_bos_restore(struct vram_device *vram)
+{
+	unsigned long id = 0;
+	struct vram_bo *bo;
+	int ret;
+
+	while ((bo = vram_bo_next(vram, &id))) {
+		ret = 0;
+		dma_resv_lock(bo->tbo.base.resv, NULL);
+		if (bo->placement == DRM_PHYR_VRAM_PLACE_VRAM)
+			ret = vram_bo_move_to(bo, TTM_PL_VRAM, false);
+		dma_resv_unlock(bo->tbo.base.resv);
+		if (ret)
+			drm_err(&vram->drm, "buffer %u of %zu bytes stays in system memory: %pe\n",
+				bo->id, bo->tbo.base.size, ERR_PTR(ret));
+		vram_bo_put(bo);
+	}
+}
+
+/**
  * vram_bos_revoke - take every buffer away from everybody
  * @vram: the card
  *
@@ -301,6 +496,7 @@ void vram_bos_revoke(struct vram_device *vram)
 		phyr_buffer_revoke_wait(&bo->phyr);
 		vram_bo_put(bo);
 	}
+	wait_var_event(&vram->io_maps, !atomic_read(&vram->io_maps));
 }
 
 /**

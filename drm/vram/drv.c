@@ -2,12 +2,13 @@
 /*
  * phyr_vram: the PCI and DRM driver
  *
- * Drives QEMU's ivshmem (BAR 2) and bochs-display (BAR 0), both for their
- * memory. Binds by driver_override only: on other people's machines these
- * devices have drivers.
+ * Drives QEMU's ivshmem for its memory (BAR 2), and bochs-display for its memory
+ * (BAR 0) and as a display (BAR 2). Binds by driver_override only: on other
+ * people's machines these devices have drivers.
  */
 #include <drm/drm_drv.h>
 #include <drm/drm_dumb_buffers.h>
+#include <drm/drm_fbdev_ttm.h>
 #include <drm/drm_file.h>
 #include <drm/drm_gem.h>
 #include <drm/drm_gem_ttm_helper.h>
@@ -16,10 +17,13 @@
 #include <drm/drm_print.h>
 #include <drm/phyr_vram_drm.h>
 #include <drm/ttm/ttm_placement.h>
+#include <linux/aperture.h>
 #include <linux/dma-resv.h>
+#include <linux/ktime.h>
 #include <linux/log2.h>
 #include <linux/module.h>
 #include <linux/pci.h>
+#include <linux/pm.h>
 
 #include "vram.h"
 
@@ -49,6 +53,33 @@ static bool vram_create_args_ok(const struct drm_phyr_vram_gem_create *args)
 				     is_power_of_2(args->max_extent));
 }
 
+/**
+ * struct vram_file - a client
+ * @busy: time that the driver has spent clearing and moving buffers for it, in
+ *	nanoseconds. The CPU is the only engine these cards have
+ */
+struct vram_file {
+	atomic64_t busy;
+};
+
+static int vram_open(struct drm_device *drm, struct drm_file *file)
+{
+	file->driver_priv = kzalloc_obj(struct vram_file);
+	return file->driver_priv ? 0 : -ENOMEM;
+}
+
+static void vram_postclose(struct drm_device *drm, struct drm_file *file)
+{
+	kfree(file->driver_priv);
+}
+
+static void vram_file_add_busy(struct drm_file *file, u64 since)
+{
+	struct vram_file *client = file->driver_priv;
+
+	atomic64_add(ktime_get_ns() - since, &client->busy);
+}
+
 /* Make a buffer and a handle to it; the handle holds the only reference. */
 static int vram_create_handle(struct drm_device *drm, struct drm_file *file,
 			      u64 size, u32 placement, u64 max_extent,
@@ -56,6 +87,7 @@ static int vram_create_handle(struct drm_device *drm, struct drm_file *file,
 {
 	struct vram_bo *bo;
 	int ret, idx;
+	u64 start;
 
 	if (!drm_dev_enter(drm, &idx))
 		return -ENODEV;
@@ -64,7 +96,9 @@ static int vram_create_handle(struct drm_device *drm, struct drm_file *file,
 		drm_dev_exit(idx);
 		return ret;
 	}
+	start = ktime_get_ns();
 	bo = vram_bo_create(to_vram(drm), size, placement, max_extent);
+	vram_file_add_busy(file, start);
 	up_read(&to_vram(drm)->reset_lock);
 	drm_dev_exit(idx);
 	if (IS_ERR(bo))
@@ -115,6 +149,10 @@ static int vram_gem_info_ioctl(struct drm_device *drm, void *data,
 	if (!gem)
 		return -ENOENT;
 
+	ret = -EOPNOTSUPP;
+	if (!vram_gem_is_bo(gem))
+		goto put;
+
 	bo = to_vram_bo(gem);
 	ret = dma_resv_lock_interruptible(gem->resv, NULL);
 	if (!ret) {
@@ -126,6 +164,7 @@ static int vram_gem_info_ioctl(struct drm_device *drm, void *data,
 		args->extents = vram_bo_extents(bo);
 		dma_resv_unlock(gem->resv);
 	}
+put:
 	drm_gem_object_put(gem);
 	return ret;
 }
@@ -137,6 +176,7 @@ static int vram_gem_move_ioctl(struct drm_device *drm, void *data,
 	struct drm_gem_object *gem;
 	u32 mem_type = TTM_PL_TT;
 	int ret, idx;
+	u64 start;
 
 	if (!is_power_of_2(args->placement))
 		return -EINVAL;
@@ -147,6 +187,9 @@ static int vram_gem_move_ioctl(struct drm_device *drm, void *data,
 	if (!gem)
 		return -ENOENT;
 
+	ret = -EOPNOTSUPP;
+	if (!vram_gem_is_bo(gem))
+		goto put;
 	ret = -EINVAL;
 	if (!(to_vram_bo(gem)->placement & args->placement))
 		goto put;
@@ -159,7 +202,9 @@ static int vram_gem_move_ioctl(struct drm_device *drm, void *data,
 		goto exit;
 	ret = dma_resv_lock_interruptible(gem->resv, NULL);
 	if (!ret) {
+		start = ktime_get_ns();
 		ret = vram_bo_move_to(to_vram_bo(gem), mem_type, true);
+		vram_file_add_busy(file, start);
 		dma_resv_unlock(gem->resv);
 	}
 	up_read(&to_vram(drm)->reset_lock);
@@ -187,7 +232,8 @@ static int vram_dumb_create(struct drm_file *file, struct drm_device *drm,
 {
 	int ret;
 
-	ret = drm_mode_size_dumb(drm, args, 0, 0);
+	/* The display's lines begin at 32-bit words. */
+	ret = drm_mode_size_dumb(drm, args, sizeof(u32), 0);
 	if (ret)
 		return ret;
 
@@ -196,15 +242,22 @@ static int vram_dumb_create(struct drm_file *file, struct drm_device *drm,
 				  DRM_PHYR_VRAM_PLACE_SYSTEM, 0, &args->handle);
 }
 
-/* Where this client's buffers are, for gputop and its like. */
+/*
+ * Where this client's buffers are, for gputop and its like. They list clients
+ * that keep an engine busy only.
+ */
 static void vram_show_fdinfo(struct drm_printer *p, struct drm_file *file)
 {
+	struct vram_file *client = file->driver_priv;
 	struct drm_memory_stats in_vram = {}, in_system = {}, *stats;
 	struct drm_gem_object *gem;
 	int id;
 
 	spin_lock(&file->table_lock);
 	idr_for_each_entry(&file->object_idr, gem, id) {
+		/* Another driver's memory is that driver's to account for. */
+		if (!vram_gem_is_bo(gem))
+			continue;
 		stats = READ_ONCE(to_vram_bo(gem)->place) == TTM_PL_VRAM ?
 			&in_vram : &in_system;
 		if (drm_gem_object_is_shared_for_memory_stats(gem))
@@ -218,6 +271,8 @@ static void vram_show_fdinfo(struct drm_printer *p, struct drm_file *file)
 	}
 	spin_unlock(&file->table_lock);
 
+	drm_printf(p, "drm-engine-move:\t%llu ns\n",
+		   (u64)atomic64_read(&client->busy));
 	drm_print_memory_stats(p, &in_vram, DRM_GEM_OBJECT_RESIDENT |
 			       DRM_GEM_OBJECT_ACTIVE, "vram");
 	drm_print_memory_stats(p, &in_system, DRM_GEM_OBJECT_RESIDENT |
@@ -231,15 +286,19 @@ static const struct file_operations vram_fops = {
 };
 
 static const struct drm_driver vram_driver = {
-	.driver_features = DRIVER_GEM | DRIVER_RENDER,
+	.driver_features = DRIVER_GEM | DRIVER_RENDER | DRIVER_MODESET |
+			   DRIVER_ATOMIC,
 	.fops = &vram_fops,
 	.ioctls = vram_ioctls,
 	.num_ioctls = ARRAY_SIZE(vram_ioctls),
+	.open = vram_open,
+	.postclose = vram_postclose,
 	.dumb_create = vram_dumb_create,
 	.dumb_map_offset = drm_gem_ttm_dumb_map_offset,
 	.gem_prime_import = vram_gem_import,
 	.show_fdinfo = vram_show_fdinfo,
 	.debugfs_init = vram_debugfs_init,
+	DRM_FBDEV_TTM_DRIVER_OPS,
 	.name = VRAM_DRIVER_NAME,
 	.desc = "page-less VRAM",
 	.major = 1,
@@ -275,9 +334,49 @@ static void vram_bos_fini(struct drm_device *drm, void *arg)
 	xa_destroy(&to_vram(drm)->bos);
 }
 
+/**
+ * struct vram_model - a kind of card
+ * @vram_bar: number of the BAR that is VRAM
+ * @display_bar: number of the BAR with the display's registers, or -1
+ */
+struct vram_model {
+	int vram_bar;
+	int display_bar;
+};
+
+/* driver_data of an id is an index; the first is what new_id has unless told. */
+enum { VRAM_BOCHS_DISPLAY, VRAM_IVSHMEM };
+
+static const struct vram_model vram_models[] = {
+	[VRAM_BOCHS_DISPLAY] = { .vram_bar = 0, .display_bar = 2 },
+	[VRAM_IVSHMEM] = { .vram_bar = 2, .display_bar = -1 },
+};
+
+/* Everything but the display. */
+static int vram_init_memory(struct vram_device *vram, struct pci_dev *pdev,
+			    const struct vram_model *model)
+{
+	int bar = model->vram_bar;
+	int ret;
+
+	vram->io = devm_ioremap_wc(&pdev->dev, pci_resource_start(pdev, bar),
+				   pci_resource_len(pdev, bar));
+	if (!vram->io)
+		return -ENOMEM;
+
+	ret = vram_mem_init(vram, pdev, bar);
+	if (ret)
+		return ret;
+	ret = vram_ttm_init(vram);
+	if (ret)
+		return ret;
+	return vram_mgr_init(vram, phyr_mem_len(vram->mem),
+			     model->display_bar < 0 ? 0 : VRAM_DISPLAY_RESERVED);
+}
+
 static int vram_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
-	int bar = id->driver_data;
+	const struct vram_model *model = &vram_models[id->driver_data];
 	struct vram_device *vram;
 	int ret;
 
@@ -285,11 +384,14 @@ static int vram_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (id->vendor == PCI_ANY_ID)
 		return -ENODEV;
 
+	/* The firmware's console must be off the card first. */
+	ret = aperture_remove_conflicting_pci_devices(pdev, VRAM_DRIVER_NAME);
+	if (ret)
+		return ret;
 	ret = pcim_enable_device(pdev);
 	if (ret)
 		return ret;
-
-	ret = pcim_request_region(pdev, bar, VRAM_DRIVER_NAME);
+	ret = pcim_request_region(pdev, model->vram_bar, VRAM_DRIVER_NAME);
 	if (ret)
 		return ret;
 
@@ -304,37 +406,68 @@ static int vram_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (ret)
 		return ret;
 
-	vram->io = devm_ioremap_wc(&pdev->dev, pci_resource_start(pdev, bar),
-				   pci_resource_len(pdev, bar));
-	if (!vram->io)
-		return -ENOMEM;
-
-	ret = vram_mem_init(vram, pdev, bar);
+	ret = vram_init_memory(vram, pdev, model);
 	if (ret)
 		return ret;
-	ret = vram_ttm_init(vram);
-	if (ret)
-		return ret;
-	ret = vram_mgr_init(vram, phyr_mem_len(vram->mem));
+	if (model->display_bar >= 0)
+		ret = vram_display_init(vram, model->display_bar);
+	else
+		vram->drm.driver_features &= ~(DRIVER_MODESET | DRIVER_ATOMIC);
 	if (ret)
 		return ret;
 
 	pci_set_drvdata(pdev, vram);
-	return drm_dev_register(&vram->drm, 0);
+	ret = drm_dev_register(&vram->drm, 0);
+	if (ret)
+		return ret;
+	vram_display_register(vram);
+	return 0;
 }
 
 /*
  * Nobody touches the card any more when this returns: no access gets past
- * drm_dev_enter(), and no CPU or device has a mapping, before the BAR goes
- * away with the binding.
+ * drm_dev_enter(), nothing is shown, and no CPU or device has a mapping, before
+ * the BARs go away with the binding.
  */
 static void vram_remove(struct pci_dev *pdev)
 {
 	struct vram_device *vram = pci_get_drvdata(pdev);
 
 	drm_dev_unplug(&vram->drm);
+	vram_display_remove(vram);
 	vram_bos_revoke(vram);
 }
+
+static void vram_shutdown(struct pci_dev *pdev)
+{
+	vram_display_shutdown(pci_get_drvdata(pdev));
+}
+
+static int vram_suspend(struct device *dev)
+{
+	struct vram_device *vram = dev_get_drvdata(dev);
+	int ret;
+
+	ret = vram_display_suspend(vram);
+	if (ret)
+		return ret;
+	ret = vram_bos_evict(vram);
+	if (ret) {
+		vram_bos_restore(vram);
+		vram_display_resume(vram);
+	}
+	return ret;
+}
+
+static int vram_resume(struct device *dev)
+{
+	struct vram_device *vram = dev_get_drvdata(dev);
+
+	vram_bos_restore(vram);
+	return vram_display_resume(vram);
+}
+
+static DEFINE_SIMPLE_DEV_PM_OPS(vram_pm_ops, vram_suspend, vram_resume);
 
 /*
  * A buffer that is made or moved while the card does not answer would have
@@ -344,6 +477,9 @@ static void vram_reset_prepare(struct pci_dev *pdev)
 {
 	struct vram_device *vram = pci_get_drvdata(pdev);
 
+	/* Commits allocate VRAM: before the lock is taken. */
+	if (vram_display_suspend(vram))
+		drm_warn(&vram->drm, "the display may show rubbish after the reset\n");
 	down_write(&vram->reset_lock);
 	vram_bos_revoke(vram);
 }
@@ -354,6 +490,8 @@ static void vram_reset_done(struct pci_dev *pdev)
 
 	vram_bos_rearm(vram);
 	up_write(&vram->reset_lock);
+	if (vram_display_resume(vram))
+		drm_warn(&vram->drm, "the display stays off after the reset\n");
 }
 
 static const struct pci_error_handlers vram_err_handler = {
@@ -362,13 +500,13 @@ static const struct pci_error_handlers vram_err_handler = {
 };
 
 /* No MODULE_DEVICE_TABLE: its alias for such ids is read as vfio's. */
-#define VRAM_DEVICE(vendor, device, bar) \
+#define VRAM_DEVICE(vendor, device, model) \
 	{ PCI_DEVICE_DRIVER_OVERRIDE(vendor, device, true), \
-	  .driver_data = (bar) }
+	  .driver_data = (model) }
 
 static const struct pci_device_id vram_ids[] = {
-	VRAM_DEVICE(PCI_VENDOR_ID_REDHAT_QUMRANET, 0x1110, 2),	/* ivshmem */
-	VRAM_DEVICE(0x1234, 0x1111, 0),			/* bochs-display */
+	VRAM_DEVICE(PCI_VENDOR_ID_REDHAT_QUMRANET, 0x1110, VRAM_IVSHMEM),
+	VRAM_DEVICE(0x1234, 0x1111, VRAM_BOCHS_DISPLAY),
 	{}
 };
 
@@ -377,6 +515,8 @@ static struct pci_driver vram_pci_driver = {
 	.id_table = vram_ids,
 	.probe = vram_probe,
 	.remove = vram_remove,
+	.shutdown = vram_shutdown,
+	.driver.pm = pm_sleep_ptr(&vram_pm_ops),
 	.err_handler = &vram_err_handler,
 };
 module_pci_driver(vram_pci_driver);

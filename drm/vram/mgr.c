@@ -2,9 +2,10 @@
 /*
  * The VRAM allocator: a TTM resource manager over gpu_buddy
  *
- * A buffer gets whatever blocks there are; nothing in this driver needs VRAM
- * to be contiguous. A buffer with a largest extent is fragmented on purpose:
- * no two blocks that are neighbours in it are neighbours in VRAM.
+ * A buffer gets whatever blocks there are; only what the display reads has to be
+ * contiguous (TTM_PL_FLAG_CONTIGUOUS). A buffer with a largest extent is
+ * fragmented on purpose: no two blocks that are neighbours in it are neighbours
+ * in VRAM.
  */
 #include <drm/drm_buddy.h>
 #include <drm/drm_managed.h>
@@ -52,6 +53,46 @@ static void vram_blocks_spread(struct list_head *blocks)
 	list_splice_tail(&even, blocks);
 }
 
+static bool vram_blocks_end_before(struct vram_mgr *mgr,
+				   struct list_head *blocks, u64 end)
+{
+	struct gpu_buddy_block *block =
+		list_last_entry(blocks, struct gpu_buddy_block, link);
+
+	return gpu_buddy_block_offset(block) +
+	       gpu_buddy_block_size(&mgr->buddy, block) <= end;
+}
+
+static int vram_blocks_alloc_contiguous(struct vram_mgr *mgr, u64 size, u64 end,
+					struct list_head *blocks)
+{
+	const unsigned long flags = GPU_BUDDY_CONTIGUOUS_ALLOCATION;
+	int ret;
+
+	lockdep_assert_held(&mgr->lock);
+
+	ret = gpu_buddy_alloc_blocks(&mgr->buddy, 0, mgr->buddy.size, size,
+				     PAGE_SIZE, blocks, flags);
+	if (!ret) {
+		list_sort(NULL, blocks, vram_block_cmp);
+		if (vram_blocks_end_before(mgr, blocks, end))
+			return 0;
+		gpu_buddy_free_list(&mgr->buddy, blocks, 0);
+		if (size > end)
+			return -ENOSPC;
+
+		/* Second, because with a range it tries powers of two only. */
+		end = round_down(end, PAGE_SIZE);
+		ret = gpu_buddy_alloc_blocks(&mgr->buddy, 0, end, size,
+					     PAGE_SIZE, blocks, flags |
+					     GPU_BUDDY_RANGE_ALLOCATION);
+		if (!ret)
+			list_sort(NULL, blocks, vram_block_cmp);
+	}
+	/* So it says that a power of two is more than all of VRAM. */
+	return ret == -EINVAL ? -ENOSPC : ret;
+}
+
 static int vram_blocks_alloc(struct vram_mgr *mgr, u64 size, u64 max_extent,
 			     struct list_head *blocks)
 {
@@ -93,6 +134,11 @@ static void vram_blocks_poison(struct vram_mgr *mgr, struct list_head *blocks,
 		    gpu_buddy_block_size(&mgr->buddy, block));
 }
 
+static u64 vram_place_end(const struct ttm_place *place)
+{
+	return place->lpfn ? place->lpfn << PAGE_SHIFT : U64_MAX;
+}
+
 static int vram_mgr_alloc(struct ttm_resource_manager *man,
 			  struct ttm_buffer_object *tbo,
 			  const struct ttm_place *place,
@@ -110,8 +156,14 @@ static int vram_mgr_alloc(struct ttm_resource_manager *man,
 	ttm_resource_init(tbo, place, &vres->base);
 
 	mutex_lock(&mgr->lock);
-	ret = vram_blocks_alloc(mgr, vres->base.size,
-				ttm_to_vram_bo(tbo)->max_extent, &vres->blocks);
+	if (place->flags & TTM_PL_FLAG_CONTIGUOUS)
+		ret = vram_blocks_alloc_contiguous(mgr, vres->base.size,
+						   vram_place_end(place),
+						   &vres->blocks);
+	else
+		ret = vram_blocks_alloc(mgr, vres->base.size,
+					ttm_to_vram_bo(tbo)->max_extent,
+					&vres->blocks);
 	mutex_unlock(&mgr->lock);
 	if (ret) {
 		ttm_resource_fini(man, &vres->base);
@@ -139,6 +191,31 @@ static void vram_mgr_free(struct ttm_resource_manager *man,
 	kfree(vres);
 }
 
+/* Would it help an allocation in @place if @res were not there? */
+static bool vram_mgr_intersects(struct ttm_resource_manager *man,
+				struct ttm_resource *res,
+				const struct ttm_place *place, size_t size)
+{
+	struct gpu_buddy_block *block;
+
+	list_for_each_entry(block, &to_vram_resource(res)->blocks, link)
+		if (gpu_buddy_block_offset(block) < vram_place_end(place))
+			return true;
+	return false;
+}
+
+static bool vram_mgr_compatible(struct ttm_resource_manager *man,
+				struct ttm_resource *res,
+				const struct ttm_place *place, size_t size)
+{
+	struct vram_mgr *mgr = to_vram_mgr(man);
+
+	if (!(place->flags & TTM_PL_FLAG_CONTIGUOUS))
+		return true;
+	return vram_resource_extents(mgr, res) == 1 &&
+	       vram_resource_offset(res) + res->size <= vram_place_end(place);
+}
+
 static void vram_mgr_debug(struct ttm_resource_manager *man,
 			   struct drm_printer *p)
 {
@@ -152,8 +229,47 @@ static void vram_mgr_debug(struct ttm_resource_manager *man,
 static const struct ttm_resource_manager_func vram_mgr_func = {
 	.alloc = vram_mgr_alloc,
 	.free = vram_mgr_free,
+	.intersects = vram_mgr_intersects,
+	.compatible = vram_mgr_compatible,
 	.debug = vram_mgr_debug,
 };
+
+/**
+ * vram_resource_extents - how fragmented a place in VRAM is
+ * @mgr: the allocator
+ * @res: the place
+ *
+ * Context: the reservation lock of the buffer there is held.
+ * Return: contiguous pieces, at least 1.
+ */
+unsigned int vram_resource_extents(struct vram_mgr *mgr,
+				   struct ttm_resource *res)
+{
+	struct gpu_buddy_block *block;
+	unsigned int extents = 0;
+	u64 end = U64_MAX;
+
+	list_for_each_entry(block, &to_vram_resource(res)->blocks, link) {
+		extents += gpu_buddy_block_offset(block) != end;
+		end = gpu_buddy_block_offset(block) +
+		      gpu_buddy_block_size(&mgr->buddy, block);
+	}
+	return extents;
+}
+
+/**
+ * vram_resource_offset - where a place in VRAM begins
+ * @res: the place
+ *
+ * Context: the reservation lock of the buffer there is held.
+ * Return: bytes from the start of VRAM.
+ */
+u64 vram_resource_offset(struct ttm_resource *res)
+{
+	return gpu_buddy_block_offset(list_first_entry(&to_vram_resource(res)->blocks,
+						       struct gpu_buddy_block,
+						       link));
+}
 
 /**
  * vram_mgr_avail - free VRAM
@@ -175,6 +291,9 @@ static void vram_mgr_fini(struct drm_device *drm, void *arg)
 
 	ttm_resource_manager_evict_all(&vram->ttm, &mgr->base);
 	ttm_resource_manager_set_used(&mgr->base, false);
+	mutex_lock(&mgr->lock);
+	gpu_buddy_free_list(&mgr->buddy, &mgr->reserved, 0);
+	mutex_unlock(&mgr->lock);
 	WARN_ON(mgr->buddy.avail != mgr->buddy.size);
 	gpu_buddy_fini(&mgr->buddy);
 	ttm_resource_manager_cleanup(&mgr->base);
@@ -185,12 +304,14 @@ static void vram_mgr_fini(struct drm_device *drm, void *arg)
  * vram_mgr_init - start managing VRAM
  * @vram: the card, with its TTM device
  * @size: bytes of VRAM, a multiple of the page size
+ * @reserved: bytes at its start that no buffer gets, a power of two of pages,
+ *	or 0
  *
  * Ends with the DRM device.
  *
  * Return: 0 or -ENOMEM.
  */
-int vram_mgr_init(struct vram_device *vram, u64 size)
+int vram_mgr_init(struct vram_device *vram, u64 size, u64 reserved)
 {
 	struct vram_mgr *mgr = &vram->mgr;
 	int ret;
@@ -203,11 +324,23 @@ int vram_mgr_init(struct vram_device *vram, u64 size)
 	if (ret)
 		return ret;
 
-	if (poison)
-		vram_poison(vram, 0, size);
 	gpu_buddy_driver_set_lock(&mgr->buddy, &mgr->lock);
+	INIT_LIST_HEAD(&mgr->reserved);
+	if (reserved) {
+		mutex_lock(&mgr->lock);
+		ret = gpu_buddy_alloc_blocks(&mgr->buddy, 0, reserved, reserved,
+					     PAGE_SIZE, &mgr->reserved, 0);
+		mutex_unlock(&mgr->lock);
+		if (ret) {
+			gpu_buddy_fini(&mgr->buddy);
+			return ret;
+		}
+	}
+
+	if (poison)
+		vram_poison(vram, reserved, size - reserved);
 	mgr->base.func = &vram_mgr_func;
-	ttm_resource_manager_init(&mgr->base, &vram->ttm, size);
+	ttm_resource_manager_init(&mgr->base, &vram->ttm, size - reserved);
 	ttm_set_driver_manager(&vram->ttm, TTM_PL_VRAM, &mgr->base);
 	ttm_resource_manager_set_used(&mgr->base, true);
 	return drmm_add_action_or_reset(&vram->drm, vram_mgr_fini, NULL);

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * PRIME: buffers leave as phyr dma-bufs
+ * PRIME: buffers leave as phyr dma-bufs, and others' come in
  *
  * The dma-buf's file shares the DRM node's address_space
  * (drm_gem_dmabuf_export()), so that one zap reaches the mappings made through
  * either.
  */
 #include <drm/drm_drv.h>
+#include <drm/drm_gem_shmem_helper.h>
 #include <drm/drm_prime.h>
 #include <drm/phyr_vram_drm.h>
 #include <drm/ttm/ttm_placement.h>
@@ -14,7 +15,6 @@
 #include <linux/dma-buf.h>
 #include <linux/dma-resv.h>
 #include <linux/iosys-map.h>
-#include <linux/vmalloc.h>
 
 #include "vram.h"
 
@@ -124,32 +124,6 @@ static void vram_dma_buf_unpin(struct dma_buf_attachment *attach)
 	ttm_bo_unpin(&bo->tbo);
 }
 
-/* The card has gone, and this callback may not fail without a warning. */
-static int vram_vmap_dummy(struct vram_bo *bo, struct iosys_map *map)
-{
-	size_t i, n = PFN_UP(bo->tbo.base.size);
-	struct page **pages;
-	void *vaddr;
-
-	if (!bo->dummy)
-		bo->dummy = alloc_page(GFP_KERNEL | __GFP_ZERO);
-	pages = kvmalloc_array(n, sizeof(*pages), GFP_KERNEL);
-	if (!bo->dummy || !pages) {
-		kvfree(pages);
-		return -ENOMEM;
-	}
-
-	for (i = 0; i < n; i++)
-		pages[i] = bo->dummy;
-	vaddr = vmap(pages, n, VM_MAP, PAGE_KERNEL);
-	kvfree(pages);
-	if (!vaddr)
-		return -ENOMEM;
-
-	iosys_map_set_vaddr(map, vaddr);
-	return 0;
-}
-
 /*
  * Stock importers drop the mark that says I/O memory, and would touch VRAM
  * with plain loads and stores: they get system memory.
@@ -177,14 +151,11 @@ static int vram_dma_buf_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 static void vram_dma_buf_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
 {
 	struct vram_bo *bo = to_vram_bo(dmabuf->priv);
-	bool dummy = bo->dummy && vmalloc_to_page(map->vaddr) == bo->dummy;
 
 	dma_resv_assert_held(dmabuf->resv);
 
-	if (dummy) {
-		vunmap(map->vaddr);
+	if (vram_vunmap_dummy(bo, map))
 		return;
-	}
 	ttm_bo_vunmap(&bo->tbo, map);
 	ttm_bo_unpin(&bo->tbo);
 }
@@ -274,15 +245,17 @@ struct dma_buf *vram_gem_export(struct drm_gem_object *gem, int flags)
 }
 
 /**
- * vram_gem_import - take back a buffer that this card exported
+ * vram_gem_import - a GEM object for a dma-buf
  * @drm: the DRM device
  * @dmabuf: any dma-buf
  *
- * The DRM helper knows its own ops only, hence this one.
+ * A buffer of this card comes back as itself; the DRM helper knows its own ops
+ * only, hence this function. Any other can be mapped by the CPU, and shown by a
+ * copy: the card has no engine that could reach it.
  *
- * Context: object_name_lock is held.
- * Return: the buffer with a new reference; ERR_PTR(-EOPNOTSUPP) for a dma-buf
- * that is not of @drm: the card has no engine that could reach one.
+ * Context: object_name_lock is held; may sleep.
+ * Return: the object with a new reference; ERR_PTR: what the exporter's attach
+ * says, -ENOMEM.
  */
 struct drm_gem_object *vram_gem_import(struct drm_device *drm,
 				       struct dma_buf *dmabuf)
@@ -291,7 +264,7 @@ struct drm_gem_object *vram_gem_import(struct drm_device *drm,
 
 	if ((dmabuf->ops != &vram_movable_ops.ops &&
 	     dmabuf->ops != &vram_fixed_ops.ops) || gem->dev != drm)
-		return ERR_PTR(-EOPNOTSUPP);
+		return drm_gem_shmem_prime_import_no_map(drm, dmabuf);
 
 	drm_gem_object_get(gem);
 	return gem;

@@ -159,12 +159,30 @@ void vram_check_poison(struct vram_device *vram, u64 offset, u64 len)
 	drm_dev_exit(idx);
 }
 
+/* Another place in VRAM, for the display; the pages, if any, are stale. */
+static void vram_copy(struct vram_bo *bo, struct ttm_resource *to)
+{
+	struct vram_device *vram = ttm_to_vram(bo->tbo.bdev);
+	struct vram_iter to_iter, from_iter;
+	int idx;
+
+	if (!drm_dev_enter(&vram->drm, &idx))
+		return;
+
+	ttm_move_memcpy(false, PFN_UP(to->size),
+			vram_iter_init(&to_iter, vram, to),
+			vram_iter_init(&from_iter, vram, bo->tbo.resource));
+	drm_dev_exit(idx);
+}
+
 static void vram_bo_move_data(struct vram_bo *bo, struct ttm_resource *to)
 {
 	struct ttm_resource *from = bo->tbo.resource;
 	u32 was = from ? from->mem_type : TTM_PL_SYSTEM;
 
-	if (to->mem_type == TTM_PL_VRAM) {
+	if (to->mem_type == TTM_PL_VRAM && was == TTM_PL_VRAM) {
+		vram_copy(bo, to);
+	} else if (to->mem_type == TTM_PL_VRAM) {
 		vram_fill(bo, to);
 	} else if (was == TTM_PL_VRAM) {
 		vram_save(bo, from);

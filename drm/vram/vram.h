@@ -4,6 +4,7 @@
  *
  * Lock order, outermost first
  *
+ *	drm_modeset_lock		what is shown
  *	vram_device.reset_lock		what may allocate VRAM
  *	drm_device.object_name_lock	PRIME
  *	drm_gem_object.resv		a buffer: its place, its CPU mappings,
@@ -14,29 +15,44 @@
 #ifndef _PHYR_VRAM_H
 #define _PHYR_VRAM_H
 
+#include <drm/drm_connector.h>
+#include <drm/drm_crtc.h>
 #include <drm/drm_device.h>
+#include <drm/drm_encoder.h>
+#include <drm/drm_plane.h>
 #include <drm/ttm/ttm_bo.h>
 #include <drm/ttm/ttm_device.h>
 #include <linux/gpu_buddy.h>
 #include <linux/mutex.h>
 #include <linux/phyr_exporter.h>
 #include <linux/rwsem.h>
+#include <linux/sizes.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
 #include <linux/xarray.h>
 
 #define VRAM_DRIVER_NAME	"phyr_vram"
 
-struct drm_printer;
+/* At the start of VRAM, black: for a display that shows nothing. */
+#define VRAM_DISPLAY_RESERVED	SZ_8K
+
+struct drm_edid;
+struct drm_framebuffer;
+struct drm_mode_fb_cmd2;
+struct iosys_map;
 
 /**
  * struct vram_mgr - the VRAM allocator
  * @base: what TTM sees
  * @lock: guards @buddy
  * @buddy: which parts of VRAM are taken
+ * @reserved: blocks that no buffer gets; constant
  */
 struct vram_mgr {
 	struct ttm_resource_manager base;
 	struct mutex lock;	/* buddy */
 	struct gpu_buddy buddy;
+	struct list_head reserved;
 };
 
 /**
@@ -67,6 +83,8 @@ static inline struct vram_resource *to_vram_resource(struct ttm_resource *res)
  *	a buffer in VRAM, or takes one out, meanwhile
  * @bos: all buffers by struct vram_bo.id; no references
  * @next_id: for @bos
+ * @io_maps: mappings of VRAM that kernel clients have
+ * @display: NULL for a card that has none; constant
  */
 struct vram_device {
 	struct drm_device drm;
@@ -78,6 +96,8 @@ struct vram_device {
 	struct rw_semaphore reset_lock;
 	struct xarray bos;
 	u32 next_id;
+	atomic_t io_maps;
+	struct vram_display *display;
 };
 
 static inline struct vram_device *to_vram(struct drm_device *drm)
@@ -121,8 +141,95 @@ static inline struct vram_bo *ttm_to_vram_bo(struct ttm_buffer_object *tbo)
 	return container_of(tbo, struct vram_bo, tbo);
 }
 
+/**
+ * struct vram_scanout - a picture in VRAM, as the display reads it
+ * @format: of its pixels; NULL: there is no picture, it is black
+ * @offset: its first pixel, bytes from the start of VRAM
+ * @pitch: bytes from line to line, a multiple of a pixel
+ * @width: pixels
+ * @height: lines
+ */
+struct vram_scanout {
+	const struct drm_format_info *format;
+	u64 offset;
+	u32 pitch;
+	u32 width;
+	u32 height;
+};
+
+/**
+ * struct vram_crc_job - frames that want their CRC, the same for all
+ * @what: what they showed
+ * @shown: value of vram_crc.shown then
+ * @first: number of the first frame
+ * @last: number of the last frame
+ */
+struct vram_crc_job {
+	struct vram_scanout what;
+	u64 shown;
+	u64 first;
+	u64 last;
+};
+
+/**
+ * struct vram_crc - CRCs of what is shown
+ * @lock: guards what follows, up to @count, and the display's registers
+ *	against a frame that begins
+ * @on: somebody wants CRCs
+ * @now: what is shown
+ * @shown: counts the pictures that have been shown
+ * @last: number of the last frame that has an entry, or is a job
+ * @jobs: what the worker has not begun yet, oldest first
+ * @count: number of them
+ * @wq: where the worker runs
+ * @work: the worker
+ * @raw: a line as it is in VRAM, the worker's
+ * @rgb: a line of 32-bit colours, the worker's
+ */
+struct vram_crc {
+	spinlock_t lock;	/* see above */
+	bool on;
+	struct vram_scanout now;
+	u64 shown;
+	u64 last;
+	struct vram_crc_job jobs[2];
+	unsigned int count;
+	struct workqueue_struct *wq;
+	struct work_struct work;
+	void *raw;
+	u32 *rgb;
+};
+
+/**
+ * struct vram_display - a display, and the KMS objects for it
+ * @vram: the card
+ * @regs: the registers. Gone with the PCI device: only inside drm_dev_enter(),
+ *	and while the device is probed or removed
+ * @set: what the registers say; written by commits, one at a time
+ * @line: room for one line; commits', one at a time
+ * @plane: the only plane
+ * @crtc: the only CRTC
+ * @encoder: the only encoder
+ * @connector: the only connector
+ * @crc: for tests
+ */
+struct vram_display {
+	struct vram_device *vram;
+	void __iomem *regs;
+	struct vram_scanout set;
+	void *line;
+	struct drm_plane plane;
+	struct drm_crtc crtc;
+	struct drm_encoder encoder;
+	struct drm_connector connector;
+	struct vram_crc crc;
+};
+
 /* mgr.c */
-int vram_mgr_init(struct vram_device *vram, u64 size);
+int vram_mgr_init(struct vram_device *vram, u64 size, u64 reserved);
+unsigned int vram_resource_extents(struct vram_mgr *mgr,
+				   struct ttm_resource *res);
+u64 vram_resource_offset(struct ttm_resource *res);
 u64 vram_mgr_avail(struct vram_mgr *mgr);
 
 /* ttm.c */
@@ -138,6 +245,13 @@ void vram_bo_put(struct vram_bo *bo);
 unsigned int vram_bo_extents(struct vram_bo *bo);
 int vram_bo_move_to(struct vram_bo *bo, u32 mem_type, bool interruptible);
 int vram_bo_pin_system(struct vram_bo *bo);
+int vram_bo_pin_scanout(struct vram_bo *bo, u64 end);
+void vram_bo_unpin(struct vram_bo *bo);
+int vram_vmap_dummy(struct vram_bo *bo, struct iosys_map *map);
+bool vram_vunmap_dummy(struct vram_bo *bo, struct iosys_map *map);
+bool vram_gem_is_bo(const struct drm_gem_object *gem);
+int vram_bos_evict(struct vram_device *vram);
+void vram_bos_restore(struct vram_device *vram);
 void vram_bos_revoke(struct vram_device *vram);
 void vram_bos_rearm(struct vram_device *vram);
 
@@ -146,6 +260,44 @@ const struct phyr_dma_buf_ops *vram_dma_buf_ops(const struct vram_bo *bo);
 struct dma_buf *vram_gem_export(struct drm_gem_object *gem, int flags);
 struct drm_gem_object *vram_gem_import(struct drm_device *drm,
 				       struct dma_buf *dmabuf);
+
+/* display.c */
+int vram_display_init(struct vram_device *vram, int bar);
+void vram_display_register(struct vram_device *vram);
+void vram_display_remove(struct vram_device *vram);
+void vram_display_shutdown(struct vram_device *vram);
+int vram_display_suspend(struct vram_device *vram);
+int vram_display_resume(struct vram_device *vram);
+void vram_display_show(struct vram_display *display,
+		       const struct vram_scanout *what);
+void vram_display_show_black(struct vram_display *display);
+
+/* plane.c */
+int vram_plane_init(struct vram_display *display);
+struct drm_framebuffer *vram_fb_create(struct drm_device *drm,
+				       struct drm_file *file,
+				       const struct drm_format_info *format,
+				       const struct drm_mode_fb_cmd2 *cmd);
+
+/* dispi.c */
+int vram_dispi_init(struct vram_display *display, int bar);
+void vram_dispi_start(struct vram_display *display);
+void vram_dispi_clear(struct vram_display *display);
+u64 vram_dispi_end(struct vram_display *display, u32 pitch);
+void vram_dispi_show(struct vram_display *display,
+		     const struct vram_scanout *what);
+void vram_dispi_show_black(struct vram_display *display);
+const struct drm_edid *vram_dispi_read_edid(struct vram_display *display,
+					    struct drm_connector *connector);
+
+/* crc.c */
+int vram_crc_init(struct vram_crc *crc, u32 width);
+void vram_crc_frame(struct vram_crc *crc, u64 frame);
+void vram_crc_flush(struct vram_crc *crc);
+const char *const *vram_crc_sources(struct drm_crtc *crtc, size_t *count);
+int vram_crc_verify_source(struct drm_crtc *crtc, const char *source,
+			   size_t *values);
+int vram_crc_set_source(struct drm_crtc *crtc, const char *source);
 
 /* debugfs.c */
 void vram_debugfs_init(struct drm_minor *minor);

@@ -43,7 +43,8 @@ struct drm_phyr_vram_info {
  *	VRAM and may be evicted to system memory
  * @flags: must be zero
  * @max_extent: largest contiguous piece of VRAM to use, in bytes: a power of
- *	two and at least a page, or 0 for no limit. Forces fragmentation
+ *	two and at least a page, or 0 for no limit. Forces fragmentation; a
+ *	buffer that has been shown on a display is in one piece all the same
  * @handle: out: GEM handle
  * @pad: must be zero
  *
@@ -79,6 +80,9 @@ struct drm_phyr_vram_gem_mmap {
  * @size: out: bytes
  * @id: out: number that names this buffer in the device's debugfs files
  * @extents: out: contiguous pieces of VRAM; 0 in system memory
+ *
+ * -ENOENT: no such handle. -EOPNOTSUPP: an imported buffer, which another
+ * driver has placed.
  */
 struct drm_phyr_vram_gem_info {
 	__u32 handle;
@@ -96,8 +100,9 @@ struct drm_phyr_vram_gem_info {
  * Importers are told, and their DMA is waited for; CPU mappings find the new
  * place. The buffer may be evicted again at any time.
  *
- * -EINVAL: not such a placement. -ENOENT: no such handle. -EBUSY: the buffer
- * is pinned elsewhere. -ENODEV: the card is gone. -ENOSPC, -ENOMEM: no room.
+ * -EINVAL: not such a placement. -ENOENT: no such handle. -EOPNOTSUPP: an
+ * imported buffer. -EBUSY: the buffer is pinned elsewhere, for instance because
+ * a display shows it. -ENODEV: the card is gone. -ENOSPC, -ENOMEM: no room.
  */
 struct drm_phyr_vram_gem_move {
 	__u32 handle;

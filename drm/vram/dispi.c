@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The registers of bochs-display, in BAR 2
+ *
+ *	0x000	EDID
+ *	0x500	"dispi": 16-bit registers, mode and scan-out offset
+ *	0x600	size of the extension, 0x604 byte order of 32-bit pixels
+ *
+ * The offset is X * bytes per pixel + Y * pitch, and the pitch is the virtual
+ * width. The display reads VRAM whether it is enabled or not, unless the mode
+ * makes no sense; nothing but pointing it at black hides a picture.
+ */
+#include <drm/drm_edid.h>
+#include <drm/drm_fourcc.h>
+#include <drm/drm_print.h>
+#include <linux/io.h>
+#include <linux/pci.h>
+#include <linux/sizes.h>
+
+#include "vram.h"
+
+#define DISPI_EDID_SIZE		0x400
+#define DISPI_REGS		0x500
+#define DISPI_EXT_SIZE		0x600
+#define DISPI_BYTE_ORDER	0x604
+#define DISPI_LITTLE_ENDIAN	0x1e1e1e1e
+#define DISPI_BIG_ENDIAN	0xbebebebe
+
+enum {
+	DISPI_ID,
+	DISPI_XRES,
+	DISPI_YRES,
+	DISPI_BPP,
+	DISPI_ENABLE,
+	DISPI_BANK,
+	DISPI_VIRT_WIDTH,
+	DISPI_VIRT_HEIGHT,
+	DISPI_X_OFFSET,
+	DISPI_Y_OFFSET,
+	DISPI_VRAM_64K,
+};
+
+#define DISPI_ID_MASK		0xfff0
+#define DISPI_ID_BOCHS		0xb0c0
+#define DISPI_ENABLED		0x41	/* with a linear framebuffer */
+
+/* The smallest picture there is, in two bytes a pixel. */
+#define DISPI_BLACK_WIDTH	64
+#define DISPI_BLACK_HEIGHT	64
+static_assert(DISPI_BLACK_WIDTH * DISPI_BLACK_HEIGHT * 2 ==
+	      VRAM_DISPLAY_RESERVED);
+
+static u16 dispi_read(struct vram_display *display, unsigned int reg)
+{
+	return readw(display->regs + DISPI_REGS + 2 * reg);
+}
+
+static void dispi_write(struct vram_display *display, unsigned int reg, u16 val)
+{
+	writew(val, display->regs + DISPI_REGS + 2 * reg);
+}
+
+/* A mode without height makes no sense: nobody sees half a change. */
+static void dispi_set_mode(struct vram_display *display,
+			   const struct vram_scanout *what, u16 virt_width)
+{
+	unsigned int cpp = what->format->cpp[0];
+
+	dispi_write(display, DISPI_YRES, 0);
+	dispi_write(display, DISPI_BPP, cpp * 8);
+	dispi_write(display, DISPI_XRES, what->width);
+	dispi_write(display, DISPI_VIRT_WIDTH, virt_width);
+	dispi_write(display, DISPI_ENABLE, DISPI_ENABLED);
+	writel(what->format->format == DRM_FORMAT_BGRX8888 ?
+	       DISPI_BIG_ENDIAN : DISPI_LITTLE_ENDIAN,
+	       display->regs + DISPI_BYTE_ORDER);
+}
+
+/**
+ * vram_dispi_end - how far the display can read
+ * @display: the display
+ * @pitch: bytes from line to line
+ *
+ * The offset registers end somewhere. And to the last line belongs what is
+ * between it and the next, though nobody sees that: it must be in VRAM.
+ *
+ * Return: bytes from the start of VRAM that a buffer must end at or before.
+ */
+u64 vram_dispi_end(struct vram_display *display, u32 pitch)
+{
+	return min((u64)pitch * U16_MAX,
+		   phyr_mem_len(display->vram->mem) - pitch);
+}
+
+/**
+ * vram_dispi_show - point the display at a picture
+ * @display: the display
+ * @what: the picture: of a size and pitch that the atomic checks have passed
+ *
+ * Context: any; the caller sees to it that the registers are there and nobody
+ * else writes them, unless the kernel is dying.
+ */
+void vram_dispi_show(struct vram_display *display,
+		     const struct vram_scanout *what)
+{
+	unsigned int cpp = what->format->cpp[0];
+	const struct vram_scanout *now = &display->set;
+	bool mode = !now->format || now->format->format != what->format->format ||
+		    now->pitch != what->pitch || now->width != what->width ||
+		    now->height != what->height;
+
+	if (mode)
+		dispi_set_mode(display, what, what->pitch / cpp);
+	dispi_write(display, DISPI_X_OFFSET, what->offset % what->pitch / cpp);
+	dispi_write(display, DISPI_Y_OFFSET, what->offset / what->pitch);
+	if (mode)
+		dispi_write(display, DISPI_YRES, what->height);
+	display->set = *what;
+}
+
+/**
+ * vram_dispi_show_black - point the display at the reserved part of VRAM
+ * @display: the display
+ *
+ * Context: as vram_dispi_show().
+ */
+void vram_dispi_show_black(struct vram_display *display)
+{
+	const struct vram_scanout black = {
+		.format = drm_format_info(DRM_FORMAT_RGB565),
+		.pitch = DISPI_BLACK_WIDTH * 2,
+		.width = DISPI_BLACK_WIDTH,
+		.height = DISPI_BLACK_HEIGHT,
+	};
+
+	vram_dispi_show(display, &black);
+}
+
+/**
+ * vram_dispi_clear - set all registers to zero
+ * @display: the display, which may lose its power from now on
+ *
+ * Context: as vram_dispi_show().
+ */
+void vram_dispi_clear(struct vram_display *display)
+{
+	unsigned int reg;
+
+	for (reg = DISPI_XRES; reg <= DISPI_Y_OFFSET; reg++)
+		dispi_write(display, reg, 0);
+	display->set = (struct vram_scanout){};
+}
+
+/**
+ * vram_dispi_start - show black, whatever the registers and VRAM hold
+ * @display: the display
+ *
+ * Context: as vram_dispi_show().
+ */
+void vram_dispi_start(struct vram_display *display)
+{
+	memset_io(display->vram->io, 0, VRAM_DISPLAY_RESERVED);
+	vram_dispi_clear(display);
+	vram_dispi_show_black(display);
+}
+
+static int dispi_read_edid_block(void *data, u8 *buf, unsigned int block,
+				 size_t len)
+{
+	struct vram_display *display = data;
+	size_t start = (size_t)block * EDID_LENGTH;
+
+	if (start + len > DISPI_EDID_SIZE)
+		return -EINVAL;
+	memcpy_fromio(buf, display->regs + start, len);
+	return 0;
+}
+
+/**
+ * vram_dispi_read_edid - read the EDID
+ * @display: the display
+ * @connector: whose EDID it is
+ *
+ * Context: may sleep; inside drm_dev_enter().
+ * Return: the EDID, for drm_edid_free(); NULL if there is none.
+ */
+const struct drm_edid *vram_dispi_read_edid(struct vram_display *display,
+					    struct drm_connector *connector)
+{
+	u8 header[8];
+
+	/* Asked first, since reading an EDID that is not there is an error. */
+	memcpy_fromio(header, display->regs, sizeof(header));
+	if (drm_edid_header_is_valid(header) != sizeof(header))
+		return NULL;
+	return drm_edid_read_custom(connector, dispi_read_edid_block, display);
+}
+
+/**
+ * vram_dispi_init - map the registers, and see whether it is the right card
+ * @display: the display
+ * @bar: number of the BAR that has them
+ *
+ * Return: 0; -ENODEV; as pcim_iomap_region().
+ */
+int vram_dispi_init(struct vram_display *display, int bar)
+{
+	struct drm_device *drm = &display->vram->drm;
+	struct pci_dev *pdev = to_pci_dev(drm->dev);
+	u64 vram;
+
+	display->regs = pcim_iomap_region(pdev, bar, VRAM_DRIVER_NAME);
+	if (IS_ERR(display->regs))
+		return PTR_ERR(display->regs);
+
+	if ((dispi_read(display, DISPI_ID) & DISPI_ID_MASK) != DISPI_ID_BOCHS ||
+	    readl(display->regs + DISPI_EXT_SIZE) < 8) {
+		drm_err(drm, "BAR %d has no registers of bochs-display\n", bar);
+		return -ENODEV;
+	}
+
+	vram = (u64)dispi_read(display, DISPI_VRAM_64K) * SZ_64K;
+	if (vram < phyr_mem_len(display->vram->mem)) {
+		drm_err(drm, "the card shows %#llx bytes of %#llx bytes of VRAM only\n",
+			vram, (u64)phyr_mem_len(display->vram->mem));
+		return -ENODEV;
+	}
+	return 0;
+}

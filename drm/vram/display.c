@@ -1,0 +1,438 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The display of bochs-display: one CRTC and what goes with it
+ *
+ * There is no vblank interrupt; the kernel's timer stands in. There is no
+ * blanking either: what is off shows black, from a part of VRAM that no buffer
+ * ever gets.
+ */
+#include <drm/clients/drm_client_setup.h>
+#include <drm/drm_atomic.h>
+#include <drm/drm_atomic_helper.h>
+#include <drm/drm_drv.h>
+#include <drm/drm_edid.h>
+#include <drm/drm_framebuffer.h>
+#include <drm/drm_managed.h>
+#include <drm/drm_modeset_helper.h>
+#include <drm/drm_modeset_helper_vtables.h>
+#include <drm/drm_print.h>
+#include <drm/drm_probe_helper.h>
+#include <drm/drm_vblank.h>
+#include <drm/drm_vblank_helper.h>
+
+#include "vram.h"
+
+#define DISPLAY_MIN_SIZE	64
+#define DISPLAY_MAX_SIZE	8192
+/* Hz: what a timer can stand in for. */
+#define DISPLAY_MIN_REFRESH	1
+#define DISPLAY_MAX_REFRESH	1000
+/* Without an EDID. */
+#define DISPLAY_WIDTH		1024
+#define DISPLAY_HEIGHT		768
+
+static struct vram_display *crtc_to_display(struct drm_crtc *crtc)
+{
+	return container_of(crtc, struct vram_display, crtc);
+}
+
+/*
+ * What is shown
+ */
+
+/**
+ * vram_display_show - show a picture
+ * @display: the display
+ * @what: the picture
+ *
+ * Context: in a commit, inside drm_dev_enter().
+ */
+void vram_display_show(struct vram_display *display,
+		       const struct vram_scanout *what)
+{
+	/* No frame begins between the registers and what is said of them. */
+	guard(spinlock_irq)(&display->crc.lock);
+
+	vram_dispi_show(display, what);
+	display->crc.now = *what;
+	display->crc.shown++;
+}
+
+/**
+ * vram_display_show_black - show nothing
+ * @display: the display
+ *
+ * Context: in a commit.
+ */
+void vram_display_show_black(struct vram_display *display)
+{
+	const struct drm_display_mode *mode = &display->crtc.state->mode;
+	int idx;
+
+	if (!drm_dev_enter(&display->vram->drm, &idx))
+		return;
+	scoped_guard(spinlock_irq, &display->crc.lock) {
+		vram_dispi_show_black(display);
+		display->crc.now = (struct vram_scanout){
+			.width = mode->hdisplay,
+			.height = mode->vdisplay,
+		};
+		display->crc.shown++;
+	}
+	drm_dev_exit(idx);
+}
+
+/*
+ * CRTC
+ */
+
+static void crtc_atomic_disable(struct drm_crtc *crtc,
+				struct drm_atomic_commit *commit)
+{
+	struct drm_device *drm = crtc->dev;
+
+	drm_crtc_vblank_off(crtc);
+	vram_display_show_black(crtc_to_display(crtc));
+
+	/* No vblank will come for an event of the commit that turns it off. */
+	if (!crtc->state->event)
+		return;
+	spin_lock_irq(&drm->event_lock);
+	drm_crtc_send_vblank_event(crtc, crtc->state->event);
+	crtc->state->event = NULL;
+	spin_unlock_irq(&drm->event_lock);
+}
+
+static bool crtc_handle_vblank_timeout(struct drm_crtc *crtc)
+{
+	bool ret = drm_crtc_handle_vblank(crtc);
+
+	vram_crc_frame(&crtc_to_display(crtc)->crc, drm_crtc_vblank_count(crtc));
+	return ret;
+}
+
+/*
+ * By the clock, whether or not the timer's function has got round to it: a
+ * commit in between belongs to the frame after, and its event must not come with
+ * a time before it was asked for. The kernel's helper goes by the function.
+ */
+static bool crtc_get_vblank_timestamp(struct drm_crtc *crtc, int *max_error,
+				      ktime_t *time, bool in_vblank_irq)
+{
+	struct drm_vblank_crtc *vblank = drm_crtc_vblank_crtc(crtc);
+	ktime_t now = ktime_get(), next;
+	u32 frame = vblank->framedur_ns;
+
+	*time = now;
+	if (!READ_ONCE(vblank->enabled) || !frame)
+		return true;
+
+	next = READ_ONCE(vblank->vblank_timer.timer.node.expires);
+	if (ktime_after(next, now))
+		*time = ktime_sub_ns(next, frame);
+	else
+		*time = ktime_sub_ns(now, ktime_to_ns(ktime_sub(now, next)) %
+				     frame);
+	return true;
+}
+
+static const struct drm_crtc_helper_funcs crtc_helper_funcs = {
+	.atomic_flush = drm_crtc_vblank_atomic_flush,
+	.atomic_enable = drm_crtc_vblank_atomic_enable,
+	.atomic_disable = crtc_atomic_disable,
+	.handle_vblank_timeout = crtc_handle_vblank_timeout,
+};
+
+static const struct drm_crtc_funcs crtc_funcs = {
+	.reset = drm_atomic_helper_crtc_reset,
+	.destroy = drm_crtc_cleanup,
+	.set_config = drm_atomic_helper_set_config,
+	.page_flip = drm_atomic_helper_page_flip,
+	.atomic_duplicate_state = drm_atomic_helper_crtc_duplicate_state,
+	.atomic_destroy_state = drm_atomic_helper_crtc_destroy_state,
+	.get_crc_sources = vram_crc_sources,
+	.verify_crc_source = vram_crc_verify_source,
+	.set_crc_source = vram_crc_set_source,
+	.enable_vblank = drm_crtc_vblank_helper_enable_vblank_timer,
+	.disable_vblank = drm_crtc_vblank_helper_disable_vblank_timer,
+	.get_vblank_timestamp = crtc_get_vblank_timestamp,
+};
+
+/*
+ * Connector
+ */
+
+static int connector_get_modes(struct drm_connector *connector)
+{
+	struct vram_display *display =
+		container_of(connector, struct vram_display, connector);
+	const struct drm_edid *edid = NULL;
+	int count, idx;
+
+	if (drm_dev_enter(connector->dev, &idx)) {
+		edid = vram_dispi_read_edid(display, connector);
+		drm_dev_exit(idx);
+	}
+
+	drm_edid_connector_update(connector, edid);
+	if (!edid) {
+		count = drm_add_modes_noedid(connector, DISPLAY_MAX_SIZE,
+					     DISPLAY_MAX_SIZE);
+		drm_set_preferred_mode(connector, DISPLAY_WIDTH,
+				       DISPLAY_HEIGHT);
+		return count;
+	}
+	count = drm_edid_connector_add_modes(connector);
+	drm_edid_free(edid);
+	return count;
+}
+
+static const struct drm_connector_helper_funcs connector_helper_funcs = {
+	.get_modes = connector_get_modes,
+};
+
+static const struct drm_connector_funcs connector_funcs = {
+	.fill_modes = drm_helper_probe_single_connector_modes,
+	.destroy = drm_connector_cleanup,
+	.reset = drm_atomic_helper_connector_reset,
+	.atomic_duplicate_state = drm_atomic_helper_connector_duplicate_state,
+	.atomic_destroy_state = drm_atomic_helper_connector_destroy_state,
+};
+
+static const struct drm_encoder_funcs encoder_funcs = {
+	.destroy = drm_encoder_cleanup,
+};
+
+/*
+ * Modes and commits
+ */
+
+/*
+ * A flip has two pictures pinned, at places that history chose. Three times a
+ * picture of VRAM always leave room for the second in one piece.
+ */
+static enum drm_mode_status
+display_mode_valid(struct drm_device *drm, const struct drm_display_mode *mode)
+{
+	u64 size = (u64)mode->hdisplay * mode->vdisplay * sizeof(u32);
+
+	if (mode->flags & DRM_MODE_FLAG_INTERLACE)
+		return MODE_NO_INTERLACE;
+	if (mode->flags & DRM_MODE_FLAG_DBLSCAN)
+		return MODE_NO_DBLESCAN;
+	if (mode->vscan > 1)
+		return MODE_NO_VSCAN;
+	if (!in_range(drm_mode_vrefresh(mode), DISPLAY_MIN_REFRESH,
+		      DISPLAY_MAX_REFRESH))
+		return MODE_CLOCK_RANGE;
+	if (mode->hdisplay < DISPLAY_MIN_SIZE)
+		return MODE_H_ILLEGAL;
+	if (mode->vdisplay < DISPLAY_MIN_SIZE)
+		return MODE_V_ILLEGAL;
+	return size * 3 > to_vram(drm)->mgr.base.size ? MODE_MEM : MODE_OK;
+}
+
+static void display_commit_tail(struct drm_atomic_commit *commit)
+{
+	struct drm_device *drm = commit->dev;
+	struct vram_crc *crc = &to_vram(drm)->display->crc;
+
+	vram_crc_flush(crc);
+	drm_atomic_helper_commit_modeset_disables(drm, commit);
+	drm_atomic_helper_commit_modeset_enables(drm, commit);
+	drm_atomic_helper_commit_planes(drm, commit,
+					DRM_PLANE_COMMIT_ACTIVE_ONLY);
+	drm_atomic_helper_commit_hw_done(commit);
+	/* Not for vblanks, which warns of a timer that is a tenth of a second late. */
+	drm_atomic_helper_wait_for_flip_done(drm, commit);
+	vram_crc_flush(crc);
+	drm_atomic_helper_cleanup_planes(drm, commit);
+}
+
+static const struct drm_mode_config_funcs mode_config_funcs = {
+	.fb_create = vram_fb_create,
+	.mode_valid = display_mode_valid,
+	.atomic_check = drm_atomic_helper_check,
+	.atomic_commit = drm_atomic_helper_commit,
+};
+
+static const struct drm_mode_config_helper_funcs mode_config_helper_funcs = {
+	.atomic_commit_tail = display_commit_tail,
+};
+
+/*
+ * Life
+ */
+
+static int display_init_config(struct vram_display *display)
+{
+	struct drm_device *drm = &display->vram->drm;
+	int ret;
+
+	ret = drmm_mode_config_init(drm);
+	if (ret)
+		return ret;
+
+	drm->mode_config.max_width = DISPLAY_MAX_SIZE;
+	drm->mode_config.max_height = DISPLAY_MAX_SIZE;
+	drm->mode_config.preferred_depth = 24;
+	/* VRAM is slow to read: clients do well to draw elsewhere. */
+	drm->mode_config.prefer_shadow = 1;
+	drm->mode_config.quirk_addfb_prefer_host_byte_order = true;
+	drm->mode_config.funcs = &mode_config_funcs;
+	drm->mode_config.helper_private = &mode_config_helper_funcs;
+	return 0;
+}
+
+static int display_init_pipe(struct vram_display *display)
+{
+	struct drm_device *drm = &display->vram->drm;
+	int ret;
+
+	ret = vram_plane_init(display);
+	if (ret)
+		return ret;
+
+	ret = drm_crtc_init_with_planes(drm, &display->crtc, &display->plane,
+					NULL, &crtc_funcs, NULL);
+	if (ret)
+		return ret;
+	drm_crtc_helper_add(&display->crtc, &crtc_helper_funcs);
+
+	ret = drm_encoder_init(drm, &display->encoder, &encoder_funcs,
+			       DRM_MODE_ENCODER_VIRTUAL, NULL);
+	if (ret)
+		return ret;
+	display->encoder.possible_crtcs = drm_crtc_mask(&display->crtc);
+
+	ret = drm_connector_init(drm, &display->connector, &connector_funcs,
+				 DRM_MODE_CONNECTOR_VIRTUAL);
+	if (ret)
+		return ret;
+	drm_connector_helper_add(&display->connector, &connector_helper_funcs);
+	drm_connector_attach_edid_property(&display->connector);
+	return drm_connector_attach_encoder(&display->connector,
+					    &display->encoder);
+}
+
+/**
+ * vram_display_init - make the display of a card that has one
+ * @vram: the card, with its VRAM mapped and managed
+ * @bar: number of the BAR with the display's registers
+ *
+ * Ends with the DRM device.
+ *
+ * Return: 0; -ENODEV if there is no display; -ENOMEM.
+ */
+int vram_display_init(struct vram_device *vram, int bar)
+{
+	struct vram_display *display;
+	int ret;
+
+	display = drmm_kzalloc(&vram->drm, sizeof(*display), GFP_KERNEL);
+	if (!display)
+		return -ENOMEM;
+
+	display->vram = vram;
+	ret = vram_dispi_init(display, bar);
+	if (ret)
+		return ret;
+	vram_dispi_start(display);
+
+	ret = vram_crc_init(&display->crc, DISPLAY_MAX_SIZE);
+	if (ret)
+		return ret;
+	ret = display_init_config(display);
+	if (ret)
+		return ret;
+	ret = display_init_pipe(display);
+	if (ret)
+		return ret;
+	ret = drm_vblank_init(&vram->drm, 1);
+	if (ret)
+		return ret;
+
+	drm_mode_config_reset(&vram->drm);
+	vram->display = display;
+	return 0;
+}
+
+/**
+ * vram_display_register - start the kernel's own clients: the console
+ * @vram: the card, registered; one without a display is left alone
+ *
+ * Context: may sleep.
+ */
+void vram_display_register(struct vram_device *vram)
+{
+	if (vram->display)
+		drm_client_setup(&vram->drm, NULL);
+}
+
+/**
+ * vram_display_remove - show nothing, and forget what was shown
+ * @vram: the card, unplugged for DRM, its registers still mapped; one without
+ *	a display is left alone
+ *
+ * Context: may sleep.
+ */
+void vram_display_remove(struct vram_device *vram)
+{
+	if (!vram->display)
+		return;
+
+	/* Commits do not get at the registers any more. */
+	vram_dispi_show_black(vram->display);
+	drm_atomic_helper_shutdown(&vram->drm);
+	vram_crc_flush(&vram->display->crc);
+}
+
+/**
+ * vram_display_shutdown - show nothing
+ * @vram: the card; one without a display is left alone
+ *
+ * Context: may sleep.
+ */
+void vram_display_shutdown(struct vram_device *vram)
+{
+	if (vram->display)
+		drm_atomic_helper_shutdown(&vram->drm);
+}
+
+/**
+ * vram_display_suspend - show nothing until further notice
+ * @vram: the card, which may lose its power; one without a display is left
+ *	alone
+ *
+ * No framebuffer is pinned after that, and the registers are cleared.
+ *
+ * Context: may sleep.
+ * Return: 0, or as drm_mode_config_helper_suspend().
+ */
+int vram_display_suspend(struct vram_device *vram)
+{
+	int ret;
+
+	if (!vram->display)
+		return 0;
+	ret = drm_mode_config_helper_suspend(&vram->drm);
+	if (!ret)
+		vram_dispi_clear(vram->display);
+	return ret;
+}
+
+/**
+ * vram_display_resume - show again what was shown before
+ * @vram: the card, with its VRAM usable; one without a display, or that was
+ *	not suspended, is left alone
+ *
+ * Context: may sleep.
+ * Return: 0, or as drm_mode_config_helper_resume().
+ */
+int vram_display_resume(struct vram_device *vram)
+{
+	if (!vram->display || !vram->drm.mode_config.suspend_state)
+		return 0;
+	vram_dispi_start(vram->display);
+	return drm_mode_config_helper_resume(&vram->drm);
+}
