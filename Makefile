@@ -42,6 +42,9 @@ demo: guest
 check: guest
 	igt-tests/check
 
+igt-compare: guest
+	igt-tests/compare $(DRIVERS)
+
 shell: guest
 	vm/run --shell
 
@@ -52,7 +55,9 @@ help:
 	@echo "make          modules for KDIR ($(KDIR)) and programs"
 	@echo "make demo     boot a guest and show what phyr does; from nothing, 5 minutes"
 	@echo "make check    run every test in guests; last line: N passed, N failed"
+	@echo "make igt-compare  IGT's own tests on phyr_vram and on stock drivers, side by side;"
+	@echo "              some of them: make igt-compare DRIVERS=\"phyr_vram bochs\""
 	@echo "make shell    a guest with everything loaded, to look around"
 	@echo "make clean    remove build/ (the guest image is in the cache: see vm/image --help)"
 
-.PHONY: all modules kdir userspace tests guest demo check shell clean help
+.PHONY: all modules kdir userspace tests guest demo check igt-compare shell clean help

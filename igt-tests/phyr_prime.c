@@ -210,22 +210,58 @@ static void foreign_into_engine(void)
 	close(engine);
 }
 
-/* A card has no engine that could reach it. */
+static void assert_same_memory(int vram, uint32_t handle, int dmabuf,
+			       uint64_t size)
+{
+	uint64_t *mine = map_vram(vram, handle, size);
+	uint64_t *theirs = map_dmabuf(dmabuf, size);
+
+	theirs[0] = 1;
+	mine[size / 8 - 1] = 2;
+	igt_assert_eq_u64(mine[0], 1);
+	igt_assert_eq_u64(theirs[size / 8 - 1], 2);
+	unmap(theirs, size);
+	unmap(mine, size);
+}
+
+/* A card has no engine that could reach it; the CPU has. */
 static void foreign_into_card(void)
 {
-	int vram = open_vram(0), dmabuf = create_udmabuf(SZ_64K);
+	int vram = open_vram(0), dmabuf = create_udmabuf(SZ_64K), again;
+	uint32_t handle = import_buffer(vram, dmabuf);
+	struct drm_phyr_vram_gem_info info = { .handle = handle };
+	struct drm_phyr_vram_gem_move move = { .handle = handle,
+					       .placement = IN_VRAM };
 
-	igt_assert_eq(import_error(vram, dmabuf), -EOPNOTSUPP);
+	igt_assert_eq(import_buffer(vram, dmabuf), handle);
+	assert_same_memory(vram, handle, dmabuf, SZ_64K);
+	again = export_buffer(vram, handle);
+	igt_assert_eq_u64(inode(again), inode(dmabuf));
+
+	/* Where it is, is its driver's business. */
+	igt_assert(drmIoctl(vram, DRM_IOCTL_PHYR_VRAM_GEM_INFO, &info));
+	igt_assert_eq(errno, EOPNOTSUPP);
+	igt_assert(drmIoctl(vram, DRM_IOCTL_PHYR_VRAM_GEM_MOVE, &move));
+	igt_assert_eq(errno, EOPNOTSUPP);
+	close(again);
 	close(dmabuf);
 	close(vram);
 }
 
 static void other_card(void)
 {
-	int vram = open_vram(0), other = open_vram(1);
-	int dmabuf = create_dmabuf(vram, SZ_64K, 0);
+	int vram = open_vram(0), other = open_vram(1), dmabuf;
+	uint32_t handle = create_vram(vram, SZ_64K, EVICTABLE, 0);
 
-	igt_assert_eq(import_error(other, dmabuf), -EOPNOTSUPP);
+	igt_assert_eq_u64(vram_info(vram, handle).placement, IN_VRAM);
+	dmabuf = export_buffer(vram, handle);
+	assert_same_memory(other, import_buffer(other, dmabuf), dmabuf, SZ_64K);
+	igt_assert_eq_u64(vram_info(vram, handle).placement, IN_SYSTEM);
+	close(dmabuf);
+
+	/* One that must stay in VRAM is not for importers that cannot be told. */
+	dmabuf = create_dmabuf(vram, SZ_64K, 0);
+	igt_assert_eq(import_error(other, dmabuf), -EBUSY);
 	close(dmabuf);
 	close(other);
 	close(vram);

@@ -1,0 +1,363 @@
+// SPDX-License-Identifier: MIT
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "display.h"
+#include "lib.h"
+#include "screen.h"
+#include "traffic.h"
+
+IGT_TEST_DESCRIPTION("A display that sleeps, and one that goes away");
+
+#define SIZE	SZ_1M
+
+/*
+ * Suspend
+ */
+
+static unsigned int suspends(void)
+{
+	FILE *file = fopen("/sys/power/suspend_stats/success", "re");
+	unsigned int count = 0;
+
+	igt_assert(file);
+	igt_assert_eq(fscanf(file, "%u", &count), 1);
+	fclose(file);
+	return count;
+}
+
+/*
+ * As far as the devices, which the kernel wakes up again. All but those that
+ * this program, and what is written about it, come from and go to.
+ */
+static void sleep_and_wake(void)
+{
+	unsigned int before = suspends();
+
+	run("modprobe phyr_awake");
+	write_file("/sys/module/suspend/parameters/pm_test_delay", "1");
+	write_file("/sys/power/pm_test", "devices");
+	write_file("/sys/power/state", "mem");
+	write_file("/sys/power/pm_test", "none");
+	igt_assert_eq(suspends(), before + 1);
+}
+
+static void suspend_native(void)
+{
+	struct display display = open_display();
+	struct fb fbs[2];
+
+	fbs[0] = create_mode_fb(&display, DRM_FORMAT_BGRX8888, 500);
+	fbs[1] = create_mode_fb(&display, DRM_FORMAT_XRGB8888, 501);
+	show(&display, &fbs[0]);
+	for (int i = 0; i < 3; i++) {
+		sleep_and_wake();
+		assert_shown(&display, &fbs[i % 2]);
+		assert_not_copied(&display, &fbs[i % 2]);
+		flip(&display, &fbs[(i + 1) % 2]);
+		assert_shown(&display, &fbs[(i + 1) % 2]);
+	}
+	remove_fb(&display, &fbs[1]);
+	remove_fb(&display, &fbs[0]);
+	close_display(&display);
+}
+
+static void suspend_foreign(void)
+{
+	struct display display = open_display();
+	struct fb fb = import_fb(&display, (struct fb){
+		.width = 1024,
+		.height = 768,
+		.format = DRM_FORMAT_XRGB8888,
+	}, create_udmabuf(3 * SZ_1M), 510);
+
+	show(&display, &fb);
+	sleep_and_wake();
+	assert_shown(&display, &fb);
+	paint_fb(&fb, 511);
+	igt_assert_eq(drmModeDirtyFB(display.fd, fb.id, NULL, 0), 0);
+	assert_shown(&display, &fb);
+	remove_fb(&display, &fb);
+	close_display(&display);
+}
+
+static void suspend_off(void)
+{
+	struct display display = open_display();
+	struct fb fb = create_mode_fb(&display, DRM_FORMAT_XRGB8888, 520);
+
+	sleep_and_wake();
+	show(&display, &fb);
+	turn_off(&display);
+	sleep_and_wake();
+	assert_screen_black();
+	show(&display, &fb);
+	assert_shown(&display, &fb);
+	remove_fb(&display, &fb);
+	close_display(&display);
+}
+
+/* What was in VRAM has been away: VRAM loses its power. */
+static void suspend_buffers(void)
+{
+	static const struct {
+		uint32_t placement;
+		uint64_t max_extent;
+	} kinds[] = {
+		{ EVICTABLE, 0 }, { EVICTABLE, SZ_4K }, { IN_VRAM, 0 },
+		{ IN_VRAM, SZ_4K }, { IN_VRAM, SZ_64K }, { IN_SYSTEM, 0 },
+	};
+	struct display display = open_display();
+	uint32_t handles[ARRAY_SIZE(kinds)], imported[ARRAY_SIZE(kinds)];
+	uint8_t *mem[ARRAY_SIZE(kinds)];
+	int engine = open_copy(0);
+	uint32_t own = create_own(engine, SIZE);
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(kinds); i++) {
+		handles[i] = create_vram(display.fd, SIZE, kinds[i].placement,
+					 kinds[i].max_extent);
+		mem[i] = map_vram(display.fd, handles[i], SIZE);
+		phyr_fill(mem[i], 530 + i, 0, SIZE);
+		imported[i] = import_from(engine, display.fd, handles[i]);
+		copy(engine, imported[i], own, SIZE);
+		assert_own(engine, own, SIZE, 530 + i);
+	}
+	sleep_and_wake();
+	for (unsigned int i = 0; i < ARRAY_SIZE(kinds); i++) {
+		igt_assert_eq(vram_info(display.fd, handles[i]).placement,
+			      kinds[i].placement == IN_VRAM ? IN_VRAM :
+			      IN_SYSTEM);
+		assert_bytes(mem[i], 530 + i, 0, SIZE);
+		copy(engine, imported[i], own, SIZE);
+		assert_own(engine, own, SIZE, 530 + i);
+		unmap(mem[i], SIZE);
+	}
+	close(engine);
+	close_display(&display);
+}
+
+/* Nothing but the cursor may have changed on the console. */
+static void suspend_console(void)
+{
+	struct screen before = take_screen(), after;
+	uint64_t wrong = 0;
+
+	igt_assert_lte_u64(640, before.width);
+	sleep_and_wake();
+	after = take_screen();
+	igt_assert_eq(after.width, before.width);
+	igt_assert_eq(after.height, before.height);
+	for (uint32_t y = 0; y < before.height; y++)
+		for (uint32_t x = 0; x < before.width; x++)
+			wrong += screen_colour(&before, x, y) !=
+				 screen_colour(&after, x, y);
+	free_screen(&before);
+	free_screen(&after);
+	igt_assert_lte_u64(wrong, 32 * 64);
+}
+
+/*
+ * Gone
+ */
+
+enum way { UNBIND, UNPLUG };
+
+static void take_away(const struct phyr_device *card, enum way way)
+{
+	char path[96];
+
+	if (way == UNPLUG) {
+		snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/remove",
+			 card->busid);
+		write_file(path, "1");
+	} else {
+		write_file("/sys/bus/pci/drivers/" PHYR_VRAM_DRIVER "/unbind",
+			   card->busid);
+	}
+}
+
+static void give_back(const struct phyr_device *card, enum way way)
+{
+	if (way == UNPLUG) {
+		write_file("/sys/bus/pci/drivers_autoprobe", "0");
+		write_file("/sys/bus/pci/rescan", "1");
+		write_file("/sys/bus/pci/drivers_autoprobe", "1");
+	}
+	pci_bind(card->busid, PHYR_VRAM_DRIVER);
+}
+
+static void assert_gone(const struct display *display, const struct fb *fb)
+{
+	uint32_t handle;
+
+	assert_screen_black();
+	igt_assert(raises_sigbus(fb->mem));
+	igt_assert_eq(try_flip(display, fb, 0), -ENODEV);
+	igt_assert_eq(phyr_ioctl(display->fd, DRM_IOCTL_MODE_RMFB,
+				 &(uint32_t){ fb->id }), -ENODEV);
+	igt_assert_eq(phyr_vram_create(display->fd, SIZE, IN_VRAM, 0, &handle),
+		      -ENODEV);
+}
+
+static void works(void)
+{
+	struct display display = open_display();
+	struct fb fb = create_mode_fb(&display, DRM_FORMAT_RGB565, 540);
+
+	show(&display, &fb);
+	assert_shown(&display, &fb);
+	remove_fb(&display, &fb);
+	close_display(&display);
+}
+
+/* Clients let go of a card before another driver instance has it, or after. */
+static void gone(enum way way)
+{
+	struct phyr_device card = display_device();
+	uint64_t free = vram_free(&card);
+
+	for (int late = 0; late < 2; late++) {
+		struct display display = open_display();
+		struct fb fb, other;
+		int dmabuf;
+
+		fb = create_mode_fb(&display, DRM_FORMAT_XRGB8888, 541);
+		other = create_mode_fb(&display, DRM_FORMAT_XRGB8888, 542);
+		dmabuf = export_buffer(display.fd, fb.handle);
+		show(&display, &fb);
+		assert_shown(&display, &fb);
+		take_away(&card, way);
+		assert_gone(&display, &fb);
+		igt_assert(raises_sigbus(other.mem));
+		if (late) {
+			give_back(&card, way);
+			card = display_device();
+			igt_assert(raises_sigbus(fb.mem));
+		}
+		abandon_fb(&fb);
+		abandon_fb(&other);
+		close(dmabuf);
+		leave_display(&display);
+		if (!late) {
+			assert_screen_black();
+			give_back(&card, way);
+			card = display_device();
+		}
+		works();
+		wait_for_vram_free(&card, free);
+	}
+}
+
+static void gone_foreign(void)
+{
+	struct phyr_device card = display_device();
+	uint64_t free = vram_free(&card);
+	struct display display = open_display();
+	struct fb fb = import_fb(&display, (struct fb){
+		.width = 1024,
+		.height = 768,
+		.format = DRM_FORMAT_XRGB8888,
+	}, create_udmabuf(3 * SZ_1M), 550);
+
+	show(&display, &fb);
+	assert_shown(&display, &fb);
+	take_away(&card, UNBIND);
+	assert_screen_black();
+	/* The memory is somebody else's, and fine. */
+	paint_fb(&fb, 551);
+	abandon_fb(&fb);
+	leave_display(&display);
+	give_back(&card, UNBIND);
+	card = display_device();
+	works();
+	wait_for_vram_free(&card, free);
+}
+
+static void flip_until_gone(const struct display *display,
+			    const struct fb *fbs, int beats)
+{
+	int err = 0;
+
+	for (int i = 0; !err; i++) {
+		err = try_flip(display, &fbs[i % 2], 0);
+		if (i == 10)
+			igt_assert_eq(write(beats, "", 1), 1);
+	}
+	igt_assert_eq(err, -ENODEV);
+}
+
+/* In the middle of flips, ten times. */
+static void gone_flipping(void)
+{
+	struct phyr_device card = display_device();
+	uint64_t free = vram_free(&card);
+
+	for (int round = 0; round < 10; round++) {
+		struct display display = open_display();
+		struct fb fbs[2];
+		int beats[2];
+		char beat;
+
+		igt_assert_eq(pipe(beats), 0);
+		for (int i = 0; i < 2; i++)
+			fbs[i] = create_mode_fb(&display, DRM_FORMAT_XRGB8888,
+						560 + i);
+		show(&display, &fbs[1]);
+		igt_fork(child, 1)
+			flip_until_gone(&display, fbs, beats[1]);
+		igt_assert_eq(read(beats[0], &beat, 1), 1);
+		take_away(&card, UNBIND);
+		assert_screen_black();
+		igt_waitchildren();
+		for (int i = 0; i < 2; i++)
+			abandon_fb(&fbs[i]);
+		leave_display(&display);
+		close(beats[0]);
+		close(beats[1]);
+		give_back(&card, UNBIND);
+		card = display_device();
+		wait_for_vram_free(&card, free);
+	}
+	works();
+}
+
+igt_main()
+{
+	igt_describe("The picture comes back after a suspend, and flips go on");
+	igt_subtest("suspend")
+		suspend_native();
+
+	igt_describe("So does one of a foreign buffer");
+	igt_subtest("suspend-foreign")
+		suspend_foreign();
+
+	igt_describe("What was off stays off");
+	igt_subtest("suspend-off")
+		suspend_off();
+
+	igt_describe("The console comes back after a suspend");
+	igt_subtest("suspend-console")
+		suspend_console();
+
+	igt_describe("Buffers leave VRAM for a suspend, and none loses its bytes");
+	igt_subtest("suspend-buffers")
+		suspend_buffers();
+
+	igt_describe("An unbind takes the picture off the screen, and the card works again");
+	igt_subtest("unbind")
+		gone(UNBIND);
+
+	igt_describe("So does an unbind with a foreign buffer on the screen");
+	igt_subtest("unbind-foreign")
+		gone_foreign();
+
+	igt_describe("An unbind in the middle of flips");
+	igt_subtest("unbind-flipping")
+		gone_flipping();
+
+	igt_describe("The card is taken out while it shows a picture, and put back");
+	igt_subtest("unplug")
+		gone(UNPLUG);
+}

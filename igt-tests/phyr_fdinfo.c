@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: MIT
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pty.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "lib.h"
+
+IGT_TEST_DESCRIPTION("A client's memory as /proc/PID/fdinfo and gputop tell it");
+
+/**
+ * struct usage - a client's buffers in one place, in bytes
+ */
+struct usage {
+	uint64_t total;
+	uint64_t shared;
+	uint64_t resident;
+	uint64_t active;
+};
+
+static char fdinfo_text[4096];
+
+/* The file as it is now, to look up keys in. */
+static void read_fdinfo(pid_t pid, int fd)
+{
+	char path[64];
+	FILE *file;
+	size_t len;
+
+	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", pid, fd);
+	file = fopen(path, "re");
+	igt_assert_f(file, "%s: %s\n", path, strerror(errno));
+	len = fread(fdinfo_text, 1, sizeof(fdinfo_text) - 1, file);
+	fdinfo_text[len] = '\0';
+	fclose(file);
+}
+
+/* The rest of the line "@key:\t…". */
+static const char *key_text(const char *key)
+{
+	const char *at = fdinfo_text;
+	size_t len = strlen(key);
+
+	for (; at; at = strchr(at, '\n')) {
+		at += *at == '\n';
+		if (!strncmp(at, key, len) && at[len] == ':')
+			return at + len + 1 + strspn(at + len + 1, "\t ");
+	}
+	igt_assert_f(false, "there is no %s in\n%s\n", key, fdinfo_text);
+	return NULL;
+}
+
+static uint64_t key_bytes(const char *kind, const char *place)
+{
+	char key[48], unit[8] = "";
+	const char *text;
+	uint64_t value;
+
+	snprintf(key, sizeof(key), "drm-%s-%s", kind, place);
+	text = key_text(key);
+	/* No unit means bytes, and then the next line's word follows. */
+	igt_assert(sscanf(text, "%" SCNu64 "%7[ KMGiB]", &value, unit) >= 1);
+	if (!strcmp(unit, " KiB"))
+		return value << 10;
+	if (!strcmp(unit, " MiB"))
+		return value << 20;
+	igt_assert_f(!unit[0], "unit '%s' of %s\n", unit, key);
+	return value;
+}
+
+static struct usage usage_of(const char *place)
+{
+	return (struct usage){
+		.total = key_bytes("total", place),
+		.shared = key_bytes("shared", place),
+		.resident = key_bytes("resident", place),
+		.active = key_bytes("active", place),
+	};
+}
+
+static void assert_usage(const char *place, struct usage expected)
+{
+	struct usage usage = usage_of(place);
+
+	igt_assert_f(!memcmp(&usage, &expected, sizeof(usage)),
+		     "%s: total %" PRIu64 " shared %" PRIu64 " resident %"
+		     PRIu64 " active %" PRIu64 ", but should be %" PRIu64 " %"
+		     PRIu64 " %" PRIu64 " %" PRIu64 "\n", place, usage.total,
+		     usage.shared, usage.resident, usage.active,
+		     expected.total, expected.shared, expected.resident,
+		     expected.active);
+}
+
+#define ASSERT_USAGE(place, ...) \
+	assert_usage(place, (struct usage){ __VA_ARGS__ })
+
+static void identity(void)
+{
+	struct phyr_device card = vram_device(0);
+	int fd = open_device(&card), other = open_device(&card);
+	int same = dup(fd);
+	long id;
+
+	read_fdinfo(getpid(), fd);
+	igt_assert(!strncmp(key_text("drm-driver"), PHYR_VRAM_DRIVER "\n",
+			    strlen(PHYR_VRAM_DRIVER) + 1));
+	igt_assert(!strncmp(key_text("drm-pdev"), card.busid,
+			    strlen(card.busid)));
+	id = atol(key_text("drm-client-id"));
+	igt_assert(id > 0);
+	read_fdinfo(getpid(), same);
+	igt_assert_eq(atol(key_text("drm-client-id")), id);
+	read_fdinfo(getpid(), other);
+	igt_assert(atol(key_text("drm-client-id")) != id);
+	close(same);
+	close(other);
+	close(fd);
+}
+
+static void places(void)
+{
+	int fd = open_vram(0);
+	uint32_t handle;
+
+	read_fdinfo(getpid(), fd);
+	ASSERT_USAGE("vram", 0);
+	ASSERT_USAGE("system", 0);
+	handle = create_vram(fd, 3 * SZ_1M, EVICTABLE, 0);
+	create_vram(fd, 12 * SZ_4K, IN_VRAM, SZ_4K);
+	create_vram(fd, 5 * SZ_4K, IN_SYSTEM, 0);
+	read_fdinfo(getpid(), fd);
+	ASSERT_USAGE("vram", .total = 3 * SZ_1M + 12 * SZ_4K,
+		     .resident = 3 * SZ_1M + 12 * SZ_4K);
+	ASSERT_USAGE("system", .total = 5 * SZ_4K, .resident = 5 * SZ_4K);
+	move_buffer(fd, handle, IN_SYSTEM);
+	read_fdinfo(getpid(), fd);
+	ASSERT_USAGE("vram", .total = 12 * SZ_4K, .resident = 12 * SZ_4K);
+	ASSERT_USAGE("system", .total = 3 * SZ_1M + 5 * SZ_4K,
+		     .resident = 3 * SZ_1M + 5 * SZ_4K);
+	igt_assert_eq(phyr_close_handle(fd, handle), 0);
+	read_fdinfo(getpid(), fd);
+	ASSERT_USAGE("system", .total = 5 * SZ_4K, .resident = 5 * SZ_4K);
+	close(fd);
+}
+
+/* Shared is what more than one handle is for, whoever has the handles. */
+static void shared(void)
+{
+	int fd = open_vram(0), other = open_vram(0);
+	uint32_t handle = create_vram(fd, SZ_1M, IN_VRAM, 0), imported;
+
+	create_vram(fd, SZ_64K, IN_VRAM, 0);
+	imported = import_from(other, fd, handle);
+	read_fdinfo(getpid(), fd);
+	ASSERT_USAGE("vram", .total = SZ_1M + SZ_64K, .shared = SZ_1M,
+		     .resident = SZ_1M + SZ_64K);
+	read_fdinfo(getpid(), other);
+	ASSERT_USAGE("vram", .total = SZ_1M, .shared = SZ_1M,
+		     .resident = SZ_1M);
+	igt_assert_eq(phyr_close_handle(other, imported), 0);
+	read_fdinfo(getpid(), other);
+	ASSERT_USAGE("vram", 0);
+	close(other);
+	close(fd);
+}
+
+/* A hung job keeps its buffer busy for as long as the engine does not give up. */
+static void active(void)
+{
+	struct phyr_device device = copy_device(0);
+	int fd = open_vram(0), engine = open_device(&device);
+	uint32_t handle = create_vram(fd, SZ_1M, IN_VRAM, 0);
+	struct drm_phyr_copy_submit submit = {
+		.len = SZ_1M,
+		.src_handle = create_own(engine, SZ_1M),
+		.dst_handle = import_from(engine, fd, handle),
+	};
+
+	create_vram(fd, SZ_64K, IN_VRAM, 0);
+	igt_assert_eq(phyr_hang(&device, 1), 0);
+	igt_assert_eq(phyr_copy_submit(engine, &submit), 0);
+	read_fdinfo(getpid(), fd);
+	igt_assert_eq_u64(usage_of("vram").active, SZ_1M);
+	/* Waits for the buffer, and thereby for the end of the job. */
+	move_buffer(fd, handle, IN_VRAM);
+	unmap(map_vram(fd, handle, SZ_1M), SZ_1M);
+	copy(engine, create_own(engine, SZ_4K), create_own(engine, SZ_4K),
+	     SZ_4K);
+	read_fdinfo(getpid(), fd);
+	igt_assert_eq_u64(usage_of("vram").active, 0);
+	close(engine);
+	close(fd);
+}
+
+/* gputop draws on terminals only; its second picture is of clients it knows. */
+static const char *gputop_picture(void)
+{
+	struct winsize size = { .ws_row = 50, .ws_col = 120 };
+	static char text[65536];
+	int terminal, status;
+	size_t len = 0;
+	ssize_t got;
+	pid_t pid;
+
+	pid = forkpty(&terminal, NULL, NULL, &size);
+	igt_assert(pid >= 0);
+	if (!pid) {
+		execlp("gputop", "gputop", "-n", "2", "-d", "1", NULL);
+		_exit(127);
+	}
+	while (len < sizeof(text) - 1 &&
+	       (got = read(terminal, text + len, sizeof(text) - 1 - len)) > 0)
+		len += got;
+	text[len] = '\0';
+	igt_assert_eq(waitpid(pid, &status, 0), pid);
+	igt_assert_f(!status, "gputop ended with status %#x\n", status);
+	close(terminal);
+	igt_info("%s\n", text);
+	return text;
+}
+
+/* As gputop prints sizes: rounded down, in the largest unit that leaves 1 or more. */
+static void gputop_size(uint64_t bytes, char text[16])
+{
+	const char *unit = "BKMG";
+
+	for (; bytes >= 1024 && unit[1]; unit++)
+		bytes /= 1024;
+	snprintf(text, 16, "%" PRIu64 "%c", bytes, *unit);
+}
+
+/* One row for @pid in the last picture, with these two sizes. */
+static void assert_row(const char *text, pid_t pid, uint64_t total,
+		       uint64_t resident)
+{
+	char mem[16], rss[16], seen_mem[16], seen_rss[16];
+	const char *line;
+	int rows = 0, seen_pid;
+
+	gputop_size(total, mem);
+	gputop_size(resident, rss);
+	for (line = strrchr(text, 'H'); line; line = strchr(line, '\n')) {
+		line++;
+		if (sscanf(line, "%d %15s %15s", &seen_pid, seen_mem,
+			   seen_rss) != 3 || seen_pid != pid)
+			continue;
+		rows++;
+		igt_assert_f(!strcmp(mem, seen_mem) && !strcmp(rss, seen_rss),
+			     "gputop says %s %s of client %d, which has %s %s\n",
+			     seen_mem, seen_rss, pid, mem, rss);
+	}
+	igt_assert_f(rows == 1, "gputop has %d rows for client %d\n", rows,
+		     pid);
+}
+
+/* What a client in a process of its own has. */
+static const struct {
+	uint64_t vram;
+	uint64_t system;
+} clients[] = {
+	{ 7 * SZ_1M, 0 },
+	/* Its sum is in KiB, that of the first in MiB. */
+	{ 37 * SZ_4K, 5 * SZ_4K },
+	{ SZ_1M + SZ_4K, 3 * SZ_1M - SZ_4K },
+	/* And what its parent shares with it. */
+	{ SZ_4K, 0 },
+};
+
+#define SHARING	3
+
+struct report {
+	pid_t pid;
+	int fd;
+};
+
+/* Pipes between a parent and its clients: what it hears, and until when they live. */
+struct pipes {
+	int report[2];
+	int end[2];
+};
+
+static void be_client(int number, int dmabuf, struct pipes *pipes)
+{
+	struct report report = { .pid = getpid(), .fd = open_vram(0) };
+	char byte;
+
+	close(pipes->end[1]);
+	if (clients[number].vram)
+		create_vram(report.fd, clients[number].vram, IN_VRAM, SZ_4K);
+	if (clients[number].system)
+		create_vram(report.fd, clients[number].system, IN_SYSTEM, 0);
+	if (number == SHARING)
+		import_buffer(report.fd, dmabuf);
+	igt_assert(write(pipes->report[1], &report, sizeof(report)) ==
+		   (ssize_t)sizeof(report));
+	igt_assert_eq(read(pipes->end[0], &byte, 1), 0);
+}
+
+static void assert_client(int number, struct report report,
+			  const char *picture, uint64_t shared)
+{
+	uint64_t vram = clients[number].vram, system = clients[number].system;
+
+	if (number != SHARING)
+		shared = 0;
+	vram += shared;
+	read_fdinfo(report.pid, report.fd);
+	ASSERT_USAGE("vram", .total = vram, .shared = shared,
+		     .resident = vram);
+	ASSERT_USAGE("system", .total = system, .resident = system);
+	assert_row(picture, report.pid, vram + system, vram + system);
+}
+
+static void gputop_agrees(void)
+{
+	int fd = open_vram(0), dmabuf = create_dmabuf(fd, 2 * SZ_1M, 0);
+	struct report reports[ARRAY_SIZE(clients)];
+	const char *picture;
+	struct pipes pipes;
+	unsigned int i;
+
+	igt_assert_eq(pipe2(pipes.end, O_CLOEXEC), 0);
+	for (i = 0; i < ARRAY_SIZE(clients); i++) {
+		/* Each writes once, so that reports come in order. */
+		igt_assert_eq(pipe2(pipes.report, O_CLOEXEC), 0);
+		igt_fork(child, 1)
+			be_client(i, dmabuf, &pipes);
+		close(pipes.report[1]);
+		igt_assert_f(read(pipes.report[0], &reports[i],
+				  sizeof(reports[i])) ==
+			     (ssize_t)sizeof(reports[i]),
+			     "client %u failed\n", i);
+		close(pipes.report[0]);
+	}
+	picture = gputop_picture();
+	for (i = 0; i < ARRAY_SIZE(clients); i++)
+		assert_client(i, reports[i], picture, 2 * SZ_1M);
+	close(pipes.end[0]);
+	close(pipes.end[1]);
+	igt_waitchildren();
+	close(dmabuf);
+	close(fd);
+}
+
+igt_main()
+{
+	igt_describe("A file descriptor tells whose it is: driver, card, client");
+	igt_subtest("identity")
+		identity();
+
+	igt_describe("Each place's bytes are exact, and follow buffers that move");
+	igt_subtest("places")
+		places();
+
+	igt_describe("A buffer that two clients have is shared for both");
+	igt_subtest("shared")
+		shared();
+
+	igt_describe("A buffer under DMA is active, until the DMA is over");
+	igt_subtest("active")
+		active();
+
+	igt_describe("gputop shows the same numbers for clients in other processes");
+	igt_subtest("gputop")
+		gputop_agrees();
+}

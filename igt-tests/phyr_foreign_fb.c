@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: MIT
+#include <string.h>
+
+#include "display.h"
+#include "lib.h"
+#include "screen.h"
+#include "stock.h"
+
+IGT_TEST_DESCRIPTION("Other drivers' buffers on the screen");
+
+#define WIDTH	1024
+#define HEIGHT	768
+#define SIZE	(4 * WIDTH * HEIGHT)
+
+static const struct fb template = {
+	.width = WIDTH,
+	.height = HEIGHT,
+	.format = DRM_FORMAT_XRGB8888,
+};
+
+/* Shown; updated as a whole and in part; shown again after another one. */
+static void shown(int dmabuf)
+{
+	struct rect part = { 77, 99, 401, 203 };
+	struct display display = open_display();
+	drmModeClip clip = { 77, 99, 77 + 401, 99 + 203 };
+	struct fb other = create_mode_fb(&display, DRM_FORMAT_RGB565, 400);
+	struct fb fb = import_fb(&display, template, dmabuf, 401);
+
+	show(&display, &fb);
+	assert_shown(&display, &fb);
+	patch_fb(&fb, &part, 402);
+	igt_assert_eq(drmModeDirtyFB(display.fd, fb.id, &clip, 1), 0);
+	assert_shown(&display, &fb);
+	paint_fb(&fb, 403);
+	igt_assert_eq(drmModeDirtyFB(display.fd, fb.id, NULL, 0), 0);
+	assert_shown(&display, &fb);
+	flip(&display, &other);
+	assert_shown(&display, &other);
+	paint_fb(&fb, 404);
+	assert_shown(&display, &other);
+	flip(&display, &fb);
+	assert_shown(&display, &fb);
+	paint_fb(&fb, 405);
+	flip(&display, &fb);
+	assert_shown(&display, &fb);
+	remove_fb(&display, &fb);
+	assert_screen_black();
+	remove_fb(&display, &other);
+	close_display(&display);
+}
+
+static int vgem_dmabuf(void)
+{
+	struct drm_mode_create_dumb create = {
+		.width = WIDTH, .height = HEIGHT, .bpp = 32,
+	};
+	int vgem, dmabuf;
+
+	run("modprobe vgem");
+	vgem = open_drm("vgem");
+	igt_assert_eq(phyr_ioctl(vgem, DRM_IOCTL_MODE_CREATE_DUMB, &create), 0);
+	igt_assert_eq(create.pitch, WIDTH * 4);
+	dmabuf = export_buffer(vgem, create.handle);
+	close(vgem);
+	return dmabuf;
+}
+
+static int card_dmabuf(uint32_t placement)
+{
+	int vram = open_vram(0), dmabuf;
+
+	dmabuf = export_buffer(vram, create_vram(vram, SIZE, placement, SZ_4K));
+	close(vram);
+	return dmabuf;
+}
+
+/* The other card's memory must come back, too. */
+static void card_shown(uint32_t placement)
+{
+	struct phyr_device card = vram_device(0);
+	uint64_t free = vram_free(&card);
+
+	shown(card_dmabuf(placement));
+	wait_for_vram_free(&card, free);
+}
+
+static int engine_dmabuf(void)
+{
+	int engine = open_copy(0), dmabuf;
+
+	dmabuf = export_buffer(engine, create_own(engine, SIZE));
+	close(engine);
+	return dmabuf;
+}
+
+/* A buffer of the card that comes back through a dma-buf is not foreign. */
+static void own_dmabuf(void)
+{
+	struct display display = open_display();
+	uint32_t handle = create_vram(display.fd, SIZE, EVICTABLE, 0);
+	struct fb fb;
+
+	fb = import_fb(&display, template, export_buffer(display.fd, handle),
+		       410);
+	igt_assert_eq(fb.handle, handle);
+	show(&display, &fb);
+	assert_shown(&display, &fb);
+	assert_not_copied(&display, &fb);
+	remove_fb(&display, &fb);
+	close_display(&display);
+}
+
+/* What pixels there are, and where they begin, is as with one's own. */
+static void formats(void)
+{
+	static const struct fb templates[] = {
+		{ .width = 640, .height = 480, .format = DRM_FORMAT_RGB565 },
+		{ .width = 640, .height = 480, .format = DRM_FORMAT_BGRX8888,
+		  .pitch = 3000, .offset = 400 },
+		{ .width = 900, .height = 600, .format = DRM_FORMAT_XRGB8888 },
+		{ .width = 901, .height = 601, .format = DRM_FORMAT_RGB565,
+		  .pitch = 1804, .offset = 1804 * 3 + 4 },
+	};
+	struct display display = open_display();
+
+	use_mode(&display, 640, 480);
+	for (unsigned int i = 0; i < ARRAY_SIZE(templates); i++) {
+		struct rect part = { 200, 100, 311, 77 };
+		drmModeClip clip = { 200, 100, 511, 177 };
+		struct fb fb = import_fb(&display, templates[i],
+					 create_udmabuf(SIZE), 420 + i);
+		uint32_t x = fb.width - 640, y = fb.height - 480;
+
+		show_at(&display, &fb, x, y);
+		assert_shown_at(&display, &fb, x, y);
+		patch_fb(&fb, &part, 430);
+		igt_assert_eq(drmModeDirtyFB(display.fd, fb.id, &clip, 1), 0);
+		assert_shown_at(&display, &fb, x, y);
+		show_at(&display, &fb, 0, 0);
+		assert_shown_at(&display, &fb, 0, 0);
+		remove_fb(&display, &fb);
+	}
+	close_display(&display);
+}
+
+/* A hundred flips between foreign ones leave nothing behind in VRAM. */
+static void flips(void)
+{
+	struct display display = open_display();
+	struct fb fbs[2];
+	uint64_t free;
+
+	use_mode(&display, 640, 480);
+	for (int i = 0; i < 2; i++)
+		fbs[i] = import_fb(&display, (struct fb){
+			.width = 640,
+			.height = 480,
+			.format = DRM_FORMAT_XRGB8888,
+		}, create_udmabuf(SIZE), 440 + i);
+	show(&display, &fbs[0]);
+	free = vram_free(&display.card);
+	for (int i = 1; i <= 100; i++)
+		flip(&display, &fbs[i % 2]);
+	assert_shown(&display, &fbs[0]);
+	wait_for_vram_free(&display.card, free);
+	remove_fb(&display, &fbs[1]);
+	remove_fb(&display, &fbs[0]);
+	close_display(&display);
+}
+
+/* The memory of another card that cannot leave it: no CPU may copy that. */
+static void other_card_fixed(void)
+{
+	struct display display = open_display();
+	struct fb own = create_mode_fb(&display, DRM_FORMAT_XRGB8888, 450);
+	struct fb fb = template;
+	struct view view = { .fb = &fb };
+	int dmabuf = card_dmabuf(IN_VRAM), err;
+
+	show(&display, &own);
+	err = phyr_import(display.fd, dmabuf, &fb.handle);
+	if (!err) {
+		fb.pitch = 4 * WIDTH;
+		igt_assert_eq(try_add_fb(display.fd, &fb, &fb.id), 0);
+		err = try_show_view(&display, &view, 0);
+		igt_assert_eq(drmModeRmFB(display.fd, fb.id), 0);
+		igt_assert_eq(phyr_close_handle(display.fd, fb.handle), 0);
+	}
+	igt_assert_f(err < 0, "it was shown\n");
+	igt_info("%s\n", strerror(-err));
+	assert_shown(&display, &own);
+	close(dmabuf);
+	remove_fb(&display, &own);
+	close_display(&display);
+}
+
+static void too_small(void)
+{
+	static const struct fb templates[] = {
+		{ .width = 64, .height = 64, .format = DRM_FORMAT_XRGB8888,
+		  .pitch = 256 + 4 },
+		{ .width = 65, .height = 64, .format = DRM_FORMAT_XRGB8888,
+		  .pitch = 260 },
+		{ .width = 64, .height = 65, .format = DRM_FORMAT_XRGB8888,
+		  .pitch = 256 },
+		{ .width = 64, .height = 64, .format = DRM_FORMAT_XRGB8888,
+		  .pitch = 256, .offset = 4 },
+		{ .width = 64, .height = 129, .format = DRM_FORMAT_RGB565,
+		  .pitch = 128 },
+		{ .width = 1024, .height = 768, .format = DRM_FORMAT_RGB565,
+		  .pitch = 2048 },
+	};
+	struct display display = open_display();
+	int dmabuf = create_udmabuf(4 * SZ_4K);
+	uint32_t handle = import_buffer(display.fd, dmabuf), id;
+	struct fb good = { .width = 64, .height = 64, .pitch = 256,
+			   .format = DRM_FORMAT_XRGB8888, .handle = handle };
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(templates); i++) {
+		struct fb fb = templates[i];
+
+		fb.handle = handle;
+		igt_assert_eq(try_add_fb(display.fd, &fb, &id), -EINVAL);
+	}
+	igt_assert_eq(try_add_fb(display.fd, &good, &id), 0);
+	igt_assert_eq(drmModeRmFB(display.fd, id), 0);
+	igt_assert_eq(phyr_close_handle(display.fd, handle), 0);
+	close(dmabuf);
+	close_display(&display);
+}
+
+/* No room for the copy: the old picture stays. */
+static void no_room(void)
+{
+	struct display display = open_display();
+	struct fb own = create_mode_fb(&display, DRM_FORMAT_XRGB8888, 460);
+	struct fb fb = import_fb(&display, template, create_udmabuf(SIZE), 461);
+	uint32_t handle;
+
+	show(&display, &own);
+	while (!phyr_vram_create(display.fd, SZ_1M, IN_VRAM, 0, &handle))
+		;
+	igt_assert_eq(try_flip(&display, &fb, 0), -ENOSPC);
+	assert_shown(&display, &own);
+	remove_fb(&display, &fb);
+	remove_fb(&display, &own);
+	close_display(&display);
+}
+
+/* The copy stands for a foreign buffer: it is not evicted either. */
+static void pressure(void)
+{
+	struct display display = open_display();
+	struct fb fb = import_fb(&display, template, create_udmabuf(SIZE), 470);
+
+	show(&display, &fb);
+	for (uint32_t i = 0; i < 64; i++)
+		fill_vram(display.fd, create_vram(display.fd, SZ_1M, EVICTABLE,
+						  0), SZ_1M, i);
+	assert_shown(&display, &fb);
+	remove_fb(&display, &fb);
+	close_display(&display);
+}
+
+/* Its exporter's card goes away while its buffer is on the screen. */
+static void exporter_gone(void)
+{
+	struct phyr_device card = vram_device(0);
+	struct display display = open_display();
+	struct fb own = create_mode_fb(&display, DRM_FORMAT_XRGB8888, 480);
+	struct fb fb = import_fb(&display, template, card_dmabuf(EVICTABLE),
+				 481);
+
+	show(&display, &fb);
+	assert_shown(&display, &fb);
+	write_file("/sys/bus/pci/drivers/" PHYR_VRAM_DRIVER "/unbind",
+		   card.busid);
+	/* The copy is still there; what is copied anew is nobody's. */
+	assert_shown(&display, &fb);
+	drmModeDirtyFB(display.fd, fb.id, NULL, 0);
+	flip(&display, &own);
+	assert_shown(&display, &own);
+	try_flip(&display, &fb, 0);
+	flip(&display, &own);
+	assert_shown(&display, &own);
+	remove_fb(&display, &fb);
+	pci_bind(card.busid, PHYR_VRAM_DRIVER);
+	remove_fb(&display, &own);
+	close_display(&display);
+}
+
+igt_main()
+{
+	igt_describe("Pages of a process, by udmabuf");
+	igt_subtest("udmabuf")
+		shown(create_udmabuf(SIZE));
+
+	igt_describe("A dumb buffer of vgem");
+	igt_subtest("vgem")
+		shown(vgem_dmabuf());
+
+	igt_describe("A buffer of a card that has no display of its own");
+	igt_subtest("other-card")
+		card_shown(EVICTABLE);
+
+	igt_describe("The same from its system memory");
+	igt_subtest("other-card-system")
+		card_shown(IN_SYSTEM);
+
+	igt_describe("One that cannot leave that card is refused");
+	igt_subtest("other-card-vram")
+		other_card_fixed();
+
+	igt_describe("A copy engine's own buffer");
+	igt_subtest("engine")
+		shown(engine_dmabuf());
+
+	igt_describe("The display's own buffer, through a dma-buf, is not copied");
+	igt_subtest("own")
+		own_dmabuf();
+
+	igt_describe("Other formats, pitches, offsets and parts");
+	igt_subtest("formats")
+		formats();
+
+	igt_describe("Flips between them");
+	igt_subtest("flips")
+		flips();
+
+	igt_describe("Framebuffers that are larger than the dma-buf");
+	igt_subtest("too-small")
+		too_small();
+
+	igt_describe("No room in VRAM for the copy");
+	igt_subtest("no-room")
+		no_room();
+
+	igt_describe("The copy that is shown is not evicted");
+	igt_subtest("pressure")
+		pressure();
+
+	igt_describe("The card of a buffer that is shown goes away");
+	igt_subtest("exporter-gone")
+		exporter_gone();
+}
