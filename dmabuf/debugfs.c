@@ -78,7 +78,7 @@ static int attachments_show(struct seq_file *m, void *unused)
 DEFINE_SHOW_ATTRIBUTE(attachments);
 
 /**
- * phyr_debugfs_init - make the file
+ * phyr_debugfs_init - make the files
  *
  * Context: module init.
  */
@@ -87,10 +87,11 @@ void phyr_debugfs_init(void)
 	phyr_debugfs_dir = debugfs_create_dir("phyr", NULL);
 	debugfs_create_file("attachments", 0400, phyr_debugfs_dir, NULL,
 			    &attachments_fops);
+	phyr_inject_init(phyr_debugfs_dir);
 }
 
 /**
- * phyr_debugfs_exit - remove it
+ * phyr_debugfs_exit - remove them
  *
  * Context: module exit; no attachment is left.
  */

@@ -12,6 +12,7 @@
 #include <linux/mutex.h>
 #include <linux/phyr.h>
 #include <linux/phyr_exporter.h>
+#include <linux/phyr_inject.h>
 
 /**
  * struct phyr_window - all of one memory, mapped for one device
@@ -247,5 +248,13 @@ void phyr_attachment_show(struct phyr_attachment *attach);
 void phyr_attachment_hide(struct phyr_attachment *attach);
 void phyr_debugfs_init(void);
 void phyr_debugfs_exit(void);
+
+#ifdef CONFIG_FAULT_INJECTION_DEBUG_FS
+void phyr_inject_init(struct dentry *dir);
+#else
+static inline void phyr_inject_init(struct dentry *dir)
+{
+}
+#endif
 
 #endif
