@@ -42,6 +42,10 @@ demo: guest
 check: guest
 	igt-tests/check
 
+check-debug: guest
+	vm/build debug
+	igt-tests/check --kernel debug
+
 igt-compare: guest
 	igt-tests/compare $(DRIVERS)
 
@@ -55,9 +59,10 @@ help:
 	@echo "make          modules for KDIR ($(KDIR)) and programs"
 	@echo "make demo     boot a guest and show what phyr does; from nothing, 5 minutes"
 	@echo "make check    run every test in guests; last line: N passed, N failed"
+	@echo "make check-debug  the same on a kernel with KASAN, lockdep, kmemleak, …; to make it: 20 minutes"
 	@echo "make igt-compare  IGT's own tests on phyr_vram and on stock drivers, side by side;"
 	@echo "              some of them: make igt-compare DRIVERS=\"phyr_vram bochs\""
 	@echo "make shell    a guest with everything loaded, to look around"
 	@echo "make clean    remove build/ (the guest image is in the cache: see vm/image --help)"
 
-.PHONY: all modules kdir userspace tests guest demo check igt-compare shell clean help
+.PHONY: all modules kdir userspace tests guest demo check check-debug igt-compare shell clean help
