@@ -46,6 +46,10 @@
  * behalf: told, waited for, unmapped, before the callback returns. So an
  * importer finds one rule, whoever exports.
  *
+ * What a client can make the core allocate is charged to its memory cgroup
+ * (GFP_KERNEL_ACCOUNT). What its devices share, struct phyr_mem and its windows,
+ * is nobody's.
+ *
  * Lock order, outermost first
  *
  *	drm_device.object_name_lock	import and export of a DRM driver
@@ -150,7 +154,7 @@ int phyr_buffer_add_dma_buf(struct phyr_buffer *buffer, struct dma_buf *dmabuf)
 			 dmabuf->resv != buffer->resv))
 		return -EINVAL;
 
-	export = kzalloc_obj(*export);
+	export = kzalloc_obj(*export, GFP_KERNEL_ACCOUNT);
 	if (!export)
 		return -ENOMEM;
 
@@ -465,7 +469,7 @@ static struct phyr_attachment *phyr_attachment_alloc(void)
 {
 	struct phyr_attachment *attach;
 
-	attach = kzalloc_obj(*attach);
+	attach = kzalloc_obj(*attach, GFP_KERNEL_ACCOUNT);
 	if (attach) {
 		INIT_LIST_HEAD(&attach->node);
 		INIT_LIST_HEAD(&attach->routes);

@@ -55,7 +55,7 @@ struct phyr_list *phyr_list_create(void)
 	struct phyr_list *list;
 
 	list = kzalloc(struct_size(list, head.vecs, PHYR_LIST_INLINE),
-		       GFP_KERNEL);
+		       GFP_KERNEL_ACCOUNT);
 	if (!list)
 		return ERR_PTR(-ENOMEM);
 
@@ -74,7 +74,7 @@ static int phyr_list_add_chunk(struct phyr_list *list, struct phyr_mem *mem)
 
 	bytes = 2 * roundup_pow_of_two(struct_size(tail, vecs, tail->max));
 	bytes = min(bytes, PAGE_SIZE);
-	chunk = kmalloc(bytes, GFP_KERNEL);
+	chunk = kmalloc(bytes, GFP_KERNEL_ACCOUNT);
 	if (!chunk)
 		return -ENOMEM;
 

@@ -189,7 +189,7 @@ struct phyr_route *phyr_route_create(struct dma_buf_attachment *attach,
 
 	dma_resv_assert_held(attach->dmabuf->resv);
 
-	route = kzalloc_obj(*route);
+	route = kzalloc_obj(*route, GFP_KERNEL_ACCOUNT);
 	if (!route)
 		return ERR_PTR(-ENOMEM);
 
@@ -351,7 +351,7 @@ static struct dma_range_chunk *dma_range_chunk_add(struct dma_range_chunk **end,
 	u64 max;
 
 	max = min_t(u64, left >> PAGE_SHIFT, DMA_RANGE_CHUNK_MAX);
-	chunk = kmalloc(struct_size(chunk, ranges, max), GFP_KERNEL);
+	chunk = kmalloc(struct_size(chunk, ranges, max), GFP_KERNEL_ACCOUNT);
 	if (!chunk)
 		return NULL;
 
@@ -467,7 +467,7 @@ static int phyr_map_runs(struct phyr_attachment *attach,
 		len = phyr_run_len(chunk, skip, left);
 
 		if (!segment)
-			segment = kzalloc_obj(*segment);
+			segment = kzalloc_obj(*segment, GFP_KERNEL_ACCOUNT);
 		if (!segment)
 			return -ENOMEM;
 		ret = phyr_map_run(attach, ranges, segment, chunk, skip, len);

@@ -28,7 +28,7 @@ struct dma_range_list *dma_range_list_alloc(const struct phyr_limits *limits)
 {
 	struct dma_range_list *ranges;
 
-	ranges = kzalloc_obj(*ranges);
+	ranges = kzalloc_obj(*ranges, GFP_KERNEL_ACCOUNT);
 	if (!ranges)
 		return NULL;
 

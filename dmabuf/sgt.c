@@ -110,11 +110,11 @@ struct sg_table *phyr_sgt_create(struct dma_range_list *ranges)
 	if (overflows_type(count, table->sgt.nents))
 		return ERR_PTR(-EOVERFLOW);
 
-	table = kzalloc_obj(*table);
+	table = kzalloc_obj(*table, GFP_KERNEL_ACCOUNT);
 	if (!table)
 		return ERR_PTR(-ENOMEM);
 
-	ret = sg_alloc_table(&table->sgt, count, GFP_KERNEL);
+	ret = sg_alloc_table(&table->sgt, count, GFP_KERNEL_ACCOUNT);
 	if (ret) {
 		kfree(table);
 		return ERR_PTR(ret);
