@@ -147,7 +147,7 @@ static struct copy_bo *copy_bo_create(struct phyr_copy *copy, size_t size)
 	struct copy_bo *bo;
 	int ret;
 
-	bo = kzalloc_obj(*bo);
+	bo = kzalloc_obj(*bo, GFP_KERNEL_ACCOUNT);
 	if (!bo)
 		return ERR_PTR(-ENOMEM);
 
@@ -195,7 +195,7 @@ static struct copy_bo *copy_bo_attach(struct phyr_copy *copy,
 	struct copy_bo *bo;
 	int ret;
 
-	bo = kzalloc_obj(*bo);
+	bo = kzalloc_obj(*bo, GFP_KERNEL_ACCOUNT);
 	if (!bo)
 		return ERR_PTR(-ENOMEM);
 

@@ -17,14 +17,18 @@
  *   reservation lock, which a mover may hold while it waits for a later job.
  * - The scheduler outlives its entities: copy_jobs_stop() takes down those
  *   that clients have not.
+ * - A client has at most PHYR_COPY_MAX_JOBS jobs; who wants more waits for one
+ *   to be freed, before it holds anything.
  *
  * Limits: jobs of a client that dies before they were started end with -ESRCH,
  * which is the scheduler's word. An error does not stop later jobs.
  */
 #include <linux/dma-resv.h>
+#include <linux/kref.h>
 #include <linux/overflow.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
+#include <linux/wait.h>
 
 #include <drm/drm_drv.h>
 #include <drm/drm_file.h>
@@ -40,14 +44,20 @@
 
 /**
  * struct copy_client - an open file
+ * @ref: the file's, and one for each job
  * @entity: the client's jobs that wait
  * @lock: keeps the order of fences the order of jobs
+ * @jobs: jobs that are not freed yet
+ * @room: woken when there is one less
  * @node: in phyr_copy.clients; empty once somebody has set out to destroy
  *	@entity. Guarded by phyr_copy.clients_lock
  */
 struct copy_client {
+	struct kref ref;
 	struct drm_sched_entity entity;
 	struct mutex lock;		/* arms and pushes */
+	atomic_t jobs;
+	wait_queue_head_t room;
 	struct list_head node;
 };
 
@@ -55,6 +65,7 @@ struct copy_client {
  * struct copy_job - a copy
  * @base: what the scheduler knows
  * @copy: the device; constant
+ * @client: whose it is, with a reference; constant
  * @run: what the engine knows; @run.fence is this job's reference
  * @src: buffer to read, with a reference; constant
  * @dst: buffer to write, with a reference, may be @src; constant
@@ -63,6 +74,7 @@ struct copy_client {
 struct copy_job {
 	struct drm_sched_job base;
 	struct phyr_copy *copy;
+	struct copy_client *client;
 	struct copy_run run;
 	struct copy_bo *src;
 	struct copy_bo *dst;
@@ -72,6 +84,34 @@ struct copy_job {
 static struct copy_job *to_copy_job(struct drm_sched_job *base)
 {
 	return container_of(base, struct copy_job, base);
+}
+
+static void copy_client_release(struct kref *ref)
+{
+	struct copy_client *client = container_of(ref, struct copy_client, ref);
+
+	mutex_destroy(&client->lock);
+	kfree(client);
+}
+
+/* Take the place of one job; interruptible, since others may take their time. */
+static int copy_client_get_room(struct copy_client *client)
+{
+	int ret;
+
+	ret = wait_event_interruptible(client->room,
+				       atomic_add_unless(&client->jobs, 1,
+							 PHYR_COPY_MAX_JOBS));
+	if (!ret)
+		kref_get(&client->ref);
+	return ret;
+}
+
+static void copy_client_put_room(struct copy_client *client)
+{
+	atomic_dec(&client->jobs);
+	wake_up(&client->room);
+	kref_put(&client->ref, copy_client_release);
 }
 
 static void copy_job_release(struct copy_job *job)
@@ -84,6 +124,7 @@ static void copy_job_release(struct copy_job *job)
 		kfree(fence);
 	copy_bo_put(job->src);
 	copy_bo_put(job->dst);
+	copy_client_put_room(job->client);
 	kfree(job);
 }
 
@@ -249,7 +290,7 @@ int copy_client_open(struct drm_device *drm, struct drm_file *file)
 	int ret = -ENODEV;
 	int idx;
 
-	client = kzalloc_obj(*client);
+	client = kzalloc_obj(*client, GFP_KERNEL_ACCOUNT);
 	if (!client)
 		return -ENOMEM;
 
@@ -260,7 +301,9 @@ int copy_client_open(struct drm_device *drm, struct drm_file *file)
 	if (ret)
 		goto err_exit;
 
+	kref_init(&client->ref);
 	mutex_init(&client->lock);
+	init_waitqueue_head(&client->room);
 	mutex_lock(&copy->clients_lock);
 	list_add(&client->node, &copy->clients);
 	atomic_inc(&copy->live_clients);
@@ -300,8 +343,7 @@ void copy_client_close(struct drm_device *drm, struct drm_file *file)
 		drm_sched_entity_destroy(&client->entity);
 		phyr_copy_dec_and_wake(copy, &copy->live_clients);
 	}
-	mutex_destroy(&client->lock);
-	kfree(client);
+	kref_put(&client->ref, copy_client_release);
 }
 
 /*
@@ -340,6 +382,7 @@ static void copy_job_discard(struct copy_job *job)
 	copy_job_release(job);
 }
 
+/* Takes over the client's room for it, also on failure. */
 static struct copy_job *
 copy_job_create(struct phyr_copy *copy, struct drm_file *file,
 		const struct drm_phyr_copy_submit *args)
@@ -348,11 +391,14 @@ copy_job_create(struct phyr_copy *copy, struct drm_file *file,
 	struct copy_job *job;
 	int ret = -ENOENT;
 
-	job = kzalloc_obj(*job);
-	if (!job)
+	job = kzalloc_obj(*job, GFP_KERNEL_ACCOUNT);
+	if (!job) {
+		copy_client_put_room(client);
 		return ERR_PTR(-ENOMEM);
+	}
 
 	job->copy = copy;
+	job->client = client;
 	INIT_WORK(&job->free_work, copy_job_free_work);
 	job->run.len = args->len;
 	job->run.left = args->len;
@@ -365,7 +411,7 @@ copy_job_create(struct phyr_copy *copy, struct drm_file *file,
 		goto err_discard;
 
 	ret = -ENOMEM;
-	job->run.fence = kzalloc_obj(*job->run.fence);
+	job->run.fence = kzalloc_obj(*job->run.fence, GFP_KERNEL_ACCOUNT);
 	if (!job->run.fence)
 		goto err_discard;
 	ret = drm_sched_job_init(&job->base, &client->entity, 1, client,
@@ -516,15 +562,22 @@ int copy_submit_ioctl(struct drm_device *drm, void *data,
 		      struct drm_file *file)
 {
 	const struct drm_phyr_copy_submit *args = data;
+	struct copy_client *client = file->driver_priv;
 	int idx;
 	int ret;
 
 	if (args->flags || args->pad || !args->len)
 		return -EINVAL;
 
+	ret = copy_client_get_room(client);
+	if (ret)
+		return ret;
+
 	/* remove() waits for those that are here, then for their jobs. */
-	if (!drm_dev_enter(drm, &idx))
+	if (!drm_dev_enter(drm, &idx)) {
+		copy_client_put_room(client);
 		return -ENODEV;
+	}
 	ret = copy_submit(to_phyr_copy(drm), file, args);
 	drm_dev_exit(idx);
 	return ret;

@@ -64,6 +64,9 @@ struct drm_phyr_copy_gem_info {
 	__u64 id;
 };
 
+/* Copies of one client, an open file, that are queued and not yet done. */
+#define PHYR_COPY_MAX_JOBS	256
+
 /**
  * struct drm_phyr_copy_submit - queue one copy
  * @src_handle: GEM handle to read from
@@ -77,13 +80,16 @@ struct drm_phyr_copy_gem_info {
  * @out_syncobj: syncobj that gets the copy's fence, or 0
  * @pad: must be zero
  *
- * Returns when the copy is queued. It waits for what the buffers' reservation
- * objects ask for, and its fence is added to them: read on the source, write
- * on the destination.
+ * Returns when the copy is queued. A client that has PHYR_COPY_MAX_JOBS queued
+ * already waits until one is done; a signal breaks that off.
+ *
+ * The copy waits for what the buffers' reservation objects ask for, and its
+ * fence is added to them: read on the source, write on the destination.
  *
  * -EINVAL: one of the above is not so, or a range leaves its buffer. -ENOENT:
  * no such handle or syncobj. -EREMOTEIO: the engine cannot reach the memory.
- * -ENODEV: a buffer was revoked, or the engine is gone.
+ * -ENODEV: a buffer was revoked, or the engine is gone. -ENOMEM: no memory.
+ * -EINTR: see above.
  * A copy that fails later marks its fence with -ETIMEDOUT (the engine hung and
  * was reset), -EIO (the engine reported an error), -ECANCELED (it was removed)
  * or -ESRCH (the client died before the copy started).
