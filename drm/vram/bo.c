@@ -9,6 +9,7 @@
 #include <drm/phyr_vram_drm.h>
 #include <drm/ttm/ttm_placement.h>
 #include <linux/iosys-map.h>
+#include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
@@ -84,6 +85,7 @@ static void vram_bo_destroy(struct ttm_buffer_object *tbo)
 	phyr_buffer_fini(&bo->phyr);
 	if (bo->dummy)
 		__free_page(bo->dummy);
+	mem_cgroup_put(bo->memcg);
 	drm_gem_object_release(&tbo->base);
 	kfree(bo);
 }
@@ -582,13 +584,14 @@ struct vram_bo *vram_bo_create(struct vram_device *vram, u64 size,
 	if (ret)
 		return ERR_PTR(ret);
 
-	bo = kzalloc_obj(*bo);
+	bo = kzalloc_obj(*bo, GFP_KERNEL_ACCOUNT);
 	if (!bo)
 		return ERR_PTR(-ENOMEM);
 
 	bo->placement = placement;
 	bo->max_extent = max_extent;
 	bo->place = TTM_PL_SYSTEM;
+	bo->memcg = get_mem_cgroup_from_mm(current->mm);
 	bo->tbo.base.funcs = &vram_gem_funcs;
 	drm_gem_private_object_init(&vram->drm, &bo->tbo.base, size);
 	phyr_buffer_init(&bo->phyr, vram_dma_buf_ops(bo), bo->tbo.base.resv);

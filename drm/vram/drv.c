@@ -64,7 +64,7 @@ struct vram_file {
 
 static int vram_open(struct drm_device *drm, struct drm_file *file)
 {
-	file->driver_priv = kzalloc_obj(struct vram_file);
+	file->driver_priv = kzalloc_obj(struct vram_file, GFP_KERNEL_ACCOUNT);
 	return file->driver_priv ? 0 : -ENOMEM;
 }
 

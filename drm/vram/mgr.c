@@ -148,7 +148,7 @@ static int vram_mgr_alloc(struct ttm_resource_manager *man,
 	struct vram_resource *vres;
 	int ret;
 
-	vres = kzalloc_obj(*vres);
+	vres = kzalloc_obj(*vres, GFP_KERNEL_ACCOUNT);
 	if (!vres)
 		return -ENOMEM;
 

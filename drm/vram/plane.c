@@ -163,7 +163,7 @@ struct drm_framebuffer *vram_fb_create(struct drm_device *drm,
 		goto err_put;
 	}
 	ret = -ENOMEM;
-	fb = kzalloc_obj(*fb);
+	fb = kzalloc_obj(*fb, GFP_KERNEL_ACCOUNT);
 	if (!fb)
 		goto err_put;
 

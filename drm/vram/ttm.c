@@ -233,25 +233,26 @@ static int vram_bo_move(struct ttm_buffer_object *tbo, bool evict,
 static struct ttm_tt *vram_tt_create(struct ttm_buffer_object *tbo,
 				     uint32_t page_flags)
 {
-	struct ttm_tt *tt;
+	struct vram_tt *tt;
 
-	tt = kzalloc_obj(*tt);
+	tt = kzalloc_obj(*tt, GFP_KERNEL_ACCOUNT);
 	if (!tt)
 		return NULL;
 
+	tt->bo = ttm_to_vram_bo(tbo);
 	/* A move that fails halfway must not leave somebody's old pages. */
-	if (ttm_tt_init(tt, tbo, page_flags | TTM_TT_FLAG_ZERO_ALLOC,
+	if (ttm_tt_init(&tt->base, tbo, page_flags | TTM_TT_FLAG_ZERO_ALLOC,
 			ttm_cached, 0)) {
 		kfree(tt);
 		return NULL;
 	}
-	return tt;
+	return &tt->base;
 }
 
 static void vram_tt_destroy(struct ttm_device *ttm, struct ttm_tt *tt)
 {
 	ttm_tt_fini(tt);
-	kfree(tt);
+	kfree(to_vram_tt(tt));
 }
 
 static void vram_evict_flags(struct ttm_buffer_object *tbo,
@@ -301,6 +302,8 @@ static void vram_swap_notify(struct ttm_buffer_object *tbo)
 
 static struct ttm_device_funcs vram_ttm_funcs = {
 	.ttm_tt_create = vram_tt_create,
+	.ttm_tt_populate = vram_pages_alloc,
+	.ttm_tt_unpopulate = vram_pages_free,
 	.ttm_tt_destroy = vram_tt_destroy,
 	.eviction_valuable = vram_eviction_valuable,
 	.evict_flags = vram_evict_flags,

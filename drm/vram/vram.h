@@ -22,6 +22,7 @@
 #include <drm/drm_plane.h>
 #include <drm/ttm/ttm_bo.h>
 #include <drm/ttm/ttm_device.h>
+#include <drm/ttm/ttm_tt.h>
 #include <linux/gpu_buddy.h>
 #include <linux/mutex.h>
 #include <linux/phyr_exporter.h>
@@ -40,6 +41,7 @@ struct drm_edid;
 struct drm_framebuffer;
 struct drm_mode_fb_cmd2;
 struct iosys_map;
+struct mem_cgroup;
 
 /**
  * struct vram_mgr - the VRAM allocator
@@ -119,6 +121,8 @@ static inline struct vram_device *ttm_to_vram(struct ttm_device *ttm)
  * @max_extent: largest extent in VRAM in bytes, or 0; constant
  * @place: TTM_PL_* where it is; written under the reservation lock, read
  *	anywhere
+ * @memcg: pays for its pages in system memory, with a reference; NULL where the
+ *	kernel has none; constant
  * @dummy: what a vmap finds after the card has gone; reservation lock
  */
 struct vram_bo {
@@ -128,8 +132,24 @@ struct vram_bo {
 	u32 placement;
 	u64 max_extent;
 	u32 place;
+	struct mem_cgroup *memcg;
 	struct page *dummy;
 };
+
+/**
+ * struct vram_tt - a buffer's pages in system memory
+ * @base: what TTM sees
+ * @bo: the buffer, which lives longer
+ */
+struct vram_tt {
+	struct ttm_tt base;
+	struct vram_bo *bo;
+};
+
+static inline struct vram_tt *to_vram_tt(struct ttm_tt *tt)
+{
+	return container_of(tt, struct vram_tt, base);
+}
 
 static inline struct vram_bo *to_vram_bo(struct drm_gem_object *gem)
 {
@@ -236,6 +256,11 @@ u64 vram_mgr_avail(struct vram_mgr *mgr);
 int vram_ttm_init(struct vram_device *vram);
 void vram_poison(struct vram_device *vram, u64 offset, u64 len);
 void vram_check_poison(struct vram_device *vram, u64 offset, u64 len);
+
+/* pages.c */
+int vram_pages_alloc(struct ttm_device *ttm, struct ttm_tt *tt,
+		     struct ttm_operation_ctx *ctx);
+void vram_pages_free(struct ttm_device *ttm, struct ttm_tt *tt);
 
 /* bo.c */
 struct vram_bo *vram_bo_create(struct vram_device *vram, u64 size,

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Pages, for buffers in system memory
+ *
+ * TTM's own allocator charges nobody. Here every page is charged to the memory
+ * cgroup of the client that made the buffer, whoever has it moved: its limit
+ * bounds what it can make the kernel hold. Where that cgroup is full and the
+ * buffer is on its way out of VRAM, who sends it away pays instead: else a full
+ * client could keep everybody else out of VRAM.
+ */
+#include <drm/ttm/ttm_placement.h>
+#include <drm/ttm/ttm_tt.h>
+#include <linux/log2.h>
+#include <linux/memcontrol.h>
+#include <linux/mm.h>
+#include <linux/mmzone.h>
+#include <linux/sched/mm.h>
+
+#include "vram.h"
+
+/**
+ * vram_pages_free - &ttm_device_funcs.ttm_tt_unpopulate
+ * @ttm: the TTM device
+ * @tt: the buffer's pages
+ *
+ * Context: may sleep.
+ */
+void vram_pages_free(struct ttm_device *ttm, struct ttm_tt *tt)
+{
+	u32 i;
+
+	for (i = 0; i < tt->num_pages; i++) {
+		if (tt->pages[i])
+			__free_page(tt->pages[i]);
+		tt->pages[i] = NULL;
+	}
+}
+
+/*
+ * Large pieces where they come for free, since they map well; single pages are
+ * worth some reclaim. Nobody is killed for a buffer: its client gets -ENOMEM.
+ */
+static struct page *vram_pages_get(unsigned int order)
+{
+	gfp_t gfp = GFP_HIGHUSER | __GFP_ZERO | __GFP_ACCOUNT | __GFP_NOWARN;
+	struct page *page;
+
+	if (order)
+		gfp = (gfp | __GFP_NORETRY) & ~__GFP_RECLAIM;
+	else
+		gfp |= __GFP_RETRY_MAYFAIL;
+
+	page = alloc_pages(gfp, order);
+	if (page)
+		split_page(page, order);
+	return page;
+}
+
+static int vram_pages_charge(struct ttm_tt *tt, struct mem_cgroup *payer)
+{
+	struct mem_cgroup *was = set_active_memcg(payer);
+	unsigned int order = MAX_PAGE_ORDER;
+	struct page *page = NULL;
+	u32 i = 0, n;
+
+	while (i < tt->num_pages) {
+		order = min_t(unsigned int, order, ilog2(tt->num_pages - i));
+		page = vram_pages_get(order);
+		if (!page && !order)
+			break;
+		if (!page) {
+			order--;
+			continue;
+		}
+		for (n = 0; n < 1U << order; n++)
+			tt->pages[i++] = page + n;
+	}
+
+	set_active_memcg(was);
+	return page ? 0 : -ENOMEM;
+}
+
+/**
+ * vram_pages_alloc - &ttm_device_funcs.ttm_tt_populate
+ * @ttm: the TTM device
+ * @tt: the buffer's pages; has none
+ * @ctx: unused
+ *
+ * Context: the reservation lock is held; may sleep.
+ * Return: 0, with zeroed pages, or -ENOMEM.
+ */
+int vram_pages_alloc(struct ttm_device *ttm, struct ttm_tt *tt,
+		     struct ttm_operation_ctx *ctx)
+{
+	struct vram_bo *bo = to_vram_tt(tt)->bo;
+	int ret;
+
+	ret = vram_pages_charge(tt, bo->memcg);
+	if (!ret)
+		return 0;
+
+	vram_pages_free(ttm, tt);
+	if (bo->place != TTM_PL_VRAM)
+		return ret;
+
+	/* Whoever this runs for. */
+	ret = vram_pages_charge(tt, NULL);
+	if (ret)
+		vram_pages_free(ttm, tt);
+	return ret;
+}
