@@ -8,6 +8,7 @@
  * in VRAM.
  */
 #include <drm/drm_buddy.h>
+#include <drm/drm_drv.h>
 #include <drm/drm_managed.h>
 #include <drm/drm_print.h>
 #include <drm/ttm/ttm_placement.h>
@@ -319,6 +320,12 @@ int vram_mgr_init(struct vram_device *vram, u64 size, u64 reserved)
 	ret = drmm_mutex_init(&vram->drm, &mgr->lock);
 	if (ret)
 		return ret;
+
+	/* NULL in a kernel that has no cgroups for device memory. */
+	mgr->base.cg = drmm_cgroup_register_region(&vram->drm, "vram",
+						   size - reserved);
+	if (IS_ERR(mgr->base.cg))
+		return PTR_ERR(mgr->base.cg);
 
 	ret = gpu_buddy_init(&mgr->buddy, size, PAGE_SIZE);
 	if (ret)
