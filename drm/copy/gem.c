@@ -111,6 +111,17 @@ static void copy_bo_own_free(struct drm_gem_object *obj)
 	kfree(bo);
 }
 
+/* Serves the DRM node and the dma-buf's fd. Nobody runs what an engine wrote. */
+static int copy_bo_own_mmap(struct drm_gem_object *obj,
+			    struct vm_area_struct *vma)
+{
+	if (vma->vm_flags & VM_EXEC)
+		return -EPERM;
+
+	vm_flags_clear(vma, VM_MAYEXEC);
+	return drm_gem_shmem_object_mmap(obj, vma);
+}
+
 static const struct drm_gem_object_funcs copy_bo_own_funcs = {
 	.free = copy_bo_own_free,
 	.print_info = drm_gem_shmem_object_print_info,
@@ -119,7 +130,7 @@ static const struct drm_gem_object_funcs copy_bo_own_funcs = {
 	.get_sg_table = drm_gem_shmem_object_get_sg_table,
 	.vmap = drm_gem_shmem_object_vmap,
 	.vunmap = drm_gem_shmem_object_vunmap,
-	.mmap = drm_gem_shmem_object_mmap,
+	.mmap = copy_bo_own_mmap,
 	.status = copy_bo_status,
 	.vm_ops = &drm_gem_shmem_vm_ops,
 };
