@@ -4,7 +4,7 @@
  *
  * Foreign buffers come in by DRM_IOCTL_PRIME_FD_TO_HANDLE. Every padding and
  * unused flag must be zero; anything else is -EINVAL. No ioctl tells a DMA
- * address.
+ * address. What a client makes is charged to its memory cgroup.
  */
 #ifndef _UAPI_PHYR_COPY_DRM_H
 #define _UAPI_PHYR_COPY_DRM_H

@@ -3,7 +3,8 @@
  * phyr_vram: buffers in the page-less memory of a PCI card
  *
  * Every padding and unused flag must be zero; anything else is -EINVAL.
- * No ioctl tells where in physical memory a buffer lies.
+ * No ioctl tells where in physical memory a buffer lies. System memory that a
+ * buffer takes is charged to the memory cgroup of the client that made it.
  */
 #ifndef _UAPI_PHYR_VRAM_DRM_H
 #define _UAPI_PHYR_VRAM_DRM_H
