@@ -122,6 +122,45 @@ static int copy_bo_own_mmap(struct drm_gem_object *obj,
 	return drm_gem_shmem_object_mmap(obj, vma);
 }
 
+/*
+ * The shmem helper counts pages from the start of the mapping, which is not that
+ * of the buffer where a part was mapped by a dma-buf, or the front unmapped.
+ */
+static vm_fault_t copy_bo_fault(struct vm_fault *vmf)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	struct drm_gem_object *obj = vma->vm_private_data;
+	struct drm_gem_shmem_object *shmem = &to_copy_bo(obj)->shmem;
+	pgoff_t i = vmf->pgoff - drm_vma_node_start(&obj->vma_node);
+	vm_fault_t ret = VM_FAULT_SIGBUS;
+
+	dma_resv_lock(obj->resv, NULL);
+	if (shmem->pages && i < obj->size >> PAGE_SHIFT) {
+		if (vma->vm_flags & VM_WRITE)
+			folio_mark_dirty(page_folio(shmem->pages[i]));
+		ret = vmf_insert_pfn(vma, vmf->address,
+				     page_to_pfn(shmem->pages[i]));
+	}
+	dma_resv_unlock(obj->resv);
+	return ret;
+}
+
+static void copy_bo_vm_open(struct vm_area_struct *vma)
+{
+	drm_gem_shmem_vm_ops.open(vma);
+}
+
+static void copy_bo_vm_close(struct vm_area_struct *vma)
+{
+	drm_gem_shmem_vm_ops.close(vma);
+}
+
+static const struct vm_operations_struct copy_bo_vm_ops = {
+	.fault = copy_bo_fault,
+	.open = copy_bo_vm_open,
+	.close = copy_bo_vm_close,
+};
+
 static const struct drm_gem_object_funcs copy_bo_own_funcs = {
 	.free = copy_bo_own_free,
 	.print_info = drm_gem_shmem_object_print_info,
@@ -132,7 +171,7 @@ static const struct drm_gem_object_funcs copy_bo_own_funcs = {
 	.vunmap = drm_gem_shmem_object_vunmap,
 	.mmap = copy_bo_own_mmap,
 	.status = copy_bo_status,
-	.vm_ops = &drm_gem_shmem_vm_ops,
+	.vm_ops = &copy_bo_vm_ops,
 };
 
 static void copy_bo_imported_free(struct drm_gem_object *obj)
