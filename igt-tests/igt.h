@@ -63,14 +63,22 @@ void igt_waitchildren(void);
 #define __igt_once		__igt_with_line(__igt_once_, __LINE__)
 #define __igt_tests		__igt_with_line(__igt_tests_, __LINE__)
 
+#define IGT_OPT_HANDLER_SUCCESS	0
+#define IGT_OPT_HANDLER_ERROR	-2
+
 #define igt_main() \
-	__igt_tests_decl(__igt_tests)
-#define __igt_tests_decl(tests) \
+	igt_main_args(NULL, NULL, NULL, NULL, NULL)
+#define igt_main_args(short_options, long_options, help, handler, data) \
+	__igt_tests_decl(__igt_tests, short_options, long_options, help, \
+			 handler, data)
+#define __igt_tests_decl(tests, short_options, long_options, help, handler, \
+			 data) \
 	static void tests(void); \
 	int main(int argc, char **argv) \
 	{ \
-		igt_subtest_init_parse_opts(&argc, argv, NULL, NULL, NULL, \
-					    NULL, NULL); \
+		igt_subtest_init_parse_opts(&argc, argv, short_options, \
+					    long_options, help, handler, \
+					    data); \
 		tests(); \
 		igt_exit(); \
 	} \

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a random tester knows: the nodes, its open files, its buffers with every
+ * byte that is in them, and who refers to what.
+ *
+ * All decisions come from one generator and from what is known here, so that a
+ * seed tells all that is done. A copy that the engine has been given is made
+ * here at once; who then looks at the buffer's bytes waits for the engine first.
+ */
+#ifndef PHYR_TESTS_WORLD_H
+#define PHYR_TESTS_WORLD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "display.h"
+#include "lib.h"
+
+#define MAX_NODES	5
+#define MAX_FILES	9
+#define MAX_BUFFERS	40
+#define MAX_MAPPINGS	24
+#define MAX_HOLDS	6
+#define MAX_FBS		6
+#define MAX_SIZE	(256 * 1024)
+
+/* What an operation says that found nothing to do: take another. */
+#define NOT_NOW		1
+
+/**
+ * struct node - a device
+ * @device: which
+ * @engine: a copy engine; a card otherwise
+ * @shows: it has a display, which this client has
+ * @free: bytes of free VRAM before the test, of a card
+ */
+struct node {
+	struct phyr_device device;
+	bool engine;
+	bool shows;
+	uint64_t free;
+};
+
+/**
+ * struct file - an open DRM node
+ * @fd: its file descriptor
+ * @node: of which device
+ * @syncobj: of an engine: gets the fence of each job, but for
+ * @unmarked: the latest job's fence is not there
+ * @scratch: a page of the engine's own
+ */
+struct file {
+	int fd;
+	struct node *node;
+	uint32_t syncobj;
+	bool unmarked;
+	uint32_t scratch;
+};
+
+/**
+ * struct buffer - a buffer, whoever has it
+ * @home: its device; NULL for pages of a memfd
+ * @size: bytes; 0 where there is no buffer
+ * @placement: DRM_PHYR_VRAM_PLACE_* that it may be in
+ * @bytes: all of them, as they should be
+ * @handle: by number of the file; 0 where the file has none
+ * @dmabuf: its dma-buf, or -1
+ * @writers: bit set of files whose jobs may still write it
+ * @readers: likewise, read
+ * @id: as its driver says; 0 where that was not asked for
+ * @pinned: it was shown, or pinned by an importer, and perhaps still is
+ */
+struct buffer {
+	struct node *home;
+	uint64_t size;
+	uint32_t placement;
+	uint8_t *bytes;
+	uint32_t handle[MAX_FILES];
+	int dmabuf;
+	uint32_t writers;
+	uint32_t readers;
+	uint64_t id;
+	bool pinned;
+};
+
+/**
+ * struct mapping - part of a buffer that the CPU sees
+ * @buffer: NULL where there is no mapping
+ * @mem: where
+ * @offset: of the first byte in the buffer
+ * @len: bytes
+ */
+struct mapping {
+	struct buffer *buffer;
+	uint8_t *mem;
+	uint64_t offset;
+	uint64_t len;
+};
+
+/**
+ * struct hold - an importer of /dev/phyr_test that stays attached
+ * @buffer: NULL where there is none
+ * @kind: PHYR_TEST_*
+ * @id: its number
+ */
+struct hold {
+	struct buffer *buffer;
+	uint32_t kind;
+	uint32_t id;
+};
+
+/**
+ * struct random_fb - a framebuffer
+ * @buffer: NULL where there is none
+ * @fb: for display.h's functions
+ */
+struct random_fb {
+	struct buffer *buffer;
+	struct fb fb;
+};
+
+/**
+ * struct tally - what became of an operation
+ * @calls: how often it was done
+ * @refused: how often it was refused, as it should
+ */
+struct tally {
+	uint64_t calls;
+	uint64_t refused;
+};
+
+struct world {
+	uint64_t seed;
+	uint64_t random;
+	uint64_t op;			/* of this client, from 0 */
+	const char *op_name;
+	unsigned int client;
+	unsigned int clients;
+	struct node nodes[MAX_NODES];
+	struct file files[MAX_FILES];
+	struct buffer buffers[MAX_BUFFERS];
+	struct mapping mappings[MAX_MAPPINGS];
+	struct hold holds[MAX_HOLDS];
+	int test;			/* /dev/phyr_test */
+	struct display display;
+	struct random_fb fbs[MAX_FBS];
+	struct random_fb *shown;	/* NULL: the display is off */
+	struct view view;		/* of it */
+	unsigned int flips;		/* whose events are to come */
+};
+
+/* Chance. */
+uint64_t draw(struct world *world);
+uint64_t below(struct world *world, uint64_t limit);
+bool percent(struct world *world, unsigned int chance);
+
+/* For the end of the log of a test that fails. */
+#define NOTE(...) igt_log(NULL, IGT_LOG_DEBUG, __VA_ARGS__)
+#define NR(world, buffer) ((int)((buffer) - (world)->buffers))
+
+/* The test fails unless @err is one of those; it is returned. */
+#define EXPECT(world, err, ...) \
+	expect(world, err, #err, (const int[]){ __VA_ARGS__ }, \
+	       sizeof((const int[]){ __VA_ARGS__ }) / sizeof(int))
+int expect(struct world *world, int err, const char *what, const int *allowed,
+	   unsigned int nr);
+#define MUST(world, condition) \
+	do { \
+		if (!(condition)) \
+			broken(world, #condition); \
+	} while (0)
+void broken(struct world *world, const char *what)
+	__attribute__((noreturn));
+
+/* Beginning and end. The end finds out whether everything came back. */
+void world_open(struct world *world);
+void world_close(struct world *world);
+void open_file(struct world *world, unsigned int number, struct node *node);
+void close_file(struct world *world, struct file *file);
+
+/* Looking for something; NULL where there is no such thing. */
+struct file *any_file(struct world *world, bool engine);
+unsigned int file_number(const struct world *world, const struct file *file);
+struct buffer *any_buffer(struct world *world);
+struct buffer *buffer_of(struct world *world, const struct file *file);
+struct buffer *buffer_of_kind(struct world *world, bool engine,
+			      struct file **file);
+uint32_t no_handle(struct world *world, const struct file *file);
+
+/* A buffer's life: it ends when nobody refers to it. */
+struct buffer *add_buffer(struct world *world, struct node *home,
+			  uint64_t size, uint32_t placement);
+bool room_for_buffer(struct world *world);
+void set_handle(struct world *world, struct buffer *buffer, struct file *file,
+		uint32_t handle);
+void drop_handle(struct world *world, struct buffer *buffer, struct file *file);
+void put_buffer(struct world *world, struct buffer *buffer);
+int need_dmabuf(struct world *world, struct buffer *buffer);
+bool is_fixed(const struct buffer *buffer);
+bool may_be_pinned(struct world *world, const struct buffer *buffer);
+
+/* Bytes. */
+void *map_buffer(struct world *world, struct buffer *buffer, uint64_t offset,
+		 uint64_t len);
+void drop_mapping(struct world *world, struct mapping *mapping);
+void wait_for_file(struct world *world, struct file *file);
+void wait_for_jobs(struct world *world, struct buffer *buffer, bool write);
+int check_bytes(struct world *world, struct buffer *buffer, uint64_t offset,
+		uint64_t len);
+int write_bytes(struct world *world, struct buffer *buffer, uint64_t offset,
+		uint64_t len);
+
+/* The display. */
+void wait_for_picture(struct world *world);
+void drop_fb(struct world *world, struct random_fb *fb);
+
+/**
+ * struct operation - something to do
+ * @name: of it
+ * @weight: how often, in proportion
+ * @run: does it; 0, a negative errno where it was refused as it should be, or
+ *	NOT_NOW
+ */
+struct operation {
+	const char *name;
+	unsigned int weight;
+	int (*run)(struct world *world);
+};
+
+extern const struct operation memory_operations[];
+extern const struct operation share_operations[];
+extern const struct operation engine_operations[];
+extern const struct operation display_operations[];
+extern const struct operation wrong_operations[];
+
+#endif
