@@ -49,6 +49,10 @@ check-debug: guest
 igt-compare: guest
 	igt-tests/compare $(DRIVERS)
 
+soak: guest
+	vm/build debug
+	igt-tests/soak $(if $(SEED),--seed $(SEED)) $(if $(OPS),--ops $(OPS))
+
 shell: guest
 	vm/run --shell
 
@@ -62,7 +66,8 @@ help:
 	@echo "make check-debug  the same on a kernel with KASAN, lockdep, kmemleak, …; to make it: 20 minutes"
 	@echo "make igt-compare  IGT's own tests on phyr_vram and on stock drivers, side by side;"
 	@echo "              some of them: make igt-compare DRIVERS=\"phyr_vram bochs\""
+	@echo "make soak     1,000,000 random operations on the debug kernel; SEED=N, OPS=N"
 	@echo "make shell    a guest with everything loaded, to look around"
 	@echo "make clean    remove build/ (the guest image is in the cache: see vm/image --help)"
 
-.PHONY: all modules kdir userspace tests guest demo check check-debug igt-compare shell clean help
+.PHONY: all modules kdir userspace tests guest demo check check-debug igt-compare soak shell clean help
