@@ -223,8 +223,8 @@ const struct operation display_operations[] = {
 	{ "create dumb", 10, create_dumb },
 	{ "add framebuffer", 20, add_fb },
 	{ "remove framebuffer", 8, remove_fb_any },
-	{ "show", 4, show_any },
-	{ "flip", 10, flip_any },
+	{ "show", 2, show_any },
+	{ "flip", 5, flip_any },
 	{ "turn off", 1, turn_off_any },
 	{ "mark dirty", 2, mark_dirty },
 	{ }

@@ -45,12 +45,22 @@ static unsigned int any_operation(void)
 	return i;
 }
 
+static double seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec + now.tv_nsec / 1e9;
+}
+
 static void one_operation(void)
 {
+	double start;
 	unsigned int i;
 	int ret;
 
 	do {
+		start = seconds();
 		i = any_operation();
 		world.op_name = operations[i].name;
 		ret = operations[i].run(&world);
@@ -58,6 +68,7 @@ static void one_operation(void)
 	} while (ret == NOT_NOW);
 	tallies[i].calls++;
 	tallies[i].refused += ret != 0;
+	tallies[i].seconds += seconds() - start;
 }
 
 /* The seed is told where libigt's own handler would not. */
@@ -93,14 +104,6 @@ static unsigned int open_files(void)
 	return count;
 }
 
-static double seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec + now.tv_nsec / 1e9;
-}
-
 static void tell_progress(uint64_t ops, double start)
 {
 	uint64_t step = ops / PROGRESS_LINES + 1;
@@ -117,16 +120,17 @@ static void tell_summary(uint64_t ops, double start)
 {
 	uint64_t calls = 0, refused = 0;
 
-	igt_info("seed %" PRIu64 ", client %u:\n%-24s %9s %9s %9s\n",
+	igt_info("seed %" PRIu64 ", client %u:\n%-24s %9s %9s %9s %9s\n",
 		 world.seed, world.client, "operation", "calls", "succeeded",
-		 "refused");
+		 "refused", "us each");
 	for (unsigned int i = 0; i < nr_operations; i++) {
 		calls += tallies[i].calls;
 		refused += tallies[i].refused;
-		igt_info("%-24s %9" PRIu64 " %9" PRIu64 " %9" PRIu64 "\n",
-			 operations[i].name, tallies[i].calls,
+		igt_info("%-24s %9" PRIu64 " %9" PRIu64 " %9" PRIu64
+			 " %9.0f\n", operations[i].name, tallies[i].calls,
 			 tallies[i].calls - tallies[i].refused,
-			 tallies[i].refused);
+			 tallies[i].refused, 1e6 * tallies[i].seconds /
+			 (tallies[i].calls + 1e-9));
 	}
 	igt_info("%-24s %9" PRIu64 " %9" PRIu64 " %9" PRIu64 "\n", "all",
 		 calls, calls - refused, refused);

@@ -123,10 +123,12 @@ struct random_fb {
  * struct tally - what became of an operation
  * @calls: how often it was done
  * @refused: how often it was refused, as it should
+ * @seconds: that it took
  */
 struct tally {
 	uint64_t calls;
 	uint64_t refused;
+	double seconds;
 };
 
 struct world {
