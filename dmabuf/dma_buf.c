@@ -66,6 +66,7 @@
 #include <linux/export.h>
 #include <linux/log2.h>
 #include <linux/module.h>
+#include <linux/phyr_inject.h>
 #include <linux/slab.h>
 
 #include "internal.h"
@@ -159,6 +160,7 @@ int phyr_buffer_add_dma_buf(struct phyr_buffer *buffer, struct dma_buf *dmabuf)
 		return -ENOMEM;
 
 	export->dmabuf = dmabuf;
+	phyr_inject_delay();
 	dma_resv_lock(buffer->resv, NULL);
 	list_add(&export->node, &buffer->exports);
 	dma_resv_unlock(buffer->resv);
@@ -178,6 +180,7 @@ void phyr_buffer_remove_dma_buf(struct phyr_buffer *buffer,
 {
 	struct phyr_export *export, *next;
 
+	phyr_inject_delay();
 	dma_resv_lock(buffer->resv, NULL);
 	list_for_each_entry_safe(export, next, &buffer->exports, node) {
 		if (export->dmabuf == dmabuf) {
@@ -364,6 +367,7 @@ void phyr_buffer_revoke_wait(struct phyr_buffer *buffer)
 	might_lock(&buffer->resv->lock.base);
 	wait_event(buffer->idle, !READ_ONCE(buffer->tables));
 
+	phyr_inject_delay();
 	dma_resv_lock(buffer->resv, NULL);
 	list_for_each_entry(attach, &buffer->attachments, node)
 		phyr_attachment_forget_routes(attach);
@@ -548,6 +552,7 @@ void phyr_detach(struct phyr_attachment *attach)
 {
 	if (attach->way == PHYR_WAY_FROM_STOCK)
 		phyr_attachment_hide(attach);
+	phyr_inject_delay();
 	dma_buf_detach(attach->attach->dmabuf, attach->attach);
 	kfree(attach);
 }
@@ -775,6 +780,7 @@ int phyr_dma_buf_attach(struct dma_buf *dmabuf,
 		importer->limits.max_len = PHYR_SG_MAX_LEN;
 	}
 
+	phyr_inject_delay();
 	dma_resv_lock(buffer->resv, NULL);
 	ret = phyr_admit(buffer, importer);
 	if (ret)
@@ -782,6 +788,7 @@ int phyr_dma_buf_attach(struct dma_buf *dmabuf,
 	else
 		list_add(&importer->node, &buffer->attachments);
 	dma_resv_unlock(buffer->resv);
+	phyr_inject_delay();
 	if (ret) {
 		if (!native)
 			kfree(importer);
@@ -810,6 +817,7 @@ void phyr_dma_buf_detach(struct dma_buf *dmabuf,
 
 	phyr_attachment_hide(importer);
 
+	phyr_inject_delay();
 	dma_resv_lock(dmabuf->resv, NULL);
 	WARN_ON_ONCE(!list_empty(&importer->mappings));
 	list_for_each_entry_safe(ranges, next, &importer->mappings, node)
@@ -820,6 +828,7 @@ void phyr_dma_buf_detach(struct dma_buf *dmabuf,
 		buffer->ops->unpin_system(buffer);
 	dma_resv_unlock(dmabuf->resv);
 
+	phyr_inject_delay();
 	if (importer->way == PHYR_WAY_TO_STOCK)
 		kfree(importer);
 }

@@ -15,6 +15,7 @@
 #include <linux/export.h>
 #include <linux/pci-p2pdma.h>
 #include <linux/pci.h>
+#include <linux/phyr_inject.h>
 #include <linux/slab.h>
 
 #include "internal.h"
@@ -251,6 +252,7 @@ struct phyr_window *phyr_window_get(struct phyr_mem *mem, struct device *dev)
 {
 	struct phyr_window *window;
 
+	phyr_inject_delay();
 	guard(mutex)(&mem->windows_lock);
 
 	list_for_each_entry(window, &mem->windows, node)
@@ -274,6 +276,7 @@ found:
  */
 void phyr_window_put(struct phyr_mem *mem, struct phyr_window *window)
 {
+	phyr_inject_delay();
 	guard(mutex)(&mem->windows_lock);
 
 	if (--window->users)

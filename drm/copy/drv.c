@@ -12,6 +12,7 @@
 #include <linux/dma-mapping.h>
 #include <linux/module.h>
 #include <linux/pci.h>
+#include <linux/phyr_inject.h>
 #include <linux/rcupdate.h>
 
 #include <drm/drm_drv.h>
@@ -110,6 +111,7 @@ static void phyr_copy_remove(struct pci_dev *pdev)
 	struct phyr_copy *copy = pci_get_drvdata(pdev);
 
 	drm_dev_unplug(&copy->drm);
+	phyr_inject_delay();
 	copy_jobs_stop(copy);
 	copy_bos_stop(copy);
 }

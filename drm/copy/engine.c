@@ -30,6 +30,7 @@
 #include <linux/interrupt.h>
 #include <linux/io.h>
 #include <linux/pci.h>
+#include <linux/phyr_inject.h>
 #include <linux/slab.h>
 
 #include <drm/drm_drv.h>
@@ -288,6 +289,7 @@ static irqreturn_t copy_engine_thread(int irq, void *data)
 	if (!drm_dev_enter(engine->drm, &idx))
 		return IRQ_HANDLED;
 
+	phyr_inject_delay();
 	cookie = dma_fence_begin_signalling();
 	mutex_lock(&engine->lock);
 	status = atomic_xchg(&engine->status, 0);

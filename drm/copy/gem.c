@@ -28,6 +28,7 @@
 #include <linux/iommu-dma.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
+#include <linux/phyr_inject.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 
@@ -87,12 +88,14 @@ static void copy_bo_stop(struct phyr_copy *copy, struct copy_bo *bo)
 	if (!bo->live)
 		return;
 
+	phyr_inject_delay();
 	dma_resv_lock(copy_bo_resv(bo), NULL);
 	copy_bo_unmap(bo);
 	if (bo->shmem.sgt)
 		__drm_gem_shmem_free_sgt_locked(&bo->shmem);
 	dma_resv_unlock(copy_bo_resv(bo));
 
+	phyr_inject_delay();
 	if (bo->attach)
 		phyr_detach(bo->attach);
 	bo->attach = NULL;
@@ -106,6 +109,7 @@ static void copy_bo_own_free(struct drm_gem_object *obj)
 	struct copy_bo *bo = to_copy_bo(obj);
 
 	xa_erase(&copy->bos, bo->id);
+	phyr_inject_delay();
 	copy_bo_stop(copy, bo);
 	drm_gem_shmem_release(&bo->shmem);
 	kfree(bo);
@@ -180,6 +184,7 @@ static void copy_bo_imported_free(struct drm_gem_object *obj)
 	struct copy_bo *bo = to_copy_bo(obj);
 
 	xa_erase(&copy->bos, bo->id);
+	phyr_inject_delay();
 	copy_bo_stop(copy, bo);
 	drm_gem_object_release(obj);
 	dma_buf_put(bo->dmabuf);
@@ -261,6 +266,7 @@ static struct copy_bo *copy_bo_attach(struct phyr_copy *copy,
 		goto err_release;
 	}
 
+	phyr_inject_delay();
 	ret = copy_bo_register(copy, bo);
 	if (ret)
 		goto err_detach;

@@ -26,6 +26,7 @@
 #include <linux/dma-resv.h>
 #include <linux/kref.h>
 #include <linux/overflow.h>
+#include <linux/phyr_inject.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/wait.h>
@@ -133,6 +134,7 @@ static void copy_job_free_work(struct work_struct *work)
 	struct copy_job *job = container_of(work, struct copy_job, free_work);
 	struct phyr_copy *copy = job->copy;
 
+	phyr_inject_delay();
 	copy_job_release(job);
 	phyr_copy_dec_and_wake(copy, &copy->live_jobs);
 }
@@ -147,6 +149,7 @@ static struct dma_fence *copy_job_run(struct drm_sched_job *base)
 	bool cookie = dma_fence_begin_signalling();
 	struct dma_fence *fence;
 
+	phyr_inject_delay();
 	fence = copy_engine_start(&job->copy->engine, &job->run);
 	dma_fence_end_signalling(cookie);
 	return fence;
@@ -339,6 +342,7 @@ void copy_client_close(struct drm_device *drm, struct drm_file *file)
 	list_del_init(&client->node);
 	mutex_unlock(&copy->clients_lock);
 
+	phyr_inject_delay();
 	if (ours) {
 		drm_sched_entity_destroy(&client->entity);
 		phyr_copy_dec_and_wake(copy, &copy->live_clients);
@@ -499,6 +503,7 @@ static int copy_job_queue(struct copy_job *job, struct copy_client *client,
 	if (ret)
 		return ret;
 
+	phyr_inject_delay();
 	ret = drm_gem_lock_reservations(objs, count, &ticket);
 	if (ret)
 		return ret;
@@ -509,6 +514,7 @@ static int copy_job_queue(struct copy_job *job, struct copy_client *client,
 	if (!ret)
 		copy_job_publish(job, client, syncobj);
 	drm_gem_unlock_reservations(objs, count, &ticket);
+	phyr_inject_delay();
 	drm_gem_object_put(objs[0]);
 	drm_gem_object_put(objs[1]);
 	return ret;

@@ -11,6 +11,7 @@
 #include <linux/iosys-map.h>
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
+#include <linux/phyr_inject.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 #include <linux/wait_bit.h>
@@ -75,6 +76,7 @@ static void vram_gem_free(struct drm_gem_object *gem)
 	struct vram_bo *bo = to_vram_bo(gem);
 
 	xa_erase(&to_vram(gem->dev)->bos, bo->id);
+	phyr_inject_delay();
 	ttm_bo_fini(&bo->tbo);
 }
 
@@ -101,6 +103,7 @@ static vm_fault_t vram_vm_fault(struct vm_fault *vmf)
 	vm_fault_t ret;
 	int idx;
 
+	phyr_inject_delay();
 	ret = ttm_bo_vm_reserve(tbo, vmf);
 	if (ret)
 		return ret;
@@ -411,6 +414,7 @@ int vram_bo_pin_scanout(struct vram_bo *bo, u64 end)
  */
 void vram_bo_unpin(struct vram_bo *bo)
 {
+	phyr_inject_delay();
 	dma_resv_lock(bo->tbo.base.resv, NULL);
 	ttm_bo_unpin(&bo->tbo);
 	dma_resv_unlock(bo->tbo.base.resv);
@@ -485,6 +489,7 @@ void vram_bos_revoke(struct vram_device *vram)
 	struct vram_bo *bo;
 
 	while ((bo = vram_bo_next(vram, &id))) {
+		phyr_inject_delay();
 		dma_resv_lock(bo->tbo.base.resv, NULL);
 		phyr_buffer_revoke(&bo->phyr);
 		ttm_bo_unmap_virtual(&bo->tbo);
@@ -496,6 +501,7 @@ void vram_bos_revoke(struct vram_device *vram)
 	id = 0;
 	while ((bo = vram_bo_next(vram, &id))) {
 		phyr_buffer_revoke_wait(&bo->phyr);
+		phyr_inject_delay();
 		vram_bo_put(bo);
 	}
 	wait_var_event(&vram->io_maps, !atomic_read(&vram->io_maps));
@@ -601,6 +607,7 @@ struct vram_bo *vram_bo_create(struct vram_device *vram, u64 size,
 	if (ret)
 		return ERR_PTR(ret);
 
+	phyr_inject_delay();
 	ret = xa_alloc_cyclic(&vram->bos, &bo->id, bo, xa_limit_31b,
 			      &vram->next_id, GFP_KERNEL);
 	if (ret < 0) {

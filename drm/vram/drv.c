@@ -23,6 +23,7 @@
 #include <linux/log2.h>
 #include <linux/module.h>
 #include <linux/pci.h>
+#include <linux/phyr_inject.h>
 #include <linux/pm.h>
 
 #include "vram.h"
@@ -104,6 +105,7 @@ static int vram_create_handle(struct drm_device *drm, struct drm_file *file,
 	if (IS_ERR(bo))
 		return PTR_ERR(bo);
 
+	phyr_inject_delay();
 	ret = drm_gem_handle_create(file, &bo->tbo.base, handle);
 	vram_bo_put(bo);
 	return ret;
@@ -200,6 +202,7 @@ static int vram_gem_move_ioctl(struct drm_device *drm, void *data,
 	ret = down_read_interruptible(&to_vram(drm)->reset_lock);
 	if (ret)
 		goto exit;
+	phyr_inject_delay();
 	ret = dma_resv_lock_interruptible(gem->resv, NULL);
 	if (!ret) {
 		start = ktime_get_ns();
@@ -434,6 +437,7 @@ static void vram_remove(struct pci_dev *pdev)
 	struct vram_device *vram = pci_get_drvdata(pdev);
 
 	drm_dev_unplug(&vram->drm);
+	phyr_inject_delay();
 	vram_display_remove(vram);
 	vram_bos_revoke(vram);
 }
@@ -524,4 +528,5 @@ module_pci_driver(vram_pci_driver);
 MODULE_DESCRIPTION("DRM driver for the page-less memory of a PCI card");
 MODULE_LICENSE("GPL");
 MODULE_IMPORT_NS("DMA_BUF");
+MODULE_IMPORT_NS("PHYR");
 MODULE_IMPORT_NS("PHYR_EXPORTER");

@@ -27,6 +27,7 @@
 #include <drm/phyr_vram_drm.h>
 #include <drm/ttm/ttm_bo.h>
 #include <linux/iosys-map.h>
+#include <linux/phyr_inject.h>
 #include <linux/slab.h>
 
 #include "vram.h"
@@ -189,11 +190,13 @@ static int plane_pin(struct vram_bo *bo, u64 end)
 {
 	int ret;
 
+	phyr_inject_delay();
 	ret = dma_resv_lock_interruptible(bo->tbo.base.resv, NULL);
 	if (ret)
 		return ret;
 	ret = vram_bo_pin_scanout(bo, end);
 	dma_resv_unlock(bo->tbo.base.resv);
+	phyr_inject_delay();
 	return ret;
 }
 
@@ -442,6 +445,7 @@ static void plane_atomic_update(struct drm_plane *plane,
 		return;
 	}
 
+	phyr_inject_delay();
 	if (!drm_dev_enter(plane->dev, &idx))
 		return;
 	if (state->shadow)

@@ -15,6 +15,7 @@
 #include <linux/dma-buf.h>
 #include <linux/dma-resv.h>
 #include <linux/iosys-map.h>
+#include <linux/phyr_inject.h>
 
 #include "vram.h"
 
@@ -163,6 +164,7 @@ static void vram_dma_buf_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
 static void vram_dma_buf_release(struct dma_buf *dmabuf)
 {
 	phyr_buffer_remove_dma_buf(vram_dma_buf_buffer(dmabuf), dmabuf);
+	phyr_inject_delay();
 	drm_gem_dmabuf_release(dmabuf);
 }
 
@@ -236,6 +238,7 @@ struct dma_buf *vram_gem_export(struct drm_gem_object *gem, int flags)
 	if (IS_ERR(dmabuf))
 		return dmabuf;
 
+	phyr_inject_delay();
 	ret = phyr_buffer_add_dma_buf(&to_vram_bo(gem)->phyr, dmabuf);
 	if (ret) {
 		dma_buf_put(dmabuf);
@@ -266,6 +269,7 @@ struct drm_gem_object *vram_gem_import(struct drm_device *drm,
 	     dmabuf->ops != &vram_fixed_ops.ops) || gem->dev != drm)
 		return drm_gem_shmem_prime_import_no_map(drm, dmabuf);
 
+	phyr_inject_delay();
 	drm_gem_object_get(gem);
 	return gem;
 }

@@ -17,6 +17,7 @@
 #include <drm/ttm/ttm_range_manager.h>
 #include <drm/ttm/ttm_tt.h>
 #include <linux/iosys-map.h>
+#include <linux/phyr_inject.h>
 #include <linux/slab.h>
 
 #include "vram.h"
@@ -85,6 +86,7 @@ static void vram_fill(struct vram_bo *bo, struct ttm_resource *to)
 	struct vram_iter vram_iter;
 	int idx;
 
+	phyr_inject_delay();
 	if (!drm_dev_enter(&vram->drm, &idx))
 		return;
 
@@ -102,6 +104,7 @@ static void vram_save(struct vram_bo *bo, struct ttm_resource *from)
 	struct vram_iter vram_iter;
 	int idx;
 
+	phyr_inject_delay();
 	if (!drm_dev_enter(&vram->drm, &idx))
 		return;
 
