@@ -269,6 +269,27 @@ static void own_buffer(void)
 	close(vram);
 }
 
+/* From an offset of the dma-buf on, and what is left behind an unmapped front. */
+static void own_buffer_part(void)
+{
+	int engine = open_copy(0), dmabuf;
+	uint32_t own = create_own(engine, SIZE);
+	uint8_t *mem;
+
+	fill_own(engine, own, SIZE, 12);
+	dmabuf = export_buffer(engine, own);
+	mem = phyr_mmap(dmabuf, SIZE - SZ_4K, PROT_READ | PROT_WRITE, SZ_4K);
+	igt_assert(mem != MAP_FAILED);
+	assert_bytes(mem, 12, SZ_4K, SIZE - SZ_4K);
+	unmap(mem, SIZE - SZ_4K);
+	mem = map_own(engine, own, SIZE);
+	unmap(mem, SZ_4K);
+	assert_bytes(mem + SZ_4K, 12, SZ_4K, SIZE - SZ_4K);
+	unmap(mem + SZ_4K, SIZE - SZ_4K);
+	close(dmabuf);
+	close(engine);
+}
+
 igt_main()
 {
 	igt_describe("The DRM node and the dma-buf show the same bytes");
@@ -330,4 +351,8 @@ igt_main()
 	igt_describe("The engine's own buffers are mapped, others are their exporter's");
 	igt_subtest("engine-buffer")
 		own_buffer();
+
+	igt_describe("Parts of the engine's own buffers are mapped to where they are");
+	igt_subtest("engine-buffer-part")
+		own_buffer_part();
 }
