@@ -19,7 +19,7 @@
 #define MAX_NODES	5
 #define MAX_FILES	9
 #define MAX_BUFFERS	40
-#define MAX_MAPPINGS	24
+#define MAX_MAPPINGS	40
 #define MAX_HOLDS	6
 #define MAX_FBS		6
 #define MAX_SIZE	(256 * 1024)
