@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Mocks of what dmabuf/ asks of the kernel, and the devices they work for
+ *
+ * Each mock writes down its call in the log, in order; fails where the test
+ * said so; and holds the call against the ones before it. What was mapped must
+ * be unmapped with the same address, length, direction and attributes; an IOVA
+ * range is linked without a gap, synced once, and destroyed with what was
+ * linked; no address beyond the device's mask reaches the DMA API. Whatever is
+ * still mapped or allocated when a case ends fails it.
+ *
+ *	static struct kunit_suite suite = { .init = mock_init, ... };
+ *
+ * KUnit runs one case at a time: there is one struct mock.
+ */
+#ifndef _PHYR_MOCK_H
+#define _PHYR_MOCK_H
+
+#include <kunit/test.h>
+#include <linux/dma-mapping.h>
+#include <linux/dma-resv.h>
+#include <linux/pci.h>
+#include <linux/pci-p2pdma.h>
+
+struct dma_buf;
+struct dma_buf_attach_ops;
+struct dma_buf_attachment;
+struct dma_map_ops;
+struct dma_resv;
+struct sg_table;
+
+/**
+ * enum mock_call - which call
+ * @MOCK_ALLOC: kmalloc() and kzalloc(); fails with NULL
+ * @MOCK_SG_ALLOC: sg_alloc_table()
+ * @MOCK_MAP: dma_map_phys(); fails with DMA_MAPPING_ERROR
+ * @MOCK_UNMAP: dma_unmap_phys()
+ * @MOCK_IOVA_ALLOC: dma_iova_try_alloc(); fails with false
+ * @MOCK_IOVA_LINK: dma_iova_link()
+ * @MOCK_IOVA_SYNC: dma_iova_sync()
+ * @MOCK_IOVA_DESTROY: dma_iova_destroy()
+ * @MOCK_DISTANCE: pci_p2pdma_distance()
+ * @MOCK_PROBE: dma_buf_phys_vec_to_sgt()
+ * @MOCK_PROBE_END: dma_buf_free_sgt()
+ * @MOCK_P2P_INIT: pcim_p2pdma_init()
+ * @MOCK_P2P_PROVIDER: pcim_p2pdma_provider(); fails with NULL
+ * @MOCK_ATTACH: dma_buf_dynamic_attach()
+ * @MOCK_DETACH: dma_buf_detach()
+ * @MOCK_SGT_MAP: dma_buf_map_attachment()
+ * @MOCK_SGT_UNMAP: dma_buf_unmap_attachment()
+ * @MOCK_INVALIDATE: dma_buf_invalidate_mappings()
+ * @MOCK_WAIT: dma_resv_wait_timeout()
+ * @MOCK_TOLD: nobody's call; for mock_note() in an importer's callback
+ * @MOCK_CALLS: how many there are
+ */
+enum mock_call {
+	MOCK_ALLOC,
+	MOCK_SG_ALLOC,
+	MOCK_MAP,
+	MOCK_UNMAP,
+	MOCK_IOVA_ALLOC,
+	MOCK_IOVA_LINK,
+	MOCK_IOVA_SYNC,
+	MOCK_IOVA_DESTROY,
+	MOCK_DISTANCE,
+	MOCK_PROBE,
+	MOCK_PROBE_END,
+	MOCK_P2P_INIT,
+	MOCK_P2P_PROVIDER,
+	MOCK_ATTACH,
+	MOCK_DETACH,
+	MOCK_SGT_MAP,
+	MOCK_SGT_UNMAP,
+	MOCK_INVALIDATE,
+	MOCK_WAIT,
+	MOCK_TOLD,
+	MOCK_CALLS,
+};
+
+/**
+ * struct mock_entry - a call, as far as it has such arguments
+ * @call: which
+ * @who: device, dma-buf or reservation object that it is about
+ * @phys: physical address
+ * @dma: DMA address
+ * @offset: offset into an IOVA range
+ * @len: bytes
+ * @dir: direction; in MOCK_WAIT, 1 for an interruptible wait
+ * @attrs: DMA_ATTR_*; in MOCK_WAIT, the enum dma_resv_usage
+ */
+struct mock_entry {
+	enum mock_call call;
+	const void *who;
+	u64 phys;
+	u64 dma;
+	u64 offset;
+	u64 len;
+	int dir;
+	unsigned long attrs;
+};
+
+/**
+ * struct mock - the machine that the mocks pretend, for the test to set
+ * @iommu: use_dma_iommu()
+ * @other_ops: get_dma_ops() is not NULL
+ * @coherent: dev_is_dma_coherent()
+ * @merge_boundary: dma_get_merge_boundary()
+ * @distance: pci_p2pdma_distance()
+ * @bus: the kernel would choose bus addresses
+ * @dma_offset: DMA address minus physical address, of dma_map_phys()
+ * @iova: next IOVA range
+ * @bus_offset: of the provider that pcim_p2pdma_provider() returns
+ * @before_wait: called by dma_resv_wait_timeout(), or NULL
+ * @arg: for @before_wait
+ *
+ * mock_init() makes it an untranslated, coherent machine with addresses as
+ * they are, where peers reach each other through the host bridge.
+ */
+struct mock {
+	bool iommu;
+	bool other_ops;
+	bool coherent;
+	unsigned long merge_boundary;
+	int distance;
+	bool bus;
+	u64 dma_offset;
+	u64 iova;
+	u64 bus_offset;
+	void (*before_wait)(void *arg);
+	void *arg;
+};
+
+extern struct mock mock;
+
+int mock_init(struct kunit *test);
+void mock_fail(enum mock_call call, unsigned int nth, int err);
+bool mock_fail_due(void);
+unsigned int mock_count(enum mock_call call);
+const struct mock_entry *mock_nth(enum mock_call call, unsigned int nth);
+int mock_index(enum mock_call call, unsigned int nth);
+void mock_note(enum mock_call call, const void *who);
+void mock_forget(void);
+unsigned int mock_mapped(void);
+unsigned int mock_allocated(void);
+
+struct pci_bus *mock_pci_bus(struct kunit *test, struct pci_dev *bridge);
+struct pci_dev *mock_pci_dev(struct kunit *test, const char *name,
+			     struct pci_bus *bus, u64 mask);
+void mock_pci_bar(struct pci_dev *pdev, int bar, u64 start, u64 len);
+struct device *mock_device(struct kunit *test, const char *name, u64 mask);
+
+void *mock_kmalloc(size_t size, gfp_t gfp);
+void mock_kfree(const void *ptr);
+int mock_sg_alloc_table(struct sg_table *sgt, unsigned int nents, gfp_t gfp);
+void mock_sg_free_table(struct sg_table *sgt);
+
+bool mock_use_dma_iommu(struct device *dev);
+const struct dma_map_ops *mock_get_dma_ops(struct device *dev);
+unsigned long mock_dma_get_merge_boundary(struct device *dev);
+bool mock_dev_is_dma_coherent(struct device *dev);
+int mock_pci_p2pdma_distance(struct pci_dev *provider, struct device *client,
+			     bool verbose);
+int mock_pcim_p2pdma_init(struct pci_dev *pdev);
+struct p2pdma_provider *mock_pcim_p2pdma_provider(struct pci_dev *pdev,
+						  int bar);
+
+dma_addr_t mock_dma_map_phys(struct device *dev, phys_addr_t phys, size_t size,
+			     enum dma_data_direction dir, unsigned long attrs);
+void mock_dma_unmap_phys(struct device *dev, dma_addr_t addr, size_t size,
+			 enum dma_data_direction dir, unsigned long attrs);
+int mock_dma_mapping_error(struct device *dev, dma_addr_t addr);
+bool mock_dma_iova_try_alloc(struct device *dev, struct dma_iova_state *state,
+			     phys_addr_t phys, size_t size);
+int mock_dma_iova_link(struct device *dev, struct dma_iova_state *state,
+		       phys_addr_t phys, size_t offset, size_t size,
+		       enum dma_data_direction dir, unsigned long attrs);
+int mock_dma_iova_sync(struct device *dev, struct dma_iova_state *state,
+		       size_t offset, size_t size);
+void mock_dma_iova_destroy(struct device *dev, struct dma_iova_state *state,
+			   size_t mapped_len, enum dma_data_direction dir,
+			   unsigned long attrs);
+struct sg_table *
+mock_dma_buf_phys_vec_to_sgt(struct dma_buf_attachment *attach,
+			     struct p2pdma_provider *provider,
+			     struct phys_vec *vec, size_t nr, size_t size,
+			     enum dma_data_direction dir);
+void mock_dma_buf_free_sgt(struct dma_buf_attachment *attach,
+			   struct sg_table *sgt, enum dma_data_direction dir);
+
+struct dma_buf_attachment *
+mock_dma_buf_dynamic_attach(struct dma_buf *dmabuf, struct device *dev,
+			    const struct dma_buf_attach_ops *ops, void *priv);
+void mock_dma_buf_detach(struct dma_buf *dmabuf,
+			 struct dma_buf_attachment *attach);
+struct sg_table *mock_dma_buf_map_attachment(struct dma_buf_attachment *attach,
+					     enum dma_data_direction dir);
+void mock_dma_buf_unmap_attachment(struct dma_buf_attachment *attach,
+				   struct sg_table *sgt,
+				   enum dma_data_direction dir);
+void mock_dma_buf_invalidate_mappings(struct dma_buf *dmabuf);
+long mock_dma_resv_wait_timeout(struct dma_resv *resv,
+				enum dma_resv_usage usage, bool intr,
+				unsigned long timeout);
+
+#endif

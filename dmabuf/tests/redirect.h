@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What a KUnit test includes before the production file that it tests
+ *
+ *	#include "redirect.h"
+ *	#include "../map.c"
+ *
+ * The file becomes part of phyr_kunit.ko, static functions included, and what
+ * it asks of the kernel goes to the mocks of mock.h instead. phyr.ko is not
+ * needed, and may be loaded: nothing is exported twice.
+ *
+ * All headers of dmabuf/ come first, or the macros below would rename their
+ * declarations. Everything is a function-like macro, so that members and
+ * variables of the same name stay as they are.
+ */
+#ifndef _PHYR_REDIRECT_H
+#define _PHYR_REDIRECT_H
+
+#include <kunit/test.h>
+#include <linux/device.h>
+#include <linux/dma-buf.h>
+#include <linux/dma-buf-mapping.h>
+#include <linux/dma-direct.h>
+#include <linux/dma-map-ops.h>
+#include <linux/dma-resv.h>
+#include <linux/export.h>
+#include <linux/iommu-dma.h>
+#include <linux/kref.h>
+#include <linux/log2.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/overflow.h>
+#include <linux/pci-p2pdma.h>
+#include <linux/pci.h>
+#include <linux/scatterlist.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/sort.h>
+
+#include "../internal.h"
+#include "mock.h"
+
+/* Nothing of the included file is exported, and it is no module. */
+#undef EXPORT_SYMBOL_NS_GPL
+#define EXPORT_SYMBOL_NS_GPL(sym, ns)
+#undef __init
+#define __init __maybe_unused
+#undef __exit
+#define __exit __maybe_unused
+#undef module_init
+#define module_init(fn)
+#undef module_exit
+#define module_exit(fn)
+#undef MODULE_DESCRIPTION
+#define MODULE_DESCRIPTION(text)
+#undef MODULE_LICENSE
+#define MODULE_LICENSE(text)
+#undef MODULE_IMPORT_NS
+#define MODULE_IMPORT_NS(ns)
+
+/* Memory. kzalloc_obj() and its like end in these. */
+#undef kmalloc
+#define kmalloc(size, gfp) mock_kmalloc(size, gfp)
+#undef kzalloc
+#define kzalloc(size, gfp) mock_kmalloc(size, (gfp) | __GFP_ZERO)
+#define kfree(ptr) mock_kfree(ptr)
+#define sg_alloc_table(...) mock_sg_alloc_table(__VA_ARGS__)
+#define sg_free_table(...) mock_sg_free_table(__VA_ARGS__)
+
+/* The device, and what stands between it and the memory */
+#define use_dma_iommu(dev) mock_use_dma_iommu(dev)
+#define get_dma_ops(dev) mock_get_dma_ops(dev)
+#define dma_get_merge_boundary(dev) mock_dma_get_merge_boundary(dev)
+#define dev_is_dma_coherent(dev) mock_dev_is_dma_coherent(dev)
+#define pci_p2pdma_distance(...) mock_pci_p2pdma_distance(__VA_ARGS__)
+#define pcim_p2pdma_init(pdev) mock_pcim_p2pdma_init(pdev)
+#define pcim_p2pdma_provider(...) mock_pcim_p2pdma_provider(__VA_ARGS__)
+
+/* The DMA API */
+#define dma_map_phys(...) mock_dma_map_phys(__VA_ARGS__)
+#define dma_unmap_phys(...) mock_dma_unmap_phys(__VA_ARGS__)
+#define dma_mapping_error(...) mock_dma_mapping_error(__VA_ARGS__)
+#define dma_iova_try_alloc(...) mock_dma_iova_try_alloc(__VA_ARGS__)
+#define dma_iova_link(...) mock_dma_iova_link(__VA_ARGS__)
+#define dma_iova_sync(...) mock_dma_iova_sync(__VA_ARGS__)
+#define dma_iova_destroy(...) mock_dma_iova_destroy(__VA_ARGS__)
+#define dma_buf_phys_vec_to_sgt(...) mock_dma_buf_phys_vec_to_sgt(__VA_ARGS__)
+#define dma_buf_free_sgt(...) mock_dma_buf_free_sgt(__VA_ARGS__)
+
+/* dma-buf: recorded, may fail, and otherwise the kernel's own */
+#define dma_buf_dynamic_attach(...) mock_dma_buf_dynamic_attach(__VA_ARGS__)
+#define dma_buf_detach(...) mock_dma_buf_detach(__VA_ARGS__)
+#define dma_buf_map_attachment(...) mock_dma_buf_map_attachment(__VA_ARGS__)
+#define dma_buf_unmap_attachment(...) \
+	mock_dma_buf_unmap_attachment(__VA_ARGS__)
+#define dma_buf_invalidate_mappings(dmabuf) \
+	mock_dma_buf_invalidate_mappings(dmabuf)
+#define dma_resv_wait_timeout(...) mock_dma_resv_wait_timeout(__VA_ARGS__)
+
+/* phyr.ko has these, and this module does not need it. */
+#define phyr_inject_fault() false
+#define phyr_inject_delay() do { } while (0)
+
+#endif
