@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Memories, lists and random numbers for the KUnit cases
+ *
+ * They are made by the code under test: phyr_kunit.ko has all of it. What
+ * cannot be made ends the case.
+ */
+#include <linux/math64.h>
+#include <linux/module.h>
+#include <linux/pci.h>
+#include <linux/random.h>
+
+#include "../internal.h"
+#include "fixture.h"
+#include "mock.h"
+
+static ulong seed;
+module_param(seed, ulong, 0444);
+MODULE_PARM_DESC(seed, "of the random cases, to have a run again; 0 for a new one (default 0)");
+
+KUNIT_DEFINE_ACTION_WRAPPER(fixture_mem_end, phyr_mem_put, struct phyr_mem *);
+KUNIT_DEFINE_ACTION_WRAPPER(fixture_list_end, phyr_list_put,
+			    struct phyr_list *);
+
+static struct phyr_mem *fixture_mem(struct kunit *test, struct phyr_mem *mem)
+{
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mem);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, fixture_mem_end,
+							mem), 0);
+	return mem;
+}
+
+/**
+ * fixture_ram - make a phyr_mem of system memory
+ * @test: whose
+ *
+ * Return: the memory; its first reference ends with @test.
+ */
+struct phyr_mem *fixture_ram(struct kunit *test)
+{
+	return fixture_mem(test, phyr_mem_create_ram());
+}
+
+/**
+ * fixture_mmio - make a phyr_mem of a carve-out
+ * @test: whose
+ * @start: physical address
+ * @len: bytes
+ *
+ * Return: as fixture_ram().
+ */
+struct phyr_mem *fixture_mmio(struct kunit *test, u64 start, u64 len)
+{
+	return fixture_mem(test, phyr_mem_create_mmio(start, len,
+						      PHYR_MEM_WC));
+}
+
+/**
+ * fixture_p2p - make a phyr_mem of a BAR, of a device made for it
+ * @test: whose
+ * @start: physical address
+ * @len: bytes
+ *
+ * Return: as fixture_ram().
+ */
+struct phyr_mem *fixture_p2p(struct kunit *test, u64 start, u64 len)
+{
+	struct pci_dev *pdev;
+
+	pdev = mock_pci_dev(test, "card", mock_pci_bus(test, NULL),
+			    DMA_BIT_MASK(64));
+	mock_pci_bar(pdev, 2, start, len);
+	return fixture_mem(test, phyr_mem_create_p2p(pdev, 2, PHYR_MEM_WC));
+}
+
+/**
+ * fixture_list - start a list
+ * @test: whose
+ *
+ * Return: an empty list; its first reference ends with @test.
+ */
+struct phyr_list *fixture_list(struct kunit *test)
+{
+	struct phyr_list *list = phyr_list_create();
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, list);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, fixture_list_end,
+							list), 0);
+	return list;
+}
+
+/**
+ * fixture_list_put - drop the first reference before the case ends
+ * @test: whose
+ * @list: what fixture_list() returned
+ */
+void fixture_list_put(struct kunit *test, struct phyr_list *list)
+{
+	kunit_release_action(test, fixture_list_end, list);
+}
+
+/**
+ * fixture_random - start random numbers, and say from which seed
+ * @test: who wants them
+ * @rnd: out: their state
+ */
+void fixture_random(struct kunit *test, struct rnd_state *rnd)
+{
+	u64 from = seed ?: get_random_u32();
+
+	kunit_info(test, "seed=%llu\n", from);
+	prandom_seed_state(rnd, from);
+}
+
+/**
+ * fixture_below - take a random number
+ * @rnd: state
+ * @ceil: bound, not 0
+ *
+ * Return: 0 … @ceil - 1.
+ */
+u64 fixture_below(struct rnd_state *rnd, u64 ceil)
+{
+	u64 high = prandom_u32_state(rnd);
+	u64 value = high << 32 | prandom_u32_state(rnd), rest;
+
+	div64_u64_rem(value, ceil, &rest);
+	return rest;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the KUnit cases of several files need: memories and lists that end with
+ * the case, and random numbers that can be had again
+ */
+#ifndef _PHYR_FIXTURE_H
+#define _PHYR_FIXTURE_H
+
+#include <kunit/test.h>
+#include <linux/prandom.h>
+#include <linux/types.h>
+
+struct phyr_list;
+struct phyr_mem;
+
+struct phyr_mem *fixture_ram(struct kunit *test);
+struct phyr_mem *fixture_mmio(struct kunit *test, u64 start, u64 len);
+struct phyr_mem *fixture_p2p(struct kunit *test, u64 start, u64 len);
+struct phyr_list *fixture_list(struct kunit *test);
+void fixture_list_put(struct kunit *test, struct phyr_list *list);
+
+void fixture_random(struct kunit *test, struct rnd_state *rnd);
+u64 fixture_below(struct rnd_state *rnd, u64 ceil);
+
+#endif

@@ -1,0 +1,1334 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * KUnit: list.c, what a buffer is made of
+ */
+#include "fixture.h"
+#include "redirect.h"
+#include "../list.c"
+
+#define LIST_TEST_BAR		BIT_ULL(32)
+#define LIST_TEST_BAR_LEN	BIT_ULL(30)
+#define LIST_TEST_CARVE		BIT_ULL(40)
+#define LIST_TEST_CARVE_LEN	BIT_ULL(38)
+/* One page taken, one left out: nothing merges. */
+#define LIST_TEST_STRIDE	(2 * PAGE_SIZE)
+
+static void list_test_append(struct kunit *test, struct phyr_list *list,
+			     struct phyr_mem *mem, u64 paddr, u64 len)
+{
+	KUNIT_ASSERT_EQ(test, phyr_list_append(list, mem, paddr, len), 0);
+}
+
+/* @nr single pages, none of which merges. */
+static void list_test_fill(struct kunit *test, struct phyr_list *list,
+			   struct phyr_mem *mem, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		list_test_append(test, list, mem,
+				 mem->start + i * LIST_TEST_STRIDE, PAGE_SIZE);
+}
+
+static void list_test_expect(struct kunit *test, const struct phyr_list *list,
+			     const struct phys_vec *want, unsigned int nr)
+{
+	const struct phyr_chunk *chunk = &list->head;
+	unsigned int i, index = 0;
+
+	KUNIT_ASSERT_EQ(test, phyr_list_count(list), nr);
+	for (i = 0; i < nr; i++) {
+		if (index == chunk->nr) {
+			chunk = chunk->next;
+			index = 0;
+		}
+		KUNIT_ASSERT_NOT_NULL(test, chunk);
+		KUNIT_EXPECT_EQ(test, chunk->vecs[index].paddr, want[i].paddr);
+		KUNIT_EXPECT_EQ(test, chunk->vecs[index].len, want[i].len);
+		index++;
+	}
+	KUNIT_EXPECT_EQ(test, index, chunk->nr);
+	KUNIT_EXPECT_NULL(test, chunk->next);
+}
+
+static unsigned int list_test_chunks(const struct phyr_list *list)
+{
+	const struct phyr_chunk *chunk;
+	unsigned int nr = 0;
+
+	for (chunk = &list->head; chunk; chunk = chunk->next)
+		nr++;
+	return nr;
+}
+
+static unsigned int list_test_refs(struct phyr_mem *mem)
+{
+	return kref_read(&mem->ref);
+}
+
+/*
+ * Append
+ */
+
+static void create_is_empty(struct kunit *test)
+{
+	struct phyr_list *list = fixture_list(test);
+
+	KUNIT_EXPECT_EQ(test, phyr_list_count(list), 0);
+	KUNIT_EXPECT_EQ(test, phyr_list_size(list), 0);
+	KUNIT_EXPECT_PTR_EQ(test, phyr_list_first(list), &list->head);
+	KUNIT_EXPECT_EQ(test, kref_read(&list->ref), 1);
+}
+
+static void create_no_memory(struct kunit *test)
+{
+	mock_fail(MOCK_ALLOC, 1, -ENOMEM);
+	KUNIT_EXPECT_EQ(test, PTR_ERR(phyr_list_create()), -ENOMEM);
+}
+
+static void append_one(struct kunit *test)
+{
+	struct phyr_mem *mem = fixture_ram(test);
+	struct phyr_list *list = fixture_list(test);
+	const struct phys_vec want = { 0x5000, 0x3000 };
+
+	list_test_append(test, list, mem, 0x5000, 0x3000);
+	list_test_expect(test, list, &want, 1);
+	KUNIT_EXPECT_PTR_EQ(test, list->head.mem, mem);
+	KUNIT_EXPECT_EQ(test, list->head.len, 0x3000);
+}
+
+static void append_merges_neighbour(struct kunit *test)
+{
+	struct phyr_mem *mem = fixture_ram(test);
+	struct phyr_list *list = fixture_list(test);
+	const struct phys_vec want = { 0x5000, 0x4000 };
+
+	list_test_append(test, list, mem, 0x5000, 0x3000);
+	list_test_append(test, list, mem, 0x8000, 0x1000);
+	list_test_expect(test, list, &want, 1);
+	KUNIT_EXPECT_EQ(test, list->head.len, 0x4000);
+}
+
+static void append_merges_any_number(struct kunit *test)
+{
+	struct phyr_mem *mem = fixture_ram(test);
+	struct phyr_list *list = fixture_list(test);
+	const struct phys_vec want = { 0, 10000 * PAGE_SIZE };
+	unsigned int i, allocated = mock_allocated();
+
+	for (i = 0; i < 10000; i++)
+		list_test_append(test, list, mem, i * PAGE_SIZE, PAGE_SIZE);
+	list_test_expect(test, list, &want, 1);
+	KUNIT_EXPECT_EQ(test, mock_allocated(), allocated);
+}
+
+static void append_merges_beyond_4g(struct kunit *test)
+{
+	struct phyr_mem *mem = fixture_ram(test);
+	struct phyr_list *list = fixture_list(test);
+	const struct phys_vec want = { 0x1000, 0x180000000 };
+
+	list_test_append(test, list, mem, 0x1000, 0xc0000000);
+	list_test_append(test, list, mem, 0xc0001000, 0xc0000000);
+	list_test_expect(test, list, &want, 1);
+}
+
+static void append_merges_into_full_chunk(struct kunit *test)
+{
+	struct phyr_mem *mem = fixture_ram(test);
+	struct phyr_list *list = fixture_list(test);
+	unsigned int allocated = mock_allocated();
+
+	list_test_fill(test, list, mem, PHYR_LIST_INLINE);
+	list_test_append(test, list, mem,
+			 (PHYR_LIST_INLINE - 1) * LIST_TEST_STRIDE + PAGE_SIZE,
+			 PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, phyr_list_count(list), PHYR_LIST_INLINE);
+	KUNIT_EXPECT_EQ(test, list->head.vecs[PHYR_LIST_INLINE - 1].len,
+			2 * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, mock_allocated(), allocated);
+}
+
+/* The last entry of a chunk before is not looked at: only the tail grows. */
+static void append_merges_in_second_chunk(struct kunit *test)
+{
+	struct phyr_mem *mem = fixture_ram(test);
+	struct phyr_list *list = fixture_list(test);
+	u64 last = PHYR_LIST_INLINE * LIST_TEST_STRIDE;
+
+	list_test_fill(test, list, mem, PHYR_LIST_INLINE + 1);
+	list_test_append(test, list, mem, last + PAGE_SIZE, 5 * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, phyr_list_count(list), PHYR_LIST_INLINE + 1);
+	KUNIT_EXPECT_EQ(test, list->tail->vecs[0].len, 6 * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, list->tail->len, 6 * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, list->head.len, PHYR_LIST_INLINE * PAGE_SIZE);
+}
+
+/**
+ * struct list_pair - two entries of one memory that are not to become one
+ * @name: why not
+ * @vec: the two
+ */
+struct list_pair {
+	const char *name;
+	struct phys_vec vec[2];
+};
+
+static const struct list_pair list_pairs[] = {
+	{ "gap of a page", { { 0x5000, 0x1000 }, { 0x7000, 0x1000 } } },
+	{ "overlap of a page", { { 0x5000, 0x2000 }, { 0x6000, 0x1000 } } },
+	{ "the same page again", { { 0x5000, 0x1000 }, { 0x5000, 0x1000 } } },
+	{ "neighbour below", { { 0x5000, 0x1000 }, { 0x4000, 0x1000 } } },
+	{ "seam inside a page", { { 0x5000, 0x800 }, { 0x5800, 0x800 } } },
+	{ "first is empty", { { 0x5000, 0 }, { 0x5000, 0x1000 } } },
+	{ "second is empty", { { 0x5000, 0x1000 }, { 0x6000, 0 } } },
+	{ "sum of lengths overflows",
+	  { { 0x1000, BIT_ULL(63) }, { BIT_ULL(63) + 0x1000, BIT_ULL(63) } } },
+	{ "first ends at 2^64", { { -0x1000ULL, 0x1000 }, { 0, 0x1000 } } },
+};
+
+KUNIT_ARRAY_PARAM_DESC(list_pair, list_pairs, name);
+
+static void append_keeps_apart(struct kunit *test)
+{
+	const struct list_pair *pair = test->param_value;
+	struct phyr_mem *mem = fixture_ram(test);
+	struct phyr_list *list = fixture_list(test);
+
+	list_test_append(test, list, mem, pair->vec[0].paddr, pair->vec[0].len);
+	list_test_append(test, list, mem, pair->vec[1].paddr, pair->vec[1].len);
+	list_test_expect(test, list, pair->vec, 2);
+}
+
+static void append_keeps_memories_apart(struct kunit *test)
+{
+	struct phyr_mem *low = fixture_mmio(test, 0x5000, 0x1000);
+	struct phyr_mem *high = fixture_mmio(test, 0x6000, 0x1000);
+	struct phyr_list *list = fixture_list(test);
+	const struct phys_vec want[] = { { 0x5000, 0x1000 },
+					 { 0x6000, 0x1000 } };
+
+	list_test_append(test, list, low, 0x5000, 0x1000);
+	list_test_append(test, list, high, 0x6000, 0x1000);
+	list_test_expect(test, list, want, 2);
+	KUNIT_EXPECT_PTR_EQ(test, list->head.mem, low);
+	KUNIT_ASSERT_NOT_NULL(test, list->head.next);
+	KUNIT_EXPECT_PTR_EQ(test, list->head.next->mem, high);
+	KUNIT_EXPECT_EQ(test, phyr_list_check(list, 0x2000), 0);
+}
+
+static void append_mixes_kinds(struct kunit *test)
+{
+	struct phyr_mem *mem[] = {
+		fixture_ram(test),
+		fixture_p2p(test, LIST_TEST_BAR, LIST_TEST_BAR_LEN),
+		fixture_mmio(test, LIST_TEST_CARVE, LIST_TEST_CARVE_LEN),
+	};
+	struct phyr_list *list = fixture_list(test);
+	const struct phyr_chunk *chunk;
+	unsigned int i, of;
+
+	/* Two entries, then the next memory; and round again. */
+	for (i = 0; i < 18; i++) {
+		of = i / 2 % 3;
+		list_test_append(test, list, mem[of],
+				 mem[of]->start + i * LIST_TEST_STRIDE,
+				 PAGE_SIZE);
+	}
+	KUNIT_EXPECT_EQ(test, phyr_list_finish(list, 18 * PAGE_SIZE, "kunit"),
+			0);
+	KUNIT_EXPECT_EQ(test, phyr_list_count(list), 18);
+
+	for (chunk = &list->head, i = 0; chunk; chunk = chunk->next, i++) {
+		KUNIT_EXPECT_PTR_EQ(test, chunk->mem, mem[i % 3]);
+		KUNIT_EXPECT_EQ(test, chunk->nr, 2);
+		KUNIT_EXPECT_EQ(test, chunk->len, 2 * PAGE_SIZE);
+	}
+	KUNIT_EXPECT_EQ(test, i, 9);
+}
+
+/*
+ * 4 inline entries, then chunks of 256, 512, … bytes with a header of 32: room
+ * for 14, 30, 62, 126 and from there on 254 entries.
+ */
+static const struct list_border {
+	const char *name;
+	unsigned int nr;
+	unsigned int chunks;
+} list_borders[] = {
+	{ "1 entry", 1, 1 },
+	{ "inline minus 1", 3, 1 },
+	{ "inline", 4, 1 },
+	{ "inline plus 1", 5, 2 },
+	{ "second chunk minus 1", 17, 2 },
+	{ "second chunk", 18, 2 },
+	{ "second chunk plus 1", 19, 3 },
+	{ "third chunk", 48, 3 },
+	{ "third chunk plus 1", 49, 4 },
+	{ "fourth chunk", 110, 4 },
+	{ "fourth chunk plus 1", 111, 5 },
+	{ "fifth chunk", 236, 5 },
+	{ "fifth chunk plus 1", 237, 6 },
+	{ "first page minus 1", 489, 6 },
+	{ "first page", 490, 6 },
+	{ "first page plus 1", 491, 7 },
+	{ "second page minus 1", 743, 7 },
+	{ "second page", 744, 7 },
+	{ "second page plus 1", 745, 8 },
+	{ "tenth page", 490 + 9 * 254, 15 },
+	{ "tenth page plus 1", 491 + 9 * 254, 16 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(list_border, list_borders, name);
+
+static void append_at_chunk_border(struct kunit *test)
+{
+	const struct list_border *border = test->param_value;
+	struct phyr_mem *mem = fixture_ram(test);
+	struct phyr_list *list = fixture_list(test);
+	struct phyr_chunk *chunk;
+	unsigned int i, nr = 0;
+
+	list_test_fill(test, list, mem, border->nr);
+	KUNIT_EXPECT_EQ(test, phyr_list_count(list), border->nr);
+	KUNIT_EXPECT_EQ(test, list_test_chunks(list), border->chunks);
+
+	for (chunk = &list->head; chunk; chunk = chunk->next) {
+		KUNIT_EXPECT_LE(test, struct_size(chunk, vecs, chunk->max),
+				PAGE_SIZE);
+		KUNIT_EXPECT_EQ(test, chunk->len, chunk->nr * PAGE_SIZE);
+		KUNIT_EXPECT_PTR_EQ(test, chunk->mem, mem);
+		if (chunk->next)
+			KUNIT_EXPECT_EQ(test, chunk->nr, chunk->max);
+		for (i = 0; i < chunk->nr; i++, nr++)
+			KUNIT_EXPECT_EQ(test, chunk->vecs[i].paddr,
+					nr * LIST_TEST_STRIDE);
+	}
+	KUNIT_EXPECT_EQ(test, nr, border->nr);
+	KUNIT_EXPECT_EQ(test, phyr_list_check(list, nr * PAGE_SIZE), 0);
+}
+
+static void append_allocates_a_page_at_most(struct kunit *test)
+{
+	struct phyr_mem *mem = fixture_ram(test);
+	struct phyr_list *list;
+	unsigned int i;
+
+	mock_forget();
+	list = fixture_list(test);
+	list_test_fill(test, list, mem, 5000);
+	KUNIT_EXPECT_EQ(test, mock_count(MOCK_ALLOC), list_test_chunks(list));
+	for (i = 1; i <= mock_count(MOCK_ALLOC); i++)
+		KUNIT_EXPECT_LE(test, mock_nth(MOCK_ALLOC, i)->len, PAGE_SIZE);
+	KUNIT_EXPECT_LE(test, offsetof(struct phyr_chunk, vecs), 64);
+}
+
+static void append_no_memory(struct kunit *test)
+{
+	struct phyr_mem *mem = fixture_ram(test);
+	struct phyr_list *list = fixture_list(test);
+	u64 next = PHYR_LIST_INLINE * LIST_TEST_STRIDE;
+
+	list_test_fill(test, list, mem, PHYR_LIST_INLINE);
+	mock_fail(MOCK_ALLOC, 1, -ENOMEM);
+	KUNIT_EXPECT_EQ(test, phyr_list_append(list, mem, next, PAGE_SIZE),
+			-ENOMEM);
+	KUNIT_EXPECT_EQ(test, phyr_list_count(list), PHYR_LIST_INLINE);
+	KUNIT_EXPECT_EQ(test, list_test_refs(mem), 2);
+	KUNIT_EXPECT_EQ(test, phyr_list_check(list,
+					      PHYR_LIST_INLINE * PAGE_SIZE),
+			0);
+
+	list_test_append(test, list, mem, next, PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, phyr_list_count(list), PHYR_LIST_INLINE + 1);
+	KUNIT_EXPECT_EQ(test, list_test_refs(mem), 3);
+}
+
+static void append_to_finished(struct kunit *test)
+{
+	struct phyr_mem *mem = fixture_ram(test);
+	struct phyr_list *list = fixture_list(test);
+	const struct phys_vec want = { 0x1000, 0x1000 };
+
+	list_test_append(test, list, mem, 0x1000, 0x1000);
+	KUNIT_ASSERT_EQ(test, phyr_list_finish(list, 0x1000, "kunit"), 0);
+
+	kunit_warning_suppress(test) {
+		KUNIT_EXPECT_EQ(test,
+				phyr_list_append(list, mem, 0x2000, 0x1000),
+				-EINVAL);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
+	}
+	list_test_expect(test, list, &want, 1);
+}
+
+/*
+ * Check and finish
+ */
+
+enum list_mem { BAR, CARVE, RAM, SAME_BAR, LIST_MEMS };
+
+/**
+ * struct list_verdict - a list and what is to be said about it
+ * @name: why
+ * @ret: the errno, or 0
+ * @size: bytes of the dma-buf
+ * @nr: entries
+ * @vec: the entries, each with its memory
+ */
+struct list_verdict {
+	const char *name;
+	int ret;
+	u64 size;
+	unsigned int nr;
+	struct {
+		enum list_mem mem;
+		u64 paddr;
+		u64 len;
+	} vec[5];
+};
+
+#define B	LIST_TEST_BAR
+#define B_END	(LIST_TEST_BAR + LIST_TEST_BAR_LEN)
+#define C	LIST_TEST_CARVE
+
+static const struct list_verdict list_refusals[] = {
+	{ "empty, size 0", -EINVAL, 0, 0 },
+	{ "empty, size of a page", -EINVAL, 0x1000, 0 },
+	{ "entry of length 0", -EINVAL, 0, 1, { { BAR, B, 0 } } },
+	{ "entry of length 0 first", -EINVAL, 0x1000, 2,
+	  { { BAR, B, 0 }, { BAR, B, 0x1000 } } },
+	{ "entry of length 0 in the middle", -EINVAL, 0x2000, 3,
+	  { { BAR, B, 0x1000 }, { BAR, B + 0x4000, 0 },
+	    { BAR, B + 0x8000, 0x1000 } } },
+	{ "entry of length 0 last", -EINVAL, 0x1000, 2,
+	  { { BAR, B, 0x1000 }, { BAR, B + 0x1000, 0 } } },
+	{ "address and length not aligned", -EINVAL, 0x800, 1,
+	  { { BAR, B + 0x800, 0x800 } } },
+	{ "address off by 1", -EINVAL, 0x1000, 1, { { BAR, B + 1, 0x1000 } } },
+	{ "address off by half a page", -EINVAL, 0x1000, 1,
+	  { { BAR, B + 0x800, 0x1000 } } },
+	{ "length off by 1", -EINVAL, 0x1001, 1, { { BAR, B, 0x1001 } } },
+	{ "length of 1", -EINVAL, 1, 1, { { BAR, B, 1 } } },
+	{ "two halves of a page", -EINVAL, 0x1000, 2,
+	  { { BAR, B, 0x800 }, { BAR, B + 0x800, 0x800 } } },
+	{ "last entry not aligned", -EINVAL, 0x1800, 2,
+	  { { BAR, B, 0x1000 }, { BAR, B + 0x4000, 0x800 } } },
+	{ "end at 2^64", -EINVAL, 0x1000, 1, { { RAM, -0x1000ULL, 0x1000 } } },
+	{ "end beyond 2^64", -EINVAL, 0x3000, 1,
+	  { { RAM, -0x2000ULL, 0x3000 } } },
+	{ "end wraps into the window", -EINVAL, -0x1000ULL, 1,
+	  { { BAR, B + 0x2000, -0x1000ULL } } },
+	{ "page before the window", -EINVAL, 0x1000, 1,
+	  { { BAR, B - 0x1000, 0x1000 } } },
+	{ "across the window's start", -EINVAL, 0x2000, 1,
+	  { { BAR, B - 0x1000, 0x2000 } } },
+	{ "across the window's end", -EINVAL, 0x2000, 1,
+	  { { BAR, B_END - 0x1000, 0x2000 } } },
+	{ "page behind the window", -EINVAL, 0x1000, 1,
+	  { { BAR, B_END, 0x1000 } } },
+	{ "merged beyond the window's end", -EINVAL, 0x2000, 2,
+	  { { BAR, B_END - 0x1000, 0x1000 }, { BAR, B_END, 0x1000 } } },
+	{ "all of the window and more", -EINVAL, LIST_TEST_BAR_LEN + 0x1000, 1,
+	  { { BAR, B, LIST_TEST_BAR_LEN + 0x1000 } } },
+	{ "in another memory's window", -EINVAL, 0x2000, 2,
+	  { { CARVE, C, 0x1000 }, { BAR, C + 0x1000, 0x1000 } } },
+	{ "same page twice", -EINVAL, 0x2000, 2,
+	  { { BAR, B, 0x1000 }, { BAR, B, 0x1000 } } },
+	{ "same page three entries later", -EINVAL, 0x4000, 4,
+	  { { BAR, B, 0x1000 }, { BAR, B + 0x4000, 0x1000 },
+	    { BAR, B + 0x8000, 0x1000 }, { BAR, B, 0x1000 } } },
+	{ "ascending, overlap of a page", -EINVAL, 0x4000, 2,
+	  { { BAR, B, 0x2000 }, { BAR, B + 0x1000, 0x2000 } } },
+	{ "descending, overlap of a page", -EINVAL, 0x4000, 2,
+	  { { BAR, B + 0x1000, 0x2000 }, { BAR, B, 0x2000 } } },
+	{ "second inside the first", -EINVAL, 0x9000, 2,
+	  { { BAR, B, 0x8000 }, { BAR, B + 0x3000, 0x1000 } } },
+	{ "first inside the second", -EINVAL, 0x9000, 2,
+	  { { BAR, B + 0x3000, 0x1000 }, { BAR, B, 0x8000 } } },
+	{ "long first, overlap after two others", -EINVAL, 0x13000, 4,
+	  { { BAR, B + 0x100000, 0x10000 }, { BAR, B, 0x1000 },
+	    { BAR, B + 0x8000, 0x1000 }, { BAR, B + 0x10f000, 0x1000 } } },
+	{ "overlap between memories", -EINVAL, 0x2000, 2,
+	  { { BAR, B, 0x1000 }, { SAME_BAR, B, 0x1000 } } },
+	{ "overlap of RAM and a BAR", -EINVAL, 0x4000, 3,
+	  { { BAR, B, 0x2000 }, { CARVE, C, 0x1000 },
+	    { RAM, B + 0x1000, 0x1000 } } },
+	{ "total a page short", -EINVAL, 0x3000, 1, { { BAR, B, 0x2000 } } },
+	{ "total a page long", -EINVAL, 0x1000, 1, { { BAR, B, 0x2000 } } },
+	{ "total long by 1", -EINVAL, 0xfff, 1, { { BAR, B, 0x1000 } } },
+	{ "total for size 0", -EINVAL, 0, 1, { { BAR, B, 0x1000 } } },
+	{ "total equal modulo 2^32", -EINVAL, 0x100001000, 1,
+	  { { BAR, B, 0x1000 } } },
+	{ "total of 2^64", -EOVERFLOW, 0, 2,
+	  { { RAM, 0, BIT_ULL(63) }, { RAM, 0, BIT_ULL(63) } } },
+	{ "total beyond 2^64", -EOVERFLOW, 0x1000, 3,
+	  { { RAM, 0, BIT_ULL(63) }, { RAM, 0, BIT_ULL(63) },
+	    { BAR, B, 0x1000 } } },
+	{ "total near SIZE_MAX and a page", -EOVERFLOW, -0x1000ULL, 2,
+	  { { RAM, 0, -0x1000ULL }, { BAR, B, 0x1000 } } },
+};
+
+static const struct list_verdict list_acceptances[] = {
+	{ "one page", 0, 0x1000, 1, { { BAR, B, 0x1000 } } },
+	{ "first page of the window", 0, 0x1000, 1, { { BAR, B, 0x1000 } } },
+	{ "last page of the window", 0, 0x1000, 1,
+	  { { BAR, B_END - 0x1000, 0x1000 } } },
+	{ "all of the window", 0, LIST_TEST_BAR_LEN, 1,
+	  { { BAR, B, LIST_TEST_BAR_LEN } } },
+	{ "page 0 of RAM", 0, 0x1000, 1, { { RAM, 0, 0x1000 } } },
+	{ "total near SIZE_MAX", 0, -0x1000ULL, 1, { { RAM, 0, -0x1000ULL } } },
+	{ "total near SIZE_MAX, descending", 0, -0x1000ULL, 2,
+	  { { RAM, BIT_ULL(63), BIT_ULL(63) - 0x1000 },
+	    { RAM, 0, BIT_ULL(63) } } },
+	{ "total beyond 4 GiB", 0, 0x180002000, 3,
+	  { { CARVE, C, 0xc0000000 }, { CARVE, C + 0xd0000000, 0xc0000000 },
+	    { BAR, B, 0x2000 } } },
+	{ "descending neighbours", 0, 0x3000, 3,
+	  { { BAR, B + 0x2000, 0x1000 }, { BAR, B + 0x1000, 0x1000 },
+	    { BAR, B, 0x1000 } } },
+	{ "hole filled later", 0, 0x3000, 3,
+	  { { BAR, B, 0x1000 }, { BAR, B + 0x2000, 0x1000 },
+	    { BAR, B + 0x1000, 0x1000 } } },
+	{ "from one memory to another and back", 0, 0x3000, 3,
+	  { { BAR, B + 0x1000, 0x1000 }, { CARVE, C, 0x1000 },
+	    { BAR, B, 0x1000 } } },
+	{ "neighbours in two memories", 0, 0x2000, 2,
+	  { { BAR, B, 0x1000 }, { SAME_BAR, B + 0x1000, 0x1000 } } },
+};
+
+#undef B
+#undef B_END
+#undef C
+
+KUNIT_ARRAY_PARAM_DESC(list_refusal, list_refusals, name);
+KUNIT_ARRAY_PARAM_DESC(list_acceptance, list_acceptances, name);
+
+static struct phyr_list *list_test_build(struct kunit *test,
+					 const struct list_verdict *verdict)
+{
+	struct phyr_mem *mem[LIST_MEMS] = {
+		[BAR] = fixture_p2p(test, LIST_TEST_BAR, LIST_TEST_BAR_LEN),
+		[CARVE] = fixture_mmio(test, LIST_TEST_CARVE,
+				       LIST_TEST_CARVE_LEN),
+		[RAM] = fixture_ram(test),
+		[SAME_BAR] = fixture_mmio(test, LIST_TEST_BAR,
+					  LIST_TEST_BAR_LEN),
+	};
+	struct phyr_list *list = fixture_list(test);
+	unsigned int i;
+
+	for (i = 0; i < verdict->nr; i++)
+		list_test_append(test, list, mem[verdict->vec[i].mem],
+				 verdict->vec[i].paddr, verdict->vec[i].len);
+	return list;
+}
+
+/* What userspace composed: an errno and no more. */
+static void check_refuses(struct kunit *test)
+{
+	const struct list_verdict *verdict = test->param_value;
+	struct phyr_list *list = list_test_build(test, verdict);
+	unsigned int allocated = mock_allocated();
+
+	kunit_warning_suppress(test) {
+		KUNIT_EXPECT_EQ(test, phyr_list_check(list, verdict->size),
+				verdict->ret);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 0);
+	}
+	KUNIT_EXPECT_EQ(test, mock_allocated(), allocated);
+}
+
+/* An exporter's: the errno, and a warning. */
+static void finish_refuses(struct kunit *test)
+{
+	const struct list_verdict *verdict = test->param_value;
+	struct phyr_list *list = list_test_build(test, verdict);
+
+	kunit_warning_suppress(test) {
+		KUNIT_EXPECT_EQ(test,
+				phyr_list_finish(list, verdict->size, "kunit"),
+				verdict->ret);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
+	}
+	KUNIT_EXPECT_FALSE(test, list->finished);
+	KUNIT_EXPECT_EQ(test, phyr_list_size(list), 0);
+}
+
+static void finish_accepts(struct kunit *test)
+{
+	const struct list_verdict *verdict = test->param_value;
+	struct phyr_list *list = list_test_build(test, verdict);
+	unsigned int allocated = mock_allocated();
+
+	kunit_warning_suppress(test) {
+		KUNIT_EXPECT_EQ(test, phyr_list_check(list, verdict->size), 0);
+		KUNIT_EXPECT_EQ(test,
+				phyr_list_finish(list, verdict->size, "kunit"),
+				0);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 0);
+	}
+	KUNIT_EXPECT_TRUE(test, list->finished);
+	KUNIT_EXPECT_EQ(test, phyr_list_size(list), verdict->size);
+	KUNIT_EXPECT_EQ(test, mock_allocated(), allocated);
+}
+
+/* A second try with the right size is as good as the first. */
+static void finish_after_refusal(struct kunit *test)
+{
+	struct phyr_mem *mem = fixture_ram(test);
+	struct phyr_list *list = fixture_list(test);
+
+	list_test_append(test, list, mem, 0x1000, 0x1000);
+	KUNIT_EXPECT_EQ(test, phyr_list_check(list, 0x2000), -EINVAL);
+	list_test_append(test, list, mem, 0x8000, 0x1000);
+	KUNIT_EXPECT_EQ(test, phyr_list_finish(list, 0x2000, "kunit"), 0);
+}
+
+/* Running out of memory is nobody's bug. */
+static void finish_no_memory(struct kunit *test)
+{
+	struct phyr_mem *mem = fixture_ram(test);
+	struct phyr_list *list = fixture_list(test);
+
+	list_test_append(test, list, mem, 0x8000, 0x1000);
+	list_test_append(test, list, mem, 0x1000, 0x1000);
+	kunit_warning_suppress(test) {
+		mock_fail(MOCK_ALLOC, 1, -ENOMEM);
+		KUNIT_EXPECT_EQ(test, phyr_list_finish(list, 0x2000, "kunit"),
+				-ENOMEM);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 0);
+	}
+	KUNIT_EXPECT_FALSE(test, list->finished);
+	KUNIT_EXPECT_EQ(test, phyr_list_finish(list, 0x2000, "kunit"), 0);
+}
+
+/*
+ * Overlap
+ */
+
+/* Where in an ascending list the @i-th of @nr appended entries is. */
+struct list_order {
+	const char *name;
+	u64 (*place)(u64 i, u64 nr);
+};
+
+static u64 list_place_ascending(u64 i, u64 nr)
+{
+	return i;
+}
+
+static u64 list_place_descending(u64 i, u64 nr)
+{
+	return nr - 1 - i;
+}
+
+/* Upper and lower half in turn */
+static u64 list_place_interleaved(u64 i, u64 nr)
+{
+	return i % 2 ? i / 2 : nr / 2 + i / 2;
+}
+
+/* Ascends but for one step down. */
+static u64 list_place_rotated(u64 i, u64 nr)
+{
+	return (i + nr / 3) % nr;
+}
+
+/* 1, 0, 3, 2, … */
+static u64 list_place_swapped(u64 i, u64 nr)
+{
+	return (i ^ 1) < nr ? i ^ 1 : i;
+}
+
+/* A prime that divides no @nr used here: every place once, far apart. */
+static u64 list_place_scattered(u64 i, u64 nr)
+{
+	return i * 1000003 % nr;
+}
+
+static const struct list_order list_orders[] = {
+	{ "ascending", list_place_ascending },
+	{ "descending", list_place_descending },
+	{ "interleaved", list_place_interleaved },
+	{ "rotated", list_place_rotated },
+	{ "swapped", list_place_swapped },
+	{ "scattered", list_place_scattered },
+};
+
+KUNIT_ARRAY_PARAM_DESC(list_order, list_orders, name);
+
+static struct phyr_list *list_test_order(struct kunit *test,
+					 struct phyr_mem *mem,
+					 const struct list_order *order, u64 nr)
+{
+	struct phyr_list *list = fixture_list(test);
+	u64 i, place;
+
+	for (i = 0; i < nr; i++) {
+		place = order->place(i, nr);
+		if (phyr_list_append(list, mem,
+				     mem->start + place * LIST_TEST_STRIDE,
+				     PAGE_SIZE))
+			break;
+		if (!(i % 4096))
+			cond_resched();
+	}
+	KUNIT_ASSERT_EQ(test, phyr_list_count(list), nr);
+	return list;
+}
+
+/* The @i-th entry as it was appended. */
+static struct phys_vec *list_test_entry(struct phyr_list *list, u64 i)
+{
+	struct phyr_chunk *chunk = &list->head;
+
+	for (; i >= chunk->nr; chunk = chunk->next)
+		i -= chunk->nr;
+	return &chunk->vecs[i];
+}
+
+/* Sizes at which the sort's pages and runs begin and end */
+static const unsigned int list_sort_sizes[] = {
+	1, 2, 3, SORT_PAGE_MAX - 1, SORT_PAGE_MAX, SORT_PAGE_MAX + 1,
+	2 * SORT_PAGE_MAX, 2 * SORT_PAGE_MAX + 1, 3 * SORT_PAGE_MAX,
+	4 * SORT_PAGE_MAX + 1, 7 * SORT_PAGE_MAX + 77,
+};
+
+static void check_overlap_none(struct kunit *test)
+{
+	const struct list_order *order = test->param_value;
+	struct phyr_mem *mem = fixture_ram(test);
+	struct phyr_list *list;
+	unsigned int i, nr;
+
+	for (i = 0; i < ARRAY_SIZE(list_sort_sizes); i++) {
+		nr = list_sort_sizes[i];
+		list = list_test_order(test, mem, order, nr);
+		KUNIT_EXPECT_EQ_MSG(test, phyr_list_check(list, nr * PAGE_SIZE),
+				    0, "%u entries", nr);
+		fixture_list_put(test, list);
+	}
+}
+
+/* Three pages at the @i-th entry reach into the entry above it. */
+static void list_test_plant(struct kunit *test, struct phyr_list *list,
+			    unsigned int i)
+{
+	struct phys_vec *vec = list_test_entry(list, i);
+	u64 size = (phyr_list_count(list) + 2) * PAGE_SIZE;
+	int ret;
+
+	vec->len = 3 * PAGE_SIZE;
+	ret = phyr_list_check(list, size);
+	/* Behind the highest there is nothing to reach into. */
+	KUNIT_EXPECT_EQ_MSG(test, ret,
+			    vec->paddr == (phyr_list_count(list) - 1) *
+					  LIST_TEST_STRIDE ? 0 : -EINVAL,
+			    "entry %u of %llu", i, phyr_list_count(list));
+	vec->len = PAGE_SIZE;
+}
+
+static void check_overlap_one(struct kunit *test)
+{
+	const struct list_order *order = test->param_value;
+	static const unsigned int at[] = {
+		0, 1, SORT_PAGE_MAX - 2, SORT_PAGE_MAX - 1, SORT_PAGE_MAX,
+		SORT_PAGE_MAX + 1, 2 * SORT_PAGE_MAX - 1, 2 * SORT_PAGE_MAX,
+		3 * SORT_PAGE_MAX,
+	};
+	struct phyr_mem *mem = fixture_ram(test);
+	struct phyr_list *list;
+	unsigned int i, j, nr;
+
+	for (i = 1; i < ARRAY_SIZE(list_sort_sizes); i++) {
+		nr = list_sort_sizes[i];
+		list = list_test_order(test, mem, order, nr);
+		for (j = 0; j < ARRAY_SIZE(at) && at[j] < nr; j++)
+			list_test_plant(test, list, at[j]);
+		list_test_plant(test, list, nr - 2);
+		list_test_plant(test, list, nr - 1);
+		fixture_list_put(test, list);
+	}
+}
+
+static void check_ascending_allocates_nothing(struct kunit *test)
+{
+	struct phyr_mem *mem = fixture_ram(test);
+	struct phyr_list *list = list_test_order(test, mem, &list_orders[0],
+						 3000);
+
+	mock_forget();
+	KUNIT_EXPECT_EQ(test, phyr_list_check(list, 3000 * PAGE_SIZE), 0);
+	KUNIT_EXPECT_EQ(test, mock_count(MOCK_ALLOC), 0);
+}
+
+static void check_overlap_allocates_single_pages(struct kunit *test)
+{
+	const unsigned int nr = 20 * SORT_PAGE_MAX;
+	struct phyr_mem *mem = fixture_ram(test);
+	struct phyr_list *list;
+	unsigned int i, o;
+
+	for (o = 1; o < ARRAY_SIZE(list_orders); o++) {
+		list = list_test_order(test, mem, &list_orders[o], nr);
+		mock_forget();
+		KUNIT_EXPECT_EQ(test, phyr_list_check(list, nr * PAGE_SIZE),
+				0);
+		KUNIT_EXPECT_GE(test, mock_count(MOCK_ALLOC), 20);
+		KUNIT_EXPECT_LE(test, mock_count(MOCK_ALLOC), 22);
+		for (i = 1; i <= mock_count(MOCK_ALLOC); i++)
+			KUNIT_EXPECT_EQ(test, mock_nth(MOCK_ALLOC, i)->len,
+					PAGE_SIZE);
+	}
+}
+
+/* Each of its allocations fails once; nothing is left behind. */
+static void check_overlap_no_memory(struct kunit *test)
+{
+	const struct list_order *order = test->param_value;
+	const unsigned int nr = 8 * SORT_PAGE_MAX + 5;
+	struct phyr_mem *mem = fixture_ram(test);
+	struct phyr_list *list = list_test_order(test, mem, order, nr);
+	unsigned int allocated = mock_allocated(), i;
+	int ret;
+
+	for (i = 1; i < 100; i++) {
+		mock_fail(MOCK_ALLOC, i, -ENOMEM);
+		ret = phyr_list_check(list, nr * PAGE_SIZE);
+		KUNIT_EXPECT_EQ(test, mock_allocated(), allocated);
+		if (mock_fail_due())
+			break;
+		KUNIT_EXPECT_EQ_MSG(test, ret, -ENOMEM, "allocation %u", i);
+	}
+	mock_fail(MOCK_ALLOC, 0, 0);
+	KUNIT_EXPECT_EQ(test, ret, 0);
+	if (order->place == list_place_ascending)
+		KUNIT_EXPECT_EQ(test, i, 1);
+	else
+		KUNIT_EXPECT_GE(test, i, 10);
+}
+
+#define LIST_TEST_MODEL_MAX	600
+
+/* The definition itself: every pair. */
+static bool list_test_model_overlaps(const struct phys_vec *vec,
+				     unsigned int nr)
+{
+	unsigned int i, j;
+
+	for (i = 0; i < nr; i++)
+		for (j = 0; j < i; j++)
+			if (vec[i].paddr < vec[j].paddr + vec[j].len &&
+			    vec[j].paddr < vec[i].paddr + vec[i].len)
+				return true;
+	return false;
+}
+
+/* Appends @nr random entries; about half of such lists have an overlap. */
+static u64 list_test_random(struct kunit *test, struct rnd_state *rnd,
+			    struct phyr_list *list, struct phyr_mem **mem,
+			    struct phys_vec *vec, unsigned int nr)
+{
+	u64 pages = (u64)nr * nr * 4 + 1, total = 0;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		vec[i].paddr = fixture_below(rnd, pages) << PAGE_SHIFT;
+		vec[i].len = (1 + fixture_below(rnd, 4)) << PAGE_SHIFT;
+		total += vec[i].len;
+		list_test_append(test, list, mem[fixture_below(rnd, 2)],
+				 vec[i].paddr, vec[i].len);
+	}
+	return total;
+}
+
+static void check_overlap_random(struct kunit *test)
+{
+	struct phyr_mem *mem[] = { fixture_ram(test), fixture_ram(test) };
+	struct phys_vec *vec;
+	struct phyr_list *list;
+	unsigned int i, nr, overlaps = 0;
+	struct rnd_state rnd;
+	bool overlap;
+	u64 total;
+
+	vec = kunit_kmalloc_array(test, LIST_TEST_MODEL_MAX, sizeof(*vec),
+				  GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, vec);
+	fixture_random(test, &rnd);
+
+	for (i = 0; i < 100; i++) {
+		nr = 1 + fixture_below(&rnd,
+				       i % 25 ? 30 : LIST_TEST_MODEL_MAX);
+		list = fixture_list(test);
+		total = list_test_random(test, &rnd, list, mem, vec, nr);
+		overlap = list_test_model_overlaps(vec, nr);
+		overlaps += overlap;
+		KUNIT_EXPECT_EQ_MSG(test, phyr_list_check(list, total),
+				    overlap ? -EINVAL : 0, "list %u, %u entries",
+				    i, nr);
+		fixture_list_put(test, list);
+		cond_resched();
+	}
+	KUNIT_EXPECT_GT(test, overlaps, 0);
+	KUNIT_EXPECT_LT(test, overlaps, 100);
+}
+
+#define LIST_TEST_HUGE	BIT_ULL(22)
+
+static void list_test_huge(struct kunit *test, const struct list_order *order)
+{
+	const u64 half = LIST_TEST_HUGE / 2, some = 50000;
+	struct phyr_mem *mem = fixture_ram(test);
+	struct phyr_list *list;
+	struct phyr_cursor cursor;
+	struct phys_vec vec;
+	u64 i, wrong = 0;
+
+	list = list_test_order(test, mem, order, LIST_TEST_HUGE);
+	KUNIT_ASSERT_EQ(test, phyr_list_finish(list, LIST_TEST_HUGE * PAGE_SIZE,
+					       "kunit"), 0);
+	KUNIT_EXPECT_EQ(test, phyr_list_size(list), BIT_ULL(34));
+
+	phyr_cursor_init(&cursor, list, half * PAGE_SIZE, some * PAGE_SIZE);
+	for (i = half; phyr_next(&cursor, &vec, NULL); i++)
+		wrong += vec.len != PAGE_SIZE ||
+			 vec.paddr != order->place(i, LIST_TEST_HUGE) *
+				      LIST_TEST_STRIDE;
+	KUNIT_EXPECT_EQ(test, i, half + some);
+	KUNIT_EXPECT_EQ(test, wrong, 0);
+}
+
+static void list_2pow22_ascending(struct kunit *test)
+{
+	list_test_huge(test, &list_orders[0]);
+}
+
+static void list_2pow22_scattered(struct kunit *test)
+{
+	list_test_huge(test, &list_orders[ARRAY_SIZE(list_orders) - 1]);
+}
+
+/* One page of 2^16 is there twice. */
+static void list_2pow16_one_overlap(struct kunit *test)
+{
+	struct phyr_mem *mem = fixture_ram(test);
+	const u64 nr = BIT_ULL(16);
+	struct phyr_list *list;
+
+	list = list_test_order(test, mem, &list_orders[3], nr);
+	list_test_append(test, list, mem, 0, PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, phyr_list_check(list, (nr + 1) * PAGE_SIZE),
+			-EINVAL);
+}
+
+/*
+ * References
+ */
+
+static void list_put_last_reference(struct kunit *test)
+{
+	struct phyr_mem *mem = fixture_ram(test);
+	struct phyr_list *list;
+	unsigned int allocated = mock_allocated();
+
+	list = phyr_list_create();
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, list);
+	list_test_fill(test, list, mem, 100);
+	KUNIT_EXPECT_EQ(test, list_test_refs(mem), 1 + list_test_chunks(list));
+
+	KUNIT_EXPECT_PTR_EQ(test, phyr_list_get(list), list);
+	phyr_list_put(list);
+	KUNIT_EXPECT_EQ(test, phyr_list_count(list), 100);
+	phyr_list_put(list);
+	KUNIT_EXPECT_EQ(test, list_test_refs(mem), 1);
+	KUNIT_EXPECT_EQ(test, mock_allocated(), allocated);
+}
+
+static void list_put_empty(struct kunit *test)
+{
+	unsigned int allocated = mock_allocated();
+	struct phyr_list *list = phyr_list_create();
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, list);
+	phyr_list_put(list);
+	phyr_list_put(NULL);
+	KUNIT_EXPECT_EQ(test, mock_allocated(), allocated);
+}
+
+/* A mapping holds its list; the exporter's own reference is long gone. */
+static void list_outlives_its_memory_creator(struct kunit *test)
+{
+	struct phyr_list *list = fixture_list(test);
+	struct phyr_mem *mem = phyr_mem_create_mmio(0x10000, 0x10000,
+						    PHYR_MEM_UC);
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mem);
+	list_test_append(test, list, mem, 0x10000, 0x1000);
+	list_test_append(test, list, mem, 0x14000, 0x1000);
+	phyr_mem_put(mem);
+	KUNIT_EXPECT_EQ(test, phyr_list_finish(list, 0x2000, "kunit"), 0);
+	KUNIT_EXPECT_EQ(test, list_test_refs(list->head.mem), 1);
+}
+
+static void is_pageless_by_kind(struct kunit *test)
+{
+	struct phyr_mem *ram = fixture_ram(test);
+	struct phyr_mem *other[] = {
+		fixture_p2p(test, LIST_TEST_BAR, LIST_TEST_BAR_LEN),
+		fixture_mmio(test, LIST_TEST_CARVE, LIST_TEST_CARVE_LEN),
+	};
+	struct phyr_list *list;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(other); i++) {
+		list = fixture_list(test);
+		list_test_append(test, list, other[i], other[i]->start,
+				 PAGE_SIZE);
+		KUNIT_EXPECT_TRUE(test, phyr_list_is_pageless(list));
+
+		list = fixture_list(test);
+		list_test_fill(test, list, ram, 600);
+		KUNIT_EXPECT_FALSE(test, phyr_list_is_pageless(list));
+		list_test_append(test, list, other[i], other[i]->start,
+				 PAGE_SIZE);
+		KUNIT_EXPECT_TRUE(test, phyr_list_is_pageless(list));
+	}
+}
+
+/*
+ * Cursor
+ */
+
+static void seek_each_offset_class(struct kunit *test)
+{
+	struct phyr_mem *mem = fixture_ram(test);
+	struct phyr_list *list = fixture_list(test);
+	const struct phyr_chunk *chunk;
+	unsigned int i, in, index;
+	u64 offset;
+
+	/* Across inline, growing and page-size chunks */
+	list_test_fill(test, list, mem, 1100);
+	for (i = 0; i < 1100; i++) {
+		static const unsigned int offsets[] = { 0, 1, 0xfff };
+
+		for (in = 0; in < ARRAY_SIZE(offsets); in++) {
+			offset = i * PAGE_SIZE + offsets[in];
+			chunk = phyr_chunk_seek(&list->head, &offset, &index);
+			KUNIT_ASSERT_NOT_NULL(test, chunk);
+			KUNIT_ASSERT_LT(test, index, chunk->nr);
+			KUNIT_EXPECT_EQ(test, chunk->vecs[index].paddr,
+					i * LIST_TEST_STRIDE);
+			KUNIT_EXPECT_EQ(test, offset, offsets[in]);
+		}
+	}
+}
+
+static void seek_at_and_behind_end(struct kunit *test)
+{
+	static const u64 behind[] = { 0, 1, PAGE_SIZE, U64_MAX - 0x100000 };
+	struct phyr_mem *mem = fixture_ram(test);
+	struct phyr_list *list = fixture_list(test);
+	unsigned int i, index;
+	u64 offset;
+
+	list_test_fill(test, list, mem, 20);
+	for (i = 0; i < ARRAY_SIZE(behind); i++) {
+		offset = 20 * PAGE_SIZE + behind[i];
+		KUNIT_EXPECT_NULL(test, phyr_chunk_seek(&list->head, &offset,
+							&index));
+		KUNIT_EXPECT_EQ(test, offset, behind[i]);
+	}
+}
+
+static void seek_from_later_chunk(struct kunit *test)
+{
+	struct phyr_mem *mem = fixture_ram(test);
+	struct phyr_list *list = fixture_list(test);
+	const struct phyr_chunk *chunk;
+	u64 offset = 15 * PAGE_SIZE + 5;
+	unsigned int index;
+
+	list_test_fill(test, list, mem, 40);
+	chunk = phyr_chunk_seek(list->head.next, &offset, &index);
+	KUNIT_ASSERT_NOT_NULL(test, chunk);
+	KUNIT_EXPECT_EQ(test, chunk->vecs[index].paddr,
+			(PHYR_LIST_INLINE + 15) * LIST_TEST_STRIDE);
+	KUNIT_EXPECT_EQ(test, offset, 5);
+}
+
+static void list_test_walk(struct kunit *test, struct phyr_list *list,
+			   u64 offset, u64 len)
+{
+	struct phyr_cursor cursor;
+	struct phys_vec vec;
+	struct phyr_mem *mem = NULL;
+	u64 page;
+
+	phyr_cursor_init(&cursor, list, offset, len);
+	while (len) {
+		page = offset / PAGE_SIZE;
+		KUNIT_ASSERT_TRUE(test, phyr_next(&cursor, &vec, &mem));
+		KUNIT_EXPECT_EQ(test, vec.paddr, page * LIST_TEST_STRIDE +
+						 offset % PAGE_SIZE);
+		KUNIT_ASSERT_EQ(test, vec.len,
+				min(PAGE_SIZE - offset % PAGE_SIZE, len));
+		KUNIT_EXPECT_PTR_EQ(test, mem, list->head.mem);
+		offset += vec.len;
+		len -= vec.len;
+	}
+	KUNIT_EXPECT_FALSE(test, phyr_next(&cursor, &vec, NULL));
+	KUNIT_EXPECT_FALSE(test, phyr_next(&cursor, &vec, NULL));
+}
+
+static void cursor_at_chunk_border(struct kunit *test)
+{
+	const struct list_border *border = test->param_value;
+	struct phyr_mem *mem = fixture_ram(test);
+	struct phyr_list *list = fixture_list(test);
+	u64 size = border->nr * PAGE_SIZE, from;
+
+	list_test_fill(test, list, mem, border->nr);
+	KUNIT_ASSERT_EQ(test, phyr_list_finish(list, size, "kunit"), 0);
+
+	list_test_walk(test, list, 0, size);
+	list_test_walk(test, list, 0, 1);
+	list_test_walk(test, list, 1, size - 2);
+	list_test_walk(test, list, size - 1, 1);
+	list_test_walk(test, list, size - PAGE_SIZE, PAGE_SIZE);
+	for (from = size > 0x5000 ? size - 0x5000 : 0; from < size;
+	     from += 0x7ff)
+		list_test_walk(test, list, from, size - from);
+}
+
+static void cursor_of_no_bytes(struct kunit *test)
+{
+	struct phyr_mem *mem = fixture_ram(test);
+	struct phyr_list *list = fixture_list(test);
+
+	list_test_fill(test, list, mem, PHYR_LIST_INLINE + 1);
+	list_test_walk(test, list, 0, 0);
+	list_test_walk(test, list, 0x1234, 0);
+	list_test_walk(test, list, (PHYR_LIST_INLINE + 1) * PAGE_SIZE, 0);
+}
+
+static void cursor_without_mem(struct kunit *test)
+{
+	struct phyr_mem *mem = fixture_ram(test);
+	struct phyr_list *list = fixture_list(test);
+	struct phyr_cursor cursor;
+	struct phys_vec vec;
+
+	list_test_append(test, list, mem, 0x7000, 0x2000);
+	phyr_cursor_init(&cursor, list, 0x1000, 0x1000);
+	KUNIT_ASSERT_TRUE(test, phyr_next(&cursor, &vec, NULL));
+	KUNIT_EXPECT_EQ(test, vec.paddr, 0x8000);
+	KUNIT_EXPECT_EQ(test, vec.len, 0x1000);
+	KUNIT_EXPECT_FALSE(test, phyr_next(&cursor, &vec, NULL));
+}
+
+/* A walk that is asked for more than there is ends at the end. */
+static void cursor_stops_at_list_end(struct kunit *test)
+{
+	struct phyr_mem *mem = fixture_ram(test);
+	struct phyr_list *list = fixture_list(test);
+	struct phyr_cursor cursor;
+	struct phys_vec vec;
+	u64 bytes = 0;
+
+	list_test_fill(test, list, mem, 18);
+	phyr_cursor_init(&cursor, list, 0, U64_MAX);
+	while (phyr_next(&cursor, &vec, NULL))
+		bytes += vec.len;
+	KUNIT_EXPECT_EQ(test, bytes, 18 * PAGE_SIZE);
+}
+
+static void cursor_beyond_4g(struct kunit *test)
+{
+	struct phyr_mem *mem = fixture_ram(test);
+	struct phyr_list *list = fixture_list(test);
+	struct phyr_cursor cursor;
+	struct phys_vec vec;
+
+	list_test_append(test, list, mem, 0x1000, 0x200000000);
+	list_test_append(test, list, mem, 0x800000000, 0x200000000);
+	phyr_cursor_init(&cursor, list, 0x123456789, 0x200000000);
+	KUNIT_ASSERT_TRUE(test, phyr_next(&cursor, &vec, NULL));
+	KUNIT_EXPECT_EQ(test, vec.paddr, 0x123457789);
+	KUNIT_EXPECT_EQ(test, vec.len, 0x200000000 - 0x123456789);
+	KUNIT_ASSERT_TRUE(test, phyr_next(&cursor, &vec, NULL));
+	KUNIT_EXPECT_EQ(test, vec.paddr, 0x800000000);
+	KUNIT_EXPECT_EQ(test, vec.len, 0x123456789);
+	KUNIT_EXPECT_FALSE(test, phyr_next(&cursor, &vec, NULL));
+}
+
+/**
+ * struct list_model - a list as its definition has it
+ * @nr: entries after merging
+ * @size: bytes
+ * @vec: the entries, each with the memory it lies in
+ */
+struct list_model {
+	unsigned int nr;
+	u64 size;
+	struct {
+		struct phyr_mem *mem;
+		u64 paddr;
+		u64 len;
+	} vec[LIST_TEST_MODEL_MAX];
+};
+
+static void list_model_append(struct list_model *model, struct phyr_mem *mem,
+			      u64 paddr, u64 len)
+{
+	model->size += len;
+	if (model->nr && model->vec[model->nr - 1].mem == mem &&
+	    model->vec[model->nr - 1].paddr +
+	    model->vec[model->nr - 1].len == paddr) {
+		model->vec[model->nr - 1].len += len;
+		return;
+	}
+	model->vec[model->nr].mem = mem;
+	model->vec[model->nr].paddr = paddr;
+	model->vec[model->nr].len = len;
+	model->nr++;
+}
+
+static void list_model_walk(struct kunit *test, const struct list_model *model,
+			    const struct phyr_list *list, u64 offset, u64 len)
+{
+	struct phyr_cursor cursor;
+	struct phyr_mem *mem;
+	struct phys_vec vec;
+	u64 here;
+	unsigned int i;
+
+	phyr_cursor_init(&cursor, list, offset, len);
+	for (i = 0; i < model->nr && len; i++) {
+		if (offset >= model->vec[i].len) {
+			offset -= model->vec[i].len;
+			continue;
+		}
+		here = min(model->vec[i].len - offset, len);
+		KUNIT_ASSERT_TRUE(test, phyr_next(&cursor, &vec, &mem));
+		KUNIT_EXPECT_PTR_EQ(test, mem, model->vec[i].mem);
+		KUNIT_EXPECT_EQ(test, vec.paddr, model->vec[i].paddr + offset);
+		KUNIT_ASSERT_EQ(test, vec.len, here);
+		offset = 0;
+		len -= here;
+	}
+	KUNIT_EXPECT_FALSE(test, phyr_next(&cursor, &vec, &mem));
+}
+
+/* Ascending, in random steps, of which some are none; memories change. */
+static struct phyr_list *list_model_random(struct kunit *test,
+					   struct rnd_state *rnd,
+					   struct list_model *model,
+					   struct phyr_mem **mem)
+{
+	unsigned int nr = 1 + fixture_below(rnd, LIST_TEST_MODEL_MAX), i;
+	struct phyr_list *list = fixture_list(test);
+	unsigned int of = 0;
+	u64 paddr = 0, len;
+
+	memset(model, 0, sizeof(*model));
+	for (i = 0; i < nr; i++) {
+		if (!fixture_below(rnd, 8))
+			of = fixture_below(rnd, 3);
+		paddr += fixture_below(rnd, 3) << PAGE_SHIFT;
+		len = (1 + fixture_below(rnd, 5)) << PAGE_SHIFT;
+		if (!fixture_below(rnd, 50))
+			len <<= 21;
+		list_test_append(test, list, mem[of], paddr, len);
+		list_model_append(model, mem[of], paddr, len);
+		paddr += len;
+	}
+	return list;
+}
+
+static void cursor_random(struct kunit *test)
+{
+	struct phyr_mem *mem[] = { fixture_ram(test), fixture_ram(test),
+				   fixture_ram(test) };
+	struct list_model *model;
+	struct phyr_list *list;
+	struct rnd_state rnd;
+	unsigned int i, j;
+	u64 offset;
+
+	model = kunit_kmalloc(test, sizeof(*model), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, model);
+	fixture_random(test, &rnd);
+
+	for (i = 0; i < 30; i++) {
+		list = list_model_random(test, &rnd, model, mem);
+		KUNIT_ASSERT_EQ(test, phyr_list_count(list), model->nr);
+		KUNIT_ASSERT_EQ(test, phyr_list_finish(list, model->size,
+						       "kunit"), 0);
+		list_model_walk(test, model, list, 0, model->size);
+		for (j = 0; j < 30; j++) {
+			offset = fixture_below(&rnd, model->size);
+			list_model_walk(test, model, list, offset,
+					fixture_below(&rnd, model->size -
+							    offset + 1));
+		}
+		cond_resched();
+	}
+}
+
+static struct kunit_case list_test_cases[] = {
+	KUNIT_CASE(create_is_empty),
+	KUNIT_CASE(create_no_memory),
+	KUNIT_CASE(append_one),
+	KUNIT_CASE(append_merges_neighbour),
+	KUNIT_CASE(append_merges_any_number),
+	KUNIT_CASE(append_merges_beyond_4g),
+	KUNIT_CASE(append_merges_into_full_chunk),
+	KUNIT_CASE(append_merges_in_second_chunk),
+	KUNIT_CASE_PARAM(append_keeps_apart, list_pair_gen_params),
+	KUNIT_CASE(append_keeps_memories_apart),
+	KUNIT_CASE(append_mixes_kinds),
+	KUNIT_CASE_PARAM(append_at_chunk_border, list_border_gen_params),
+	KUNIT_CASE(append_allocates_a_page_at_most),
+	KUNIT_CASE(append_no_memory),
+	KUNIT_CASE(append_to_finished),
+	KUNIT_CASE_PARAM(check_refuses, list_refusal_gen_params),
+	KUNIT_CASE_PARAM(finish_refuses, list_refusal_gen_params),
+	KUNIT_CASE_PARAM(finish_accepts, list_acceptance_gen_params),
+	KUNIT_CASE(finish_after_refusal),
+	KUNIT_CASE(finish_no_memory),
+	KUNIT_CASE_PARAM(check_overlap_none, list_order_gen_params),
+	KUNIT_CASE_PARAM(check_overlap_one, list_order_gen_params),
+	KUNIT_CASE(check_ascending_allocates_nothing),
+	KUNIT_CASE(check_overlap_allocates_single_pages),
+	KUNIT_CASE_PARAM(check_overlap_no_memory, list_order_gen_params),
+	KUNIT_CASE(check_overlap_random),
+	KUNIT_CASE_SLOW(list_2pow22_ascending),
+	KUNIT_CASE_SLOW(list_2pow22_scattered),
+	KUNIT_CASE(list_2pow16_one_overlap),
+	KUNIT_CASE(list_put_last_reference),
+	KUNIT_CASE(list_put_empty),
+	KUNIT_CASE(list_outlives_its_memory_creator),
+	KUNIT_CASE(is_pageless_by_kind),
+	KUNIT_CASE(seek_each_offset_class),
+	KUNIT_CASE(seek_at_and_behind_end),
+	KUNIT_CASE(seek_from_later_chunk),
+	KUNIT_CASE_PARAM(cursor_at_chunk_border, list_border_gen_params),
+	KUNIT_CASE(cursor_of_no_bytes),
+	KUNIT_CASE(cursor_without_mem),
+	KUNIT_CASE(cursor_stops_at_list_end),
+	KUNIT_CASE(cursor_beyond_4g),
+	KUNIT_CASE(cursor_random),
+	{}
+};
+
+static struct kunit_suite list_test_suite = {
+	.name = "phyr_list",
+	.init = mock_init,
+	.test_cases = list_test_cases,
+};
+
+kunit_test_suite(list_test_suite);
