@@ -303,12 +303,13 @@ static struct dma_range dma_range_here(const struct dma_range_cursor *cursor)
 	return here;
 }
 
-/* Go to the next stored entry of the segment. */
+/* Go to the next stored entry of the segment, which has bytes left. */
 static void dma_range_step(struct dma_range_cursor *cursor)
 {
 	const struct dma_range_segment *segment = cursor->segment;
 	const struct dma_range_chunk *ranges;
 	const struct phyr_chunk *phyrs;
+	struct scatterlist *sg;
 
 	cursor->skip = 0;
 	switch (segment->mode) {
@@ -328,7 +329,12 @@ static void dma_range_step(struct dma_range_cursor *cursor)
 		cursor->chunk = ranges->next;
 		break;
 	case PHYR_MAP_SGT:
-		cursor->chunk = sg_next((struct scatterlist *)cursor->chunk);
+		/* A stock mapper may leave empty segments between others. */
+		sg = (struct scatterlist *)cursor->chunk;
+		do {
+			sg = sg_next(sg);
+		} while (!sg_dma_len(sg));
+		cursor->chunk = sg;
 		break;
 	}
 	cursor->index = 0;
