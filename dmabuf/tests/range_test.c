@@ -426,8 +426,9 @@ static void range_build_mixed(struct range_test *t)
 	range_test_list(t, 40);
 	range_test_add_extents(t, range_test_stored, 4, 3);
 	range_test_add_iova(t, 0x6000000000, 0x13000);
-	range_test_add_offset(t, PHYR_MAP_BUS, 0, 12 * PAGE_SIZE, 0x7000000000);
-	range_test_add_offset(t, PHYR_MAP_WINDOW, 12 * PAGE_SIZE,
+	/* Both end inside an extent. */
+	range_test_add_offset(t, PHYR_MAP_BUS, 0, 14 * PAGE_SIZE, 0x7000000000);
+	range_test_add_offset(t, PHYR_MAP_WINDOW, 14 * PAGE_SIZE,
 			      30 * PAGE_SIZE, 0);
 	range_test_add_sgt(t, range_test_holes, ARRAY_SIZE(range_test_holes));
 	range_test_add_iova(t, 0x9000000000, 0x1000);
@@ -517,6 +518,25 @@ static void mode_names(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, phyr_map_mode_name(PHYR_MAP_WINDOW), "window");
 	KUNIT_EXPECT_STREQ(test, phyr_map_mode_name(PHYR_MAP_EXTENT), "extent");
 	KUNIT_EXPECT_STREQ(test, phyr_map_mode_name(PHYR_MAP_SGT), "sgt");
+}
+
+static void mode_of_two_segments(struct kunit *test)
+{
+	enum phyr_map_mode a, b;
+	struct range_test *t;
+	const char *mode;
+
+	for (a = PHYR_MAP_IOVA; a <= PHYR_MAP_SGT; a++) {
+		for (b = PHYR_MAP_IOVA; b <= PHYR_MAP_SGT; b++) {
+			t = range_test_start(test, NULL);
+			range_test_segment(t, a, PAGE_SIZE);
+			range_test_segment(t, b, PAGE_SIZE);
+			mode = a == b ? phyr_map_mode_name(a) : "mixed";
+			KUNIT_EXPECT_STREQ(test, dma_range_list_mode(t->ranges),
+					   mode);
+			range_test_end(t);
+		}
+	}
 }
 
 static void next_whole_list(struct kunit *test)
@@ -1034,6 +1054,7 @@ static struct kunit_case range_test_cases[] = {
 	KUNIT_CASE(alloc_no_memory),
 	KUNIT_CASE_PARAM(mode_and_len_by_build, range_build_gen_params),
 	KUNIT_CASE(mode_names),
+	KUNIT_CASE(mode_of_two_segments),
 	KUNIT_CASE_PARAM(next_whole_list, range_build_gen_params),
 	KUNIT_CASE_PARAM(next_in_small_arrays, range_build_gen_params),
 	KUNIT_CASE_PARAM(next_from_each_border, range_build_gen_params),
