@@ -306,6 +306,8 @@ static void mock_pci_end(void *data)
 
 	KUNIT_EXPECT_EQ_MSG(mock_state.test, kref_read(&dev->kobj.kref), 1,
 			    "a reference to %s leaks", dev_name(dev));
+	/* The driver core would free it. */
+	dev->dma_range_map = NULL;
 	put_device(dev);
 }
 
