@@ -284,10 +284,15 @@ static bool phyr_route_reaches(const struct phyr_route *route,
 			       struct device *dev, const struct phys_vec *vec)
 {
 	u64 addr = vec->paddr + route->delta;
+	u64 last;
 
+	if (route->limit == U64_MAX)
+		return true;
+	/* DMA_MAPPING_ERROR, the highest address, where the bus has no place */
 	if (route->mem->kind == PHYR_MEM_RAM)
 		addr = phys_to_dma(dev, vec->paddr);
-	return route->limit == U64_MAX || addr + vec->len - 1 <= route->limit;
+	return !check_add_overflow(addr, vec->len - 1, &last) &&
+	       last <= route->limit;
 }
 
 static int phyr_map_iova(struct dma_range_list *ranges,

@@ -1174,6 +1174,10 @@ static void map_extents_bus_sees_ram_elsewhere(struct kunit *test)
 	mock.dma_offset = -MAP_RAM;
 	list = map_test_list(test, t->ram, MAP_RAM, 3, SZ_4K, SZ_1M);
 	map_test_unmap(map_test_map(t, list, 0, 3 * SZ_4K));
+
+	/* Not behind that bus at all. */
+	list = map_test_list(test, t->ram, MAP_RAM + SZ_1G, 1, SZ_4K, SZ_4K);
+	map_test_expect_error(t, list, -EREMOTEIO);
 }
 
 /*
