@@ -380,7 +380,8 @@ EXPORT_SYMBOL_NS_GPL(phyr_buffer_revoke_wait, "PHYR_EXPORTER");
  * @buffer: a revoked buffer, after phyr_buffer_revoke_wait()
  *
  * For a device that was reset and is as it was: importers that stayed attached
- * may map again, and decide their routes anew.
+ * may map again, and decide their routes anew. Any other state stays as it is: a
+ * buffer that moves has no place to map yet.
  *
  * Context: the reservation lock is held.
  */
@@ -388,6 +389,8 @@ void phyr_buffer_rearm(struct phyr_buffer *buffer)
 {
 	dma_resv_assert_held(buffer->resv);
 
+	if (WARN_ON_ONCE(buffer->state != PHYR_BUFFER_REVOKED))
+		return;
 	buffer->state = PHYR_BUFFER_LIVE;
 }
 EXPORT_SYMBOL_NS_GPL(phyr_buffer_rearm, "PHYR_EXPORTER");
