@@ -19,6 +19,7 @@
 #include <linux/dma-resv.h>
 #include <linux/mmzone.h>
 #include <linux/seq_file.h>
+#include <linux/string_choices.h>
 
 #include "vram.h"
 
@@ -90,7 +91,7 @@ static void vram_show_list(struct seq_file *m, struct vram_device *vram,
 		if (mem == vram->mem)
 			seq_printf(m, " offset %llu", vec.paddr - start);
 		seq_printf(m, " pages %s\n",
-			   vram_has_pages(&vec) ? "yes" : "no");
+			   str_yes_no(vram_has_pages(&vec)));
 	}
 }
 
