@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A card for KUnit tests
+ */
+#include <drm/drm_drv.h>
+#include <drm/drm_kunit_helpers.h>
+#include <linux/module.h>
+#include <linux/random.h>
+#include <linux/vmalloc.h>
+
+#include "card.h"
+
+static unsigned long long seed;
+module_param(seed, ullong, 0400);
+MODULE_PARM_DESC(seed, "What random tests start from (default: 0, a random number; each test prints it)");
+
+/* Tests run one after the other. */
+static int fail_after = -1;
+
+KUNIT_DEFINE_ACTION_WRAPPER(card_vfree, vfree, void *);
+KUNIT_DEFINE_ACTION_WRAPPER(card_mem_put, phyr_mem_put, struct phyr_mem *);
+KUNIT_DEFINE_ACTION_WRAPPER(card_bo_put_action, vram_bo_put, struct vram_bo *);
+
+static void card_xa_destroy(void *bos)
+{
+	xa_destroy(bos);
+}
+
+static void card_stop_failing(void *unused)
+{
+	fail_after = -1;
+}
+
+/* Actions run last to first: the memory goes after the device. */
+static void card_create_vram(struct kunit *test, struct card *card, u64 size)
+{
+	card->size = size;
+	card->bytes = vmalloc(size);
+	KUNIT_ASSERT_NOT_NULL(test, card->bytes);
+	memset(card->bytes, 0xa5, size);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, card_vfree,
+							   card->bytes));
+}
+
+static struct phyr_mem *card_mem(struct kunit *test, struct phyr_mem *mem)
+{
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mem);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, card_mem_put,
+							   mem));
+	return mem;
+}
+
+/**
+ * card_create - a card with nothing in it
+ * @test: the test; it ends the card
+ * @size: bytes of VRAM
+ * @reserved: bytes at its start that no buffer gets
+ *
+ * Return: the card.
+ */
+struct card *card_create(struct kunit *test, u64 size, u64 reserved)
+{
+	struct vram_device *vram;
+	struct phyr_mem *mem, *ram;
+	struct device *dev;
+	struct card *card;
+
+	card = kunit_kzalloc(test, sizeof(*card), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, card);
+	card_create_vram(test, card, size);
+	mem = card_mem(test, phyr_mem_create_mmio(CARD_BAR, size, PHYR_MEM_WC));
+	ram = card_mem(test, phyr_mem_create_ram());
+
+	dev = drm_kunit_helper_alloc_device(test);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dev);
+	vram = drm_kunit_helper_alloc_drm_device(test, dev, struct vram_device,
+						 drm, DRIVER_GEM);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vram);
+
+	vram->mem = mem;
+	vram->ram = ram;
+	vram->io = (void __force __iomem *)card->bytes;
+	init_rwsem(&vram->reset_lock);
+	xa_init_flags(&vram->bos, XA_FLAGS_ALLOC1);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test,
+							   card_xa_destroy,
+							   &vram->bos));
+	KUNIT_ASSERT_EQ(test, 0, vram_ttm_init(vram));
+	KUNIT_ASSERT_EQ(test, 0, vram_mgr_init(vram, size, reserved));
+	card->vram = vram;
+	return card;
+}
+
+/**
+ * card_unplug - from now on drm_dev_enter() fails
+ * @card: the card
+ */
+void card_unplug(struct card *card)
+{
+	card->vram->drm.unplugged = true;
+}
+
+/**
+ * card_bo - make a buffer
+ * @test: the test; drops its reference at the end
+ * @card: the card
+ * @size: bytes
+ * @placement: DRM_PHYR_VRAM_PLACE_*
+ * @max_extent: bytes, or 0
+ *
+ * Return: the buffer.
+ */
+struct vram_bo *card_bo(struct kunit *test, struct card *card, u64 size,
+			u32 placement, u64 max_extent)
+{
+	struct vram_bo *bo = vram_bo_create(card->vram, size, placement,
+					    max_extent);
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, bo);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test,
+							   card_bo_put_action,
+							   bo));
+	return bo;
+}
+
+/**
+ * card_bo_put - drop the reference of card_bo() early
+ * @test: the test
+ * @bo: the buffer
+ */
+void card_bo_put(struct kunit *test, struct vram_bo *bo)
+{
+	kunit_release_action(test, card_bo_put_action, bo);
+}
+
+/**
+ * card_expect_avail - is as much VRAM free as it ought to be?
+ * @test: the test
+ * @card: the card
+ * @avail: bytes; what TTM counts as used must be the rest
+ */
+void card_expect_avail(struct kunit *test, struct card *card, u64 avail)
+{
+	struct ttm_resource_manager *man = &card->vram->mgr.base;
+
+	KUNIT_EXPECT_EQ(test, vram_mgr_avail(&card->vram->mgr), avail);
+	KUNIT_EXPECT_EQ(test, ttm_resource_manager_usage(man),
+			man->size - avail);
+}
+
+/**
+ * card_seed - start a random test
+ * @test: the test
+ * @rnd: out: what it draws from
+ */
+void card_seed(struct kunit *test, struct rnd_state *rnd)
+{
+	u64 start = seed ?: get_random_u64();
+
+	kunit_info(test, "seed=%llu", start);
+	prandom_seed_state(rnd, start);
+}
+
+/**
+ * card_fail_after - make one allocation of the driver fail
+ * @test: the test; at its end none fails any more
+ * @calls: allocations that succeed before the one that fails
+ */
+void card_fail_after(struct kunit *test, int calls)
+{
+	fail_after = calls;
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test,
+							   card_stop_failing,
+							   NULL));
+}
+
+/**
+ * card_fails - called for each allocation that can be made to fail
+ *
+ * Return: this one fails.
+ */
+bool card_fails(void)
+{
+	return fail_after >= 0 && !fail_after--;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A card for KUnit tests: a struct vram_device whose VRAM is ordinary memory
+ */
+#ifndef _PHYR_VRAM_CARD_H
+#define _PHYR_VRAM_CARD_H
+
+#include <kunit/test.h>
+#include <linux/prandom.h>
+
+#include "../vram.h"
+
+/* Where the BAR would be; no guest has memory there. */
+#define CARD_BAR	0x300000000000ULL
+
+/**
+ * struct card - a card
+ * @vram: the device under test, with TTM and the VRAM allocator
+ * @bytes: its VRAM, filled with bytes that are not 0
+ * @size: of @bytes
+ */
+struct card {
+	struct vram_device *vram;
+	u8 *bytes;
+	u64 size;
+};
+
+struct card *card_create(struct kunit *test, u64 size, u64 reserved);
+void card_unplug(struct card *card);
+struct vram_bo *card_bo(struct kunit *test, struct card *card, u64 size,
+			u32 placement, u64 max_extent);
+void card_bo_put(struct kunit *test, struct vram_bo *bo);
+void card_expect_avail(struct kunit *test, struct card *card, u64 avail);
+
+/* What a random test starts from; printed. */
+void card_seed(struct kunit *test, struct rnd_state *rnd);
+
+void card_fail_after(struct kunit *test, int calls);
+bool card_fails(void);
+
+#endif

@@ -1,0 +1,594 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The move iterator, and moves over fragmented blocks
+ *
+ * VRAM is compared as a whole with what a page-by-page copy makes of it, so
+ * that a byte outside the buffer's blocks counts too.
+ */
+#include <drm/phyr_vram_drm.h>
+#include <kunit/test.h>
+#include <linux/highmem.h>
+#include <linux/vmalloc.h>
+
+#include "redirect.h"
+#include "../ttm.c"
+
+#include "layout.h"
+
+#define PAGES(n)	((u64)(n) << PAGE_SHIFT)
+
+/* Lengths of buffers: around the borders of blocks of 1, 2, … 16 pages */
+static const u32 page_counts[] = { 1, 2, 3, 4, 5, 15, 16, 17, 31, 32, 33, 64 };
+
+static void page_count_describe(const u32 *pages, char *desc)
+{
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%u pages", *pages);
+}
+
+KUNIT_ARRAY_PARAM(page_count, page_counts, page_count_describe);
+
+/* Blocks of 1, 2 and 4 pages, ascending, descending and touching */
+static const struct layout_block mixed[] = {
+	{ 32, 4 }, { 8, 1 }, { 2, 2 }, { 4, 4 }, { 255, 1 }, { 0, 2 },
+	{ 64, 64 }, { 63, 1 },
+};
+
+/**
+ * struct world - a card and what its VRAM ought to be
+ * @card: the card, with random bytes in VRAM
+ * @rnd: what random tests draw from
+ * @expected: as large as VRAM, and equal to it at first
+ */
+struct world {
+	struct card *card;
+	struct rnd_state rnd;
+	u8 *expected;
+};
+
+KUNIT_DEFINE_ACTION_WRAPPER(world_vfree, vfree, void *);
+
+static struct world *world_create(struct kunit *test)
+{
+	struct world *world = kunit_kzalloc(test, sizeof(*world), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, world);
+	world->card = card_create(test, SZ_1M, 0);
+	card_seed(test, &world->rnd);
+	world->expected = vmalloc(SZ_1M);
+	KUNIT_ASSERT_NOT_NULL(test, world->expected);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, world_vfree,
+							   world->expected));
+	prandom_bytes_state(&world->rnd, world->expected, SZ_1M);
+	memcpy(world->card->bytes, world->expected, world->card->size);
+	return world;
+}
+
+static void world_check(struct kunit *test, struct world *world)
+{
+	u64 page;
+
+	for (page = 0; page < SZ_1M; page += PAGE_SIZE)
+		if (memcmp(world->card->bytes + page, world->expected + page,
+			   PAGE_SIZE))
+			KUNIT_FAIL(test, "page %llu of VRAM is wrong",
+				   page >> PAGE_SHIFT);
+}
+
+/* A buffer in system memory whose pages have random bytes */
+static struct vram_bo *world_pages(struct kunit *test, struct world *world,
+				   u32 pages)
+{
+	struct ttm_operation_ctx ctx = {};
+	struct vram_bo *bo = card_bo(test, world->card, PAGES(pages),
+				     DRM_PHYR_VRAM_PLACE_SYSTEM, 0);
+	u32 i;
+	int ret;
+
+	dma_resv_lock(bo->tbo.base.resv, NULL);
+	ret = ttm_bo_populate(&bo->tbo, &ctx);
+	dma_resv_unlock(bo->tbo.base.resv);
+	KUNIT_ASSERT_EQ(test, ret, 0);
+	KUNIT_ASSERT_GE(test, bo->tbo.ttm->num_pages, pages);
+	for (i = 0; i < pages; i++)
+		prandom_bytes_state(&world->rnd,
+				    page_address(bo->tbo.ttm->pages[i]),
+				    PAGE_SIZE);
+	return bo;
+}
+
+/* A buffer that is where @layout is, as far as a copy looks */
+static struct vram_bo *world_bo_at(struct kunit *test, struct world *world,
+				   struct layout *layout)
+{
+	struct vram_bo *bo = kunit_kzalloc(test, sizeof(*bo), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, bo);
+	bo->tbo.bdev = &world->card->vram->ttm;
+	bo->tbo.resource = &layout->res.base;
+	return bo;
+}
+
+/*
+ * The iterator
+ */
+
+static void iter_check(struct kunit *test, struct layout *layout)
+{
+	struct vram_device *vram = layout->vram;
+	struct vram_iter iter;
+	struct iosys_map map;
+	u32 i;
+
+	vram_iter_init(&iter, vram, &layout->res.base);
+	for (i = 0; i < layout->pages; i++) {
+		vram_iter_map(&iter.base, &map, i);
+		KUNIT_EXPECT_TRUE(test, map.is_iomem);
+		KUNIT_EXPECT_EQ(test, (u64)(map.vaddr_iomem - vram->io),
+				layout->offset[i]);
+	}
+}
+
+static void vram_iter_map_one_block(struct kunit *test)
+{
+	static const struct layout_block one[] = { { 16, 16 } };
+	struct card *card = card_create(test, SZ_1M, 0);
+
+	iter_check(test, layout_create(test, card->vram, one, ARRAY_SIZE(one)));
+}
+
+static void vram_iter_map_single_pages(struct kunit *test)
+{
+	static const struct layout_block blocks[] = {
+		{ 9, 1 }, { 8, 1 }, { 10, 1 }, { 0, 1 }, { 255, 1 },
+	};
+	struct card *card = card_create(test, SZ_1M, 0);
+
+	iter_check(test, layout_create(test, card->vram, blocks,
+				       ARRAY_SIZE(blocks)));
+}
+
+static void vram_iter_map_mixed_blocks(struct kunit *test)
+{
+	struct card *card = card_create(test, SZ_1M, 0);
+
+	iter_check(test, layout_create(test, card->vram, mixed,
+				       ARRAY_SIZE(mixed)));
+}
+
+/* Seeks over several blocks at once, as a fault in the middle does. */
+static void vram_iter_map_from_each_page(struct kunit *test)
+{
+	struct card *card = card_create(test, SZ_1M, 0);
+	struct layout *layout = layout_create(test, card->vram, mixed,
+					      ARRAY_SIZE(mixed));
+	struct vram_iter iter;
+	struct iosys_map map;
+	u32 i;
+
+	for (i = 0; i < layout->pages; i++) {
+		vram_iter_init(&iter, card->vram, &layout->res.base);
+		vram_iter_map(&iter.base, &map, i);
+		KUNIT_EXPECT_EQ(test,
+				(u64)(map.vaddr_iomem - card->vram->io),
+				layout->offset[i]);
+		/* The same page again */
+		vram_iter_map(&iter.base, &map, i);
+		KUNIT_EXPECT_EQ(test,
+				(u64)(map.vaddr_iomem - card->vram->io),
+				layout->offset[i]);
+	}
+}
+
+/* Arithmetic only: so much VRAM is not there. */
+static void vram_iter_map_beyond_4_gib(struct kunit *test)
+{
+	struct card *card = card_create(test, SZ_1M, 0);
+	const u64 len = SZ_1G * 8ULL, start = SZ_1G * 16ULL;
+	struct gpu_buddy *buddy = &card->vram->mgr.buddy;
+	struct gpu_buddy_block block = {
+		.header = start | ilog2(len / PAGE_SIZE),
+	};
+	struct vram_resource res = {};
+	struct vram_iter iter;
+	struct iosys_map map;
+	u64 pos;
+
+	KUNIT_ASSERT_EQ(test, gpu_buddy_block_size(buddy, &block), len);
+	INIT_LIST_HEAD(&res.blocks);
+	list_add(&block.link, &res.blocks);
+	vram_iter_init(&iter, card->vram, &res.base);
+	for (pos = 0; pos < len; pos += SZ_1G - PAGE_SIZE) {
+		vram_iter_map(&iter.base, &map, pos >> PAGE_SHIFT);
+		KUNIT_EXPECT_EQ(test,
+				(u64)(map.vaddr_iomem - card->vram->io),
+				start + pos);
+	}
+}
+
+static void vram_iter_map_random(struct kunit *test)
+{
+	const u32 pages = *(const u32 *)test->param_value;
+	struct world *world = world_create(test);
+
+	iter_check(test, layout_random(test, world->card->vram, &world->rnd,
+				       pages));
+}
+
+/*
+ * Into VRAM
+ */
+
+static void vram_fill_zeroes_mixed_blocks(struct kunit *test)
+{
+	struct world *world = world_create(test);
+	struct layout *to = layout_create(test, world->card->vram, mixed,
+					  ARRAY_SIZE(mixed));
+	u32 i;
+
+	vram_fill(world_bo_at(test, world, to), &to->res.base);
+	for (i = 0; i < to->pages; i++)
+		memset(world->expected + to->offset[i], 0, PAGE_SIZE);
+	world_check(test, world);
+}
+
+static void vram_fill_zeroes_random(struct kunit *test)
+{
+	const u32 pages = *(const u32 *)test->param_value;
+	struct world *world = world_create(test);
+	struct layout *to = layout_random(test, world->card->vram, &world->rnd,
+					  pages);
+	u32 i;
+
+	vram_fill(world_bo_at(test, world, to), &to->res.base);
+	for (i = 0; i < to->pages; i++)
+		memset(world->expected + to->offset[i], 0, PAGE_SIZE);
+	world_check(test, world);
+}
+
+/* A buffer whose pages nobody has touched yet */
+static void vram_fill_from_unpopulated_pages(struct kunit *test)
+{
+	struct world *world = world_create(test);
+	struct layout *to = layout_random(test, world->card->vram, &world->rnd,
+					  4);
+	struct vram_bo *bo = world_bo_at(test, world, to);
+	u32 i;
+
+	bo->tbo.base.size = PAGES(4);
+	bo->tbo.ttm = vram_tt_create(&bo->tbo, 0);
+	KUNIT_ASSERT_NOT_NULL(test, bo->tbo.ttm);
+	vram_fill(bo, &to->res.base);
+	vram_tt_destroy(bo->tbo.bdev, bo->tbo.ttm);
+	for (i = 0; i < to->pages; i++)
+		memset(world->expected + to->offset[i], 0, PAGE_SIZE);
+	world_check(test, world);
+}
+
+static void vram_fill_from_pages(struct kunit *test)
+{
+	const u32 pages = *(const u32 *)test->param_value;
+	struct world *world = world_create(test);
+	struct vram_bo *bo = world_pages(test, world, pages);
+	struct layout *to = layout_random(test, world->card->vram, &world->rnd,
+					  pages);
+	u32 i;
+
+	vram_fill(bo, &to->res.base);
+	for (i = 0; i < pages; i++)
+		memcpy(world->expected + to->offset[i],
+		       page_address(bo->tbo.ttm->pages[i]), PAGE_SIZE);
+	world_check(test, world);
+}
+
+static void vram_fill_unplugged(struct kunit *test)
+{
+	struct world *world = world_create(test);
+	struct layout *to = layout_random(test, world->card->vram, &world->rnd,
+					  16);
+
+	card_unplug(world->card);
+	vram_fill(world_bo_at(test, world, to), &to->res.base);
+	world_check(test, world);
+}
+
+/*
+ * Out of VRAM
+ */
+
+static void vram_save_to_pages(struct kunit *test)
+{
+	const u32 pages = *(const u32 *)test->param_value;
+	struct world *world = world_create(test);
+	struct vram_bo *bo = world_pages(test, world, pages);
+	struct layout *from = layout_random(test, world->card->vram,
+					    &world->rnd, pages);
+	u32 i;
+
+	vram_save(bo, &from->res.base);
+	for (i = 0; i < pages; i++)
+		KUNIT_EXPECT_MEMEQ(test, page_address(bo->tbo.ttm->pages[i]),
+				   world->expected + from->offset[i],
+				   PAGE_SIZE);
+	world_check(test, world);
+}
+
+static void vram_save_unplugged(struct kunit *test)
+{
+	struct world *world = world_create(test);
+	struct vram_bo *bo = world_pages(test, world, 2);
+	struct layout *from = layout_random(test, world->card->vram,
+					    &world->rnd, 2);
+	void *page = page_address(bo->tbo.ttm->pages[1]);
+	void *copy = kunit_kmalloc(test, PAGE_SIZE, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, copy);
+	memcpy(copy, page, PAGE_SIZE);
+	card_unplug(world->card);
+	vram_save(bo, &from->res.base);
+	KUNIT_EXPECT_EQ(test, memcmp(page, copy, PAGE_SIZE), 0);
+}
+
+/*
+ * From VRAM to VRAM
+ */
+
+static void copy_check(struct kunit *test, struct world *world,
+		       struct layout *from, struct layout *to)
+{
+	u32 i;
+
+	vram_copy(world_bo_at(test, world, from), &to->res.base);
+	for (i = 0; i < to->pages; i++)
+		memcpy(world->expected + to->offset[i],
+		       world->expected + from->offset[i], PAGE_SIZE);
+	world_check(test, world);
+}
+
+static void vram_copy_random(struct kunit *test)
+{
+	const u32 pages = *(const u32 *)test->param_value;
+	struct world *world = world_create(test);
+	struct vram_device *vram = world->card->vram;
+	struct layout *from, *to;
+
+	from = layout_random(test, vram, &world->rnd, pages);
+	to = layout_random(test, vram, &world->rnd, pages);
+	copy_check(test, world, from, to);
+}
+
+/* As the display has it: out of fragments into one piece */
+static void vram_copy_to_one_block(struct kunit *test)
+{
+	static const struct layout_block one[] = { { 128, 64 } };
+	struct world *world = world_create(test);
+	struct vram_device *vram = world->card->vram;
+	struct layout *from, *to;
+
+	to = layout_create(test, vram, one, ARRAY_SIZE(one));
+	from = layout_random(test, vram, &world->rnd, 64);
+	copy_check(test, world, from, to);
+}
+
+static void vram_copy_from_one_block(struct kunit *test)
+{
+	static const struct layout_block one[] = { { 128, 64 } };
+	struct world *world = world_create(test);
+	struct vram_device *vram = world->card->vram;
+	struct layout *from, *to;
+
+	from = layout_create(test, vram, one, ARRAY_SIZE(one));
+	to = layout_random(test, vram, &world->rnd, 64);
+	copy_check(test, world, from, to);
+}
+
+/* Borders that fall into the other's blocks, first and last page included */
+static void vram_copy_borders_cross(struct kunit *test)
+{
+	static const struct layout_block a[] = {
+		{ 0, 1 }, { 16, 4 }, { 10, 2 }, { 255, 1 },
+	};
+	static const struct layout_block b[] = {
+		{ 32, 4 }, { 40, 2 }, { 254, 1 }, { 1, 1 },
+	};
+	struct world *world = world_create(test);
+	struct vram_device *vram = world->card->vram;
+
+	copy_check(test, world, layout_create(test, vram, a, ARRAY_SIZE(a)),
+		   layout_create(test, vram, b, ARRAY_SIZE(b)));
+}
+
+static void vram_copy_unplugged(struct kunit *test)
+{
+	struct world *world = world_create(test);
+	struct vram_device *vram = world->card->vram;
+	struct layout *from, *to;
+
+	from = layout_random(test, vram, &world->rnd, 8);
+	to = layout_random(test, vram, &world->rnd, 8);
+	card_unplug(world->card);
+	vram_copy(world_bo_at(test, world, from), &to->res.base);
+	world_check(test, world);
+}
+
+/*
+ * Poison
+ */
+
+static void vram_poison_keeps_to_its_range(struct kunit *test)
+{
+	struct world *world = world_create(test);
+	u64 *words = (u64 *)world->expected;
+	int i;
+
+	vram_poison(world->card->vram, SZ_4K, SZ_8K);
+	for (i = SZ_4K / 8; i < (SZ_4K + SZ_8K) / 8; i++)
+		words[i] = VRAM_POISON;
+	world_check(test, world);
+}
+
+static void vram_check_poison_of_each_border(struct kunit *test)
+{
+	static const u64 written[] = { SZ_4K, SZ_4K + 7, SZ_8K, SZ_16K - 1 };
+	static const u64 outside[] = { SZ_4K - 1, SZ_16K };
+	struct card *card = card_create(test, SZ_1M, 0);
+	struct vram_device *vram = card->vram;
+	int i;
+
+	kunit_warning_suppress(test) {
+		for (i = 0; i < ARRAY_SIZE(outside); i++) {
+			vram_poison(vram, 0, SZ_1M);
+			card->bytes[outside[i]] ^= 0x80;
+			vram_check_poison(vram, SZ_4K, SZ_16K - SZ_4K);
+			KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 0);
+		}
+		for (i = 0; i < ARRAY_SIZE(written); i++) {
+			vram_poison(vram, 0, SZ_1M);
+			card->bytes[written[i]] ^= 0x80;
+			vram_check_poison(vram, SZ_4K, SZ_16K - SZ_4K);
+			KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, i + 1);
+		}
+	}
+}
+
+static void vram_poison_unplugged(struct kunit *test)
+{
+	struct world *world = world_create(test);
+
+	card_unplug(world->card);
+	vram_poison(world->card->vram, 0, SZ_1M);
+	world_check(test, world);
+	/* Nor does anybody look. */
+	vram_check_poison(world->card->vram, 0, SZ_1M);
+}
+
+/*
+ * What TTM is told
+ */
+
+static void vram_io_mem_pfn_of_each_page(struct kunit *test)
+{
+	struct world *world = world_create(test);
+	struct layout *layout = layout_create(test, world->card->vram, mixed,
+					      ARRAY_SIZE(mixed));
+	struct vram_bo *bo = world_bo_at(test, world, layout);
+	u32 i;
+
+	for (i = 0; i < layout->pages; i++)
+		KUNIT_EXPECT_EQ(test, vram_io_mem_pfn(&bo->tbo, i),
+				(CARD_BAR + layout->offset[i]) >> PAGE_SHIFT);
+}
+
+static void vram_io_mem_reserve_by_place(struct kunit *test)
+{
+	struct ttm_resource vram = { .mem_type = TTM_PL_VRAM };
+	struct ttm_resource tt = { .mem_type = TTM_PL_TT };
+
+	KUNIT_EXPECT_EQ(test, vram_io_mem_reserve(NULL, &vram), 0);
+	KUNIT_EXPECT_TRUE(test, vram.bus.is_iomem);
+	KUNIT_EXPECT_EQ(test, vram.bus.caching, ttm_write_combined);
+	KUNIT_EXPECT_EQ(test, vram_io_mem_reserve(NULL, &tt), 0);
+	KUNIT_EXPECT_FALSE(test, tt.bus.is_iomem);
+}
+
+static void vram_tt_create_zeroes(struct kunit *test)
+{
+	struct card *card = card_create(test, SZ_1M, 0);
+	struct vram_bo *bo = card_bo(test, card, PAGES(3),
+				     DRM_PHYR_VRAM_PLACE_SYSTEM, 0);
+	struct ttm_tt *tt = vram_tt_create(&bo->tbo, 0);
+
+	KUNIT_ASSERT_NOT_NULL(test, tt);
+	KUNIT_EXPECT_TRUE(test, tt->page_flags & TTM_TT_FLAG_ZERO_ALLOC);
+	KUNIT_EXPECT_EQ(test, tt->num_pages, 3);
+	vram_tt_destroy(&card->vram->ttm, tt);
+}
+
+static void vram_tt_create_without_memory(struct kunit *test)
+{
+	struct card *card = card_create(test, SZ_1M, 0);
+	struct vram_bo *bo = card_bo(test, card, PAGES(3),
+				     DRM_PHYR_VRAM_PLACE_SYSTEM, 0);
+
+	card_fail_after(test, 0);
+	KUNIT_EXPECT_NULL(test, vram_tt_create(&bo->tbo, 0));
+}
+
+static void vram_evict_flags_say_system(struct kunit *test)
+{
+	struct ttm_placement placement = {};
+
+	vram_evict_flags(NULL, &placement);
+	KUNIT_ASSERT_EQ(test, placement.num_placement, 1);
+	KUNIT_EXPECT_EQ(test, placement.placement->mem_type, TTM_PL_TT);
+}
+
+static void vram_eviction_valuable_if_movable(struct kunit *test)
+{
+	const struct ttm_place place = { .mem_type = TTM_PL_VRAM };
+	struct card *card = card_create(test, SZ_1M, 0);
+	struct vram_bo *fixed, *movable;
+
+	fixed = card_bo(test, card, PAGES(1), DRM_PHYR_VRAM_PLACE_VRAM, 0);
+	movable = card_bo(test, card, PAGES(1), DRM_PHYR_VRAM_PLACE_VRAM |
+			  DRM_PHYR_VRAM_PLACE_SYSTEM, 0);
+	KUNIT_EXPECT_FALSE(test, vram_eviction_valuable(&fixed->tbo, &place));
+	KUNIT_EXPECT_TRUE(test, vram_eviction_valuable(&movable->tbo, &place));
+}
+
+/* TTM_PL_SYSTEM and VRAM are not neighbours: it goes through TTM_PL_TT. */
+static void vram_bo_move_hops(struct kunit *test)
+{
+	struct card *card = card_create(test, SZ_1M, 0);
+	struct vram_bo *bo = card_bo(test, card, PAGES(1),
+				     DRM_PHYR_VRAM_PLACE_VRAM, 0);
+	struct ttm_resource to = { .mem_type = TTM_PL_SYSTEM };
+	struct ttm_operation_ctx ctx = {};
+	struct ttm_place hop = {};
+	int ret;
+
+	dma_resv_lock(bo->tbo.base.resv, NULL);
+	ret = vram_bo_move(&bo->tbo, false, &ctx, &to, &hop);
+	dma_resv_unlock(bo->tbo.base.resv);
+	KUNIT_EXPECT_EQ(test, ret, -EMULTIHOP);
+	KUNIT_EXPECT_EQ(test, hop.mem_type, TTM_PL_TT);
+	KUNIT_EXPECT_EQ(test, bo->place, TTM_PL_VRAM);
+}
+
+static struct kunit_case vram_ttm_cases[] = {
+	KUNIT_CASE(vram_iter_map_one_block),
+	KUNIT_CASE(vram_iter_map_single_pages),
+	KUNIT_CASE(vram_iter_map_mixed_blocks),
+	KUNIT_CASE(vram_iter_map_from_each_page),
+	KUNIT_CASE(vram_iter_map_beyond_4_gib),
+	KUNIT_CASE_PARAM(vram_iter_map_random, page_count_gen_params),
+	KUNIT_CASE(vram_fill_zeroes_mixed_blocks),
+	KUNIT_CASE_PARAM(vram_fill_zeroes_random, page_count_gen_params),
+	KUNIT_CASE(vram_fill_from_unpopulated_pages),
+	KUNIT_CASE_PARAM(vram_fill_from_pages, page_count_gen_params),
+	KUNIT_CASE(vram_fill_unplugged),
+	KUNIT_CASE_PARAM(vram_save_to_pages, page_count_gen_params),
+	KUNIT_CASE(vram_save_unplugged),
+	KUNIT_CASE_PARAM(vram_copy_random, page_count_gen_params),
+	KUNIT_CASE(vram_copy_to_one_block),
+	KUNIT_CASE(vram_copy_from_one_block),
+	KUNIT_CASE(vram_copy_borders_cross),
+	KUNIT_CASE(vram_copy_unplugged),
+	KUNIT_CASE(vram_poison_keeps_to_its_range),
+	KUNIT_CASE(vram_check_poison_of_each_border),
+	KUNIT_CASE(vram_poison_unplugged),
+	KUNIT_CASE(vram_io_mem_pfn_of_each_page),
+	KUNIT_CASE(vram_io_mem_reserve_by_place),
+	KUNIT_CASE(vram_tt_create_zeroes),
+	KUNIT_CASE(vram_tt_create_without_memory),
+	KUNIT_CASE(vram_evict_flags_say_system),
+	KUNIT_CASE(vram_eviction_valuable_if_movable),
+	KUNIT_CASE(vram_bo_move_hops),
+	{}
+};
+
+static struct kunit_suite vram_ttm_suite = {
+	.name = "phyr_vram_ttm",
+	.test_cases = vram_ttm_cases,
+};
+
+kunit_test_suite(vram_ttm_suite);
