@@ -46,6 +46,10 @@ check-debug: guest
 	vm/build debug
 	igt-tests/check --kernel debug
 
+lint:
+	vm/host-packages
+	lint/run
+
 igt-compare: guest
 	igt-tests/compare $(DRIVERS)
 
@@ -64,10 +68,11 @@ help:
 	@echo "make demo     boot a guest and show what phyr does; from nothing, 5 minutes"
 	@echo "make check    run every test in guests; last line: N passed, N failed"
 	@echo "make check-debug  the same on a kernel with KASAN, lockdep, kmemleak, …; to make it: 20 minutes"
+	@echo "make lint     run the static checks; last line: N passed, N failed"
 	@echo "make igt-compare  IGT's own tests on phyr_vram and on stock drivers, side by side;"
 	@echo "              some of them: make igt-compare DRIVERS=\"phyr_vram bochs\""
 	@echo "make soak     1,000,000 random operations on the debug kernel; SEED=N, OPS=N"
 	@echo "make shell    a guest with everything loaded, to look around"
 	@echo "make clean    remove build/ (the guest image is in the cache: see vm/image --help)"
 
-.PHONY: all modules kdir userspace tests guest demo check check-debug igt-compare soak shell clean help
+.PHONY: all modules kdir userspace tests guest demo check check-debug soak lint igt-compare shell clean help
