@@ -376,7 +376,7 @@ static void vram_gem_vmap_one_piece(struct kunit *test)
 {
 	struct card *card = card_create(test, SZ_1M, 0);
 	struct vram_bo *bo = card_bo(test, card, PAGES(3), ANYWHERE, 0);
-	struct iosys_map map;
+	struct iosys_map map = {};
 
 	KUNIT_ASSERT_EQ(test, vmap_of(bo, &map), 0);
 	KUNIT_EXPECT_TRUE(test, map.is_iomem);
@@ -393,7 +393,7 @@ static void vram_gem_vmap_fragments(struct kunit *test)
 {
 	struct card *card = card_create(test, SZ_1M, 0);
 	struct vram_bo *bo = card_bo(test, card, PAGES(9), ANYWHERE, PAGES(2));
-	struct iosys_map map;
+	struct iosys_map map = {};
 	unsigned long pfn;
 	u32 i;
 
@@ -414,7 +414,7 @@ static void vram_gem_vmap_system(struct kunit *test)
 {
 	struct card *card = card_create(test, SZ_1M, 0);
 	struct vram_bo *bo = card_bo(test, card, PAGES(3), SYSTEM_ONLY, 0);
-	struct iosys_map map;
+	struct iosys_map map = {};
 
 	KUNIT_ASSERT_EQ(test, vmap_of(bo, &map), 0);
 	KUNIT_EXPECT_FALSE(test, map.is_iomem);
@@ -428,7 +428,7 @@ static void vram_gem_vmap_system(struct kunit *test)
 static void dummy_check(struct kunit *test, struct card *card,
 			struct vram_bo *bo)
 {
-	struct iosys_map map;
+	struct iosys_map map = {};
 
 	KUNIT_ASSERT_EQ(test, vmap_of(bo, &map), 0);
 	KUNIT_EXPECT_FALSE(test, map.is_iomem);

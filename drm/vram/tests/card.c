@@ -181,5 +181,8 @@ void card_fail_after(struct kunit *test, int calls)
  */
 bool card_fails(void)
 {
-	return fail_after >= 0 && !fail_after--;
+	if (fail_after < 0)
+		return false;
+	fail_after--;
+	return fail_after < 0;
 }
