@@ -128,6 +128,9 @@ static int copy_engine_build(struct copy_engine *engine, struct copy_run *run)
 	BUILD_BUG_ON(COPY_SCRIPT_BYTES >> 24);
 	lockdep_assert_held(&engine->lock);
 
+	if (phyr_inject_fault())
+		return -EIO;
+
 	engine->script_bytes = 0;
 	engine->script_moves = 0;
 	engine->script_seq++;
