@@ -39,6 +39,7 @@
  *	NULL before and after, and for a plane that is not visible
  * @what: what is read there
  * @shadow: @shown is a copy, and holds a reference
+ * @stale: the copy failed: @shown lacks something of the picture
  * @map: the framebuffer's buffers, while they are being copied
  * @data: the framebuffer's pixels there
  */
@@ -47,6 +48,7 @@ struct vram_plane_state {
 	struct vram_bo *shown;
 	struct vram_scanout what;
 	bool shadow;
+	bool stale;
 	struct iosys_map map[DRM_FORMAT_MAX_PLANES];
 	struct iosys_map data[DRM_FORMAT_MAX_PLANES];
 };
@@ -402,6 +404,20 @@ static void plane_copy_rect(struct vram_display *display,
 	}
 }
 
+static int plane_begin_copy(struct vram_display *display,
+			    struct drm_framebuffer *fb)
+{
+	int ret;
+
+	if (phyr_inject_fault())
+		return -ENOMEM;
+	ret = drm_gem_fb_begin_cpu_access(fb, DMA_FROM_DEVICE);
+	if (ret)
+		drm_err_once(&display->vram->drm, "a framebuffer's exporter does not let the CPU read it\n");
+	return ret;
+}
+
+/* It is too late to fail a commit: what was not copied now is copied with the next. */
 static void plane_copy(struct vram_display *display,
 		       struct vram_plane_state *state,
 		       struct vram_plane_state *old)
@@ -410,14 +426,14 @@ static void plane_copy(struct vram_display *display,
 	struct drm_atomic_helper_damage_iter iter;
 	struct drm_rect shown, rect;
 
-	if (drm_gem_fb_begin_cpu_access(fb, DMA_FROM_DEVICE)) {
-		drm_err_once(&display->vram->drm, "a framebuffer's exporter does not let the CPU read it\n");
+	if (plane_begin_copy(display, fb)) {
+		state->stale = true;
 		return;
 	}
 
 	drm_rect_fp_to_int(&shown, &state->base.src);
 	/* A new shadow holds nothing yet, whatever userspace says has changed. */
-	if (!old->shadow || old->shown != state->shown) {
+	if (!old->shadow || old->shown != state->shown || old->stale) {
 		plane_copy_rect(display, state, &shown);
 	} else {
 		drm_atomic_helper_damage_iter_init(&iter, &old->base,
