@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a test holds, and what phyr holds for it: as long before as afterwards,
+ * or something leaks.
+ */
+#ifndef PHYR_TESTS_LEDGER_H
+#define PHYR_TESTS_LEDGER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/**
+ * struct ledger - counts
+ * @fds: this process's file descriptors
+ * @handles: bytes of what its GEM handles name
+ * @attachments: of phyr, in the whole system
+ * @dmabufs: in the whole system
+ * @framebuffers: of all cards
+ * @buffers: of all cards and engines
+ * @bytes: theirs
+ * @lost: bytes of VRAM that are neither free nor a buffer's
+ */
+struct ledger {
+	uint64_t fds;
+	uint64_t handles;
+	uint64_t attachments;
+	uint64_t dmabufs;
+	uint64_t framebuffers;
+	uint64_t buffers;
+	uint64_t bytes;
+	uint64_t lost;
+};
+
+struct ledger ledger_now(void);
+
+/* Waits for workers, which may be the last to let go. */
+bool ledger_comes_to(const struct ledger *before, struct ledger *now);
+
+/* What differs, for people to read; valid until the next call. */
+const char *ledger_difference(const struct ledger *before,
+			      const struct ledger *now);
+
+#endif
