@@ -341,8 +341,11 @@ igt_main()
 		kernel_vmap(0, IN_VRAM);
 
 	igt_describe("A kernel client maps a fragmented buffer as one range");
-	igt_subtest("kernel-vmap-fragmented")
+	igt_subtest("kernel-vmap-fragmented") {
 		kernel_vmap(SZ_4K, IN_VRAM);
+		/* Pieces of several pages each. */
+		kernel_vmap(SZ_64K, IN_VRAM);
+	}
 
 	igt_describe("A kernel client maps a buffer in system memory");
 	igt_subtest("kernel-vmap-system")

@@ -230,20 +230,25 @@ static void import_sync_file(int dmabuf, uint32_t flags)
 	close(engine);
 }
 
-/* An engine waits for a fence that only a sync_file brought there. */
-static void imported_orders_engine(int dmabuf)
+/*
+ * An engine waits for a fence that only a sync_file brought there: a reader
+ * for one that writes, a writer for one that reads.
+ */
+static void imported_orders_engine(int dmabuf, uint32_t flags)
 {
-	int first = open_copy(0), second = open_copy(1), fence, read;
+	int first = open_copy(0), second = open_copy(1), fence, after;
 	uint32_t imported = import_buffer(second, dmabuf);
+	uint32_t own = create_own(second, SIZE);
+	bool reads = flags == DMA_BUF_SYNC_READ;
 
 	fence = hanging_fence(first);
-	igt_assert_eq(import_fence(dmabuf, DMA_BUF_SYNC_WRITE, fence), 0);
-	read = submit_for_fence(second, job(imported, create_own(second, SIZE),
-					    SIZE));
-	igt_assert_eq(phyr_sync_file_status(read), 0);
-	poll_until(read, POLLIN);
+	igt_assert_eq(import_fence(dmabuf, flags, fence), 0);
+	after = submit_for_fence(second, reads ? job(own, imported, SIZE) :
+						 job(imported, own, SIZE));
+	igt_assert_eq(phyr_sync_file_status(after), 0);
+	poll_until(after, POLLIN);
 	igt_assert_eq(close_fence(fence), -ETIMEDOUT);
-	igt_assert_eq(close_fence(read), 1);
+	igt_assert_eq(close_fence(after), 1);
 	close(dmabuf);
 	close(second);
 	close(first);
@@ -384,11 +389,17 @@ igt_main()
 
 	igt_describe("An engine waits for a sync_file that a VRAM dma-buf was given");
 	igt_subtest("import-orders-engine")
-		imported_orders_engine(card_dmabuf(IN_VRAM));
+		imported_orders_engine(card_dmabuf(IN_VRAM),
+				       DMA_BUF_SYNC_WRITE);
+
+	igt_describe("An engine's write waits for a read that a VRAM dma-buf was told of");
+	igt_subtest("import-as-read-orders-engine")
+		imported_orders_engine(card_dmabuf(IN_VRAM), DMA_BUF_SYNC_READ);
 
 	igt_describe("An engine waits for a sync_file that a stock dma-buf was given");
 	igt_subtest("import-orders-engine-foreign")
-		imported_orders_engine(create_udmabuf(SIZE));
+		imported_orders_engine(create_udmabuf(SIZE),
+				       DMA_BUF_SYNC_WRITE);
 
 	igt_describe("A sync_file of a dma-buf holds up copies of other buffers");
 	igt_subtest("export-orders-engine")

@@ -259,12 +259,13 @@ static void full(void)
 	struct phyr_device small = small_vram_device();
 	uint64_t free = vram_free(&small), taken = 0;
 	int fd = open_device(&small), err;
-	uint32_t handle;
+	uint32_t handle, last = 0;
 
 	for (;;) {
 		err = phyr_vram_create(fd, SZ_1M, IN_VRAM, 0, &handle);
 		if (err)
 			break;
+		last = handle;
 		taken += SZ_1M;
 		igt_assert_lte_u64(taken, free);
 	}
@@ -274,6 +275,12 @@ static void full(void)
 	/* What may be elsewhere still finds a place. */
 	handle = create_vram(fd, SZ_1M, EVICTABLE, 0);
 	igt_assert_eq(vram_info(fd, handle).placement, IN_SYSTEM);
+	/* What fits in part, extent by extent, leaves nothing behind. */
+	igt_assert_eq(phyr_close_handle(fd, last), 0);
+	wait_for_vram_free(&small, free - taken + SZ_1M);
+	igt_assert_eq(phyr_vram_create(fd, 2 * SZ_1M, IN_VRAM, SZ_4K, &handle),
+		      -ENOSPC);
+	wait_for_vram_free(&small, free - taken + SZ_1M);
 	close(fd);
 	wait_for_vram_free(&small, free);
 }
