@@ -57,6 +57,14 @@ soak: guest
 	vm/build debug
 	igt-tests/soak $(if $(SEED),--seed $(SEED)) $(if $(OPS),--ops $(OPS))
 
+coverage: guest
+	vm/build debug
+	igt-tests/coverage $(RUNS)
+
+mutants: guest
+	vm/build debug
+	igt-tests/mutants/run $(MUTANTS)
+
 shell: guest
 	vm/run --shell
 
@@ -72,7 +80,11 @@ help:
 	@echo "make igt-compare  IGT's own tests on phyr_vram and on stock drivers, side by side;"
 	@echo "              some of them: make igt-compare DRIVERS=\"phyr_vram bochs\""
 	@echo "make soak     1,000,000 random operations on the debug kernel; SEED=N, OPS=N"
+	@echo "make coverage which lines of dmabuf/ and drm/ the tests reach, on the debug kernel;"
+	@echo "              some runs: make coverage RUNS=\"kunit intel\" (igt-tests/coverage --help)"
+	@echo "make mutants  do the tests notice when the code is wrong? 30 wrong changes, one by one;"
+	@echo "              some of them: make mutants MUTANTS=\"05 12\""
 	@echo "make shell    a guest with everything loaded, to look around"
 	@echo "make clean    remove build/ (the guest image is in the cache: see vm/image --help)"
 
-.PHONY: all modules kdir userspace tests guest demo check check-debug soak lint igt-compare shell clean help
+.PHONY: all modules kdir userspace tests guest demo check check-debug coverage mutants soak lint igt-compare shell clean help
