@@ -26,7 +26,10 @@
 
 /* Allocations that a test can make fail: card_fail_after() */
 #undef kzalloc_obj
-#define kzalloc_obj(obj) (card_fails() ? NULL : kzalloc(sizeof(obj), GFP_KERNEL))
+#define kzalloc_obj(obj, ...) \
+	(card_fails() ? NULL : kzalloc(sizeof(obj), default_gfp(__VA_ARGS__)))
+#undef alloc_pages
+#define alloc_pages(...) (card_fails() ? NULL : alloc_pages_noprof(__VA_ARGS__))
 #define gpu_buddy_alloc_blocks(...) \
 	(card_fails() ? -ENOMEM : gpu_buddy_alloc_blocks(__VA_ARGS__))
 
