@@ -896,10 +896,10 @@ static void atomic_attack(void)
 	igt_assert_eq(try_flip(&mine, &fb, 0), -EACCES);
 	igt_assert_eq(try_flip(&mine, &shown_fb, 0), -EACCES);
 	igt_assert_eq(try_turn_off(&mine), -EACCES);
-	ASSERT_ERRNO(drmModeObjectSetProperty(mine.fd, mine.plane,
-					      DRM_MODE_OBJECT_PLANE,
-					      mine.properties[PLANE_FB], fb.id),
-		     EACCES);
+	igt_assert_eq(drmModeObjectSetProperty(mine.fd, mine.plane,
+					       DRM_MODE_OBJECT_PLANE,
+					       mine.properties[PLANE_FB],
+					       fb.id), -EACCES);
 }
 
 /* A framebuffer's number is known to all; the buffer in it is not. */
