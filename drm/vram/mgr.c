@@ -38,7 +38,7 @@ static int vram_block_cmp(void *priv, const struct list_head *a,
 	return l < r ? -1 : l > r;
 }
 
-/* In ascending order, first every other block, then those left out. */
+/* In ascending order: first every other block, from the second on, then the rest. */
 static void vram_blocks_spread(struct list_head *blocks)
 {
 	struct gpu_buddy_block *block, *next;

@@ -375,7 +375,7 @@ static void vram_bos_revoke_and_rearm(struct kunit *test)
 static void vram_gem_vmap_one_piece(struct kunit *test)
 {
 	struct card *card = card_create(test, SZ_1M, 0);
-	struct vram_bo *bo = card_bo(test, card, PAGES(3), ANYWHERE, 0);
+	struct vram_bo *bo = card_bo(test, card, PAGES(4), ANYWHERE, 0);
 	struct iosys_map map = {};
 
 	KUNIT_ASSERT_EQ(test, vmap_of(bo, &map), 0);

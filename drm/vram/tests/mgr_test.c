@@ -367,13 +367,13 @@ static void vram_mgr_alloc_max_extent_without_memory(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, take_error(test, card, PAGES(4), PAGES(1)), 0);
 }
 
-/* Of ascending blocks 0 … 4: 0, 2, 4, 1, 3. */
+/* Of ascending blocks 0 … 4: 1, 3, 0, 2, 4. */
 static void vram_blocks_spread_order(struct kunit *test)
 {
 	static const struct layout_block blocks[] = {
 		{ 6, 1 }, { 0, 1 }, { 8, 1 }, { 2, 1 }, { 4, 1 },
 	};
-	static const u64 expected[] = { 0, 4, 8, 2, 6 };
+	static const u64 expected[] = { 2, 6, 0, 4, 8 };
 	struct card *card = card_create(test, SZ_1M, 0);
 	struct layout *layout = layout_create(test, card->vram, blocks,
 					      ARRAY_SIZE(blocks));
