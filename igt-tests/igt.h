@@ -53,6 +53,7 @@ void igt_describe_f(const char *format, ...);
 __attribute__((format(printf, 3, 4)))
 void igt_log(const char *domain, enum igt_log_level level, const char *format,
 	     ...);
+void igt_emit_ignore_dmesg_regex(const char *regex);
 bool __igt_fork(void);
 void igt_waitchildren(void);
 
