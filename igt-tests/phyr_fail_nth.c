@@ -51,10 +51,15 @@ static struct stage {
 
 static void set_stage(void)
 {
+	struct phyr_device primary;
+
 	s.card = vram_device(0);
 	s.engine = copy_device(0);
 	s.test = open_phyr_test(SECOND_IVSHMEM);
-	s.vram = open_device(&s.card);
+	/* Dumb buffers are not for render nodes. */
+	primary = s.card;
+	primary.render[0] = '\0';
+	s.vram = open_device(&primary);
 	s.copy = open_device(&s.engine);
 	s.witness = create_vram(s.vram, SIZE, IN_VRAM, SZ_4K);
 	s.witness_in = import_from(s.copy, s.vram, s.witness);
@@ -1397,18 +1402,23 @@ static void verify_revoked(const void *data, int result)
 	struct phyr_test_held held = { .id = s.held.id };
 
 	(void)data;
-	igt_assert_eq(result, 0);
-	igt_assert_eq(phyr_ioctl(s.test, PHYR_TEST_IOC_MAP, &held), -ENODEV);
-	held.id = s.other;
-	igt_assert_eq(phyr_ioctl(s.test, PHYR_TEST_IOC_MAP, &held), -ENODEV);
-	igt_assert(raises_sigbus(s.mem));
+	/* The kernel's own file may fail before it gets to the driver. */
+	igt_assert_eq(raises_sigbus(s.mem), !result);
+	if (!result) {
+		igt_assert_eq(phyr_ioctl(s.test, PHYR_TEST_IOC_MAP, &held),
+			      -ENODEV);
+		held.id = s.other;
+		igt_assert_eq(phyr_ioctl(s.test, PHYR_TEST_IOC_MAP, &held),
+			      -ENODEV);
+	}
 	unmap(s.mem, SIZE);
 	release_held(s.test, s.held.id);
 	release_held(s.test, s.other);
 	close(s.dmabuf);
 	close(s.vram);
 	close(card_file);
-	pci_bind(s.card.busid, PHYR_VRAM_DRIVER);
+	if (!result)
+		pci_bind(s.card.busid, PHYR_VRAM_DRIVER);
 }
 
 static void revocation(void)
@@ -1629,12 +1639,13 @@ static void displays(void)
 		  .data = NULL },
 		{ "display commit", setup_shown, commit_fb, verify_committed,
 		  .data = &other },
+		/* udmabuf's vmap says EINVAL when it cannot map. */
 		{ "display commit, foreign", setup_shown, commit_fb,
-		  verify_committed, .data = &foreign },
+		  verify_committed, .data = &foreign, .also = EINVAL },
 		{ "display commit, later", setup_shown, commit_event,
 		  verify_flipped, .data = &other },
 		{ "display commit, foreign, later", setup_shown, commit_event,
-		  verify_flipped, .data = &foreign },
+		  verify_flipped, .data = &foreign, .also = EINVAL },
 		{ "display page flip", setup_shown, page_flip, verify_flipped,
 		  .data = &other },
 		{ "display dirty", setup_shown, dirty_fb, verify_committed,
