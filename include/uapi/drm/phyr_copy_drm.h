@@ -27,7 +27,7 @@ extern "C" {
  * @handle: out: GEM handle
  *
  * -EINVAL: one of the above is not so. -E2BIG: more than the system's memory.
- * -ENOMEM: no memory.
+ * -ENOMEM: no memory; -ENOSPC: none for what shmem keeps of a file.
  */
 struct drm_phyr_copy_gem_create {
 	__u64 size;
