@@ -1072,8 +1072,11 @@ igt_main()
 		attack_victim(never_shared);
 
 	igt_describe("Mapping more than there is, in all places, by node and dma-buf");
-	igt_subtest("mmap-past-end")
+	igt_subtest("mmap-past-end") {
+		/* Of one of the system calls that are tried. */
+		igt_emit_ignore_dmesg_regex("deprecated remap_file_pages");
 		under_attack(mmap_past_end, NULL);
+	}
 
 	igt_describe("A dma-buf has no bytes to read, and does not change its size");
 	igt_subtest("dmabuf-as-a-file")
