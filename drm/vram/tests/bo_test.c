@@ -356,16 +356,26 @@ static void vram_bos_evict_and_restore(struct kunit *test)
 	expect_filled(test, card, movable, 99);
 }
 
+static bool is_revoked(struct vram_bo *bo)
+{
+	bool revoked;
+
+	dma_resv_lock(bo->tbo.base.resv, NULL);
+	revoked = phyr_buffer_is_revoked(&bo->phyr);
+	dma_resv_unlock(bo->tbo.base.resv);
+	return revoked;
+}
+
 static void vram_bos_revoke_and_rearm(struct kunit *test)
 {
 	struct card *card = card_create(test, SZ_1M, 0);
 	struct vram_bo *bo = card_bo(test, card, PAGES(3), VRAM_ONLY, 0);
 
-	KUNIT_EXPECT_FALSE(test, phyr_buffer_is_revoked(&bo->phyr));
+	KUNIT_EXPECT_FALSE(test, is_revoked(bo));
 	vram_bos_revoke(card->vram);
-	KUNIT_EXPECT_TRUE(test, phyr_buffer_is_revoked(&bo->phyr));
+	KUNIT_EXPECT_TRUE(test, is_revoked(bo));
 	vram_bos_rearm(card->vram);
-	KUNIT_EXPECT_FALSE(test, phyr_buffer_is_revoked(&bo->phyr));
+	KUNIT_EXPECT_FALSE(test, is_revoked(bo));
 }
 
 /*

@@ -522,6 +522,16 @@ static void vram_evict_flags_say_system(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, placement.placement->mem_type, TTM_PL_TT);
 }
 
+static bool eviction_valuable(struct vram_bo *bo, const struct ttm_place *place)
+{
+	bool valuable;
+
+	dma_resv_lock(bo->tbo.base.resv, NULL);
+	valuable = vram_eviction_valuable(&bo->tbo, place);
+	dma_resv_unlock(bo->tbo.base.resv);
+	return valuable;
+}
+
 static void vram_eviction_valuable_if_movable(struct kunit *test)
 {
 	const struct ttm_place place = { .mem_type = TTM_PL_VRAM };
@@ -531,8 +541,8 @@ static void vram_eviction_valuable_if_movable(struct kunit *test)
 	fixed = card_bo(test, card, PAGES(1), DRM_PHYR_VRAM_PLACE_VRAM, 0);
 	movable = card_bo(test, card, PAGES(1), DRM_PHYR_VRAM_PLACE_VRAM |
 			  DRM_PHYR_VRAM_PLACE_SYSTEM, 0);
-	KUNIT_EXPECT_FALSE(test, vram_eviction_valuable(&fixed->tbo, &place));
-	KUNIT_EXPECT_TRUE(test, vram_eviction_valuable(&movable->tbo, &place));
+	KUNIT_EXPECT_FALSE(test, eviction_valuable(fixed, &place));
+	KUNIT_EXPECT_TRUE(test, eviction_valuable(movable, &place));
 }
 
 /* TTM_PL_SYSTEM and VRAM are not neighbours: it goes through TTM_PL_TT. */
