@@ -493,6 +493,19 @@ uint64_t kmalloc_objects(unsigned int size)
 	return sum;
 }
 
+/* File descriptors of this process, and two more: to compare, not to know. */
+unsigned int open_files(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	unsigned int count = 0;
+
+	igt_assert(dir);
+	while (readdir(dir))
+		count++;
+	closedir(dir);
+	return count;
+}
+
 /* Only kernels that tell their configuration have it: the debug kernel does. */
 bool kasan_is_on(void)
 {

@@ -103,6 +103,7 @@ void reload_vram(const char *parameters);
 
 /* Count of live objects in the slab caches for kmalloc(@size). */
 uint64_t kmalloc_objects(unsigned int size);
+unsigned int open_files(void);
 bool kasan_is_on(void);
 
 /* The function tracer and trace events. */

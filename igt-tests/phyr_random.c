@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include <dirent.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -90,18 +89,6 @@ static void catch_faults(void)
 {
 	signal(SIGBUS, on_fault);
 	signal(SIGSEGV, on_fault);
-}
-
-static unsigned int open_files(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	unsigned int count = 0;
-
-	igt_assert(dir);
-	while (readdir(dir))
-		count++;
-	closedir(dir);
-	return count;
 }
 
 static void tell_progress(uint64_t ops, double start)
