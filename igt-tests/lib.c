@@ -513,6 +513,15 @@ bool kasan_is_on(void)
 	       !system("zcat /proc/config.gz | grep -q '^CONFIG_KASAN=y'");
 }
 
+/*
+ * How often to do what the stock kernel does @times: KASAN, lockdep and DMA-API
+ * debug make a round ten times as long, and see what is wrong in each.
+ */
+int repeats(int times)
+{
+	return kasan_is_on() ? (times + 9) / 10 : times;
+}
+
 static void write_trace_file(const char *file, const char *text, int flags)
 {
 	char path[128];

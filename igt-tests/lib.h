@@ -105,6 +105,7 @@ void reload_vram(const char *parameters);
 uint64_t kmalloc_objects(unsigned int size);
 unsigned int open_files(void);
 bool kasan_is_on(void);
+int repeats(int times);
 
 /* The function tracer and trace events. */
 void trace_reset(void);

@@ -61,6 +61,7 @@ static void while_copying(void)
 	uint64_t free = vram_free(&card);
 	int vram = open_device(&card), dmabuf, beats[2], status;
 	uint32_t handle = create_vram(vram, SIZE, EVICTABLE, SZ_4K);
+	int rounds = repeats(1000);
 	struct traffic traffic;
 	void *node, *file;
 	char byte;
@@ -77,7 +78,7 @@ static void while_copying(void)
 		touch_forever(node, file, SIZE * 3 / 4, beats[1]);
 	close(beats[1]);
 
-	for (int round = 0; round < 1000; round++) {
+	for (int round = 0; round < rounds; round++) {
 		there_and_back(vram, handle);
 		/* Neither is starved, neither outruns the moves. */
 		if (round % 10 == 0)

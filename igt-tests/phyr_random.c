@@ -18,7 +18,7 @@ static struct {
 	uint64_t seed;
 	uint64_t ops;
 	unsigned int clients;
-} options = { .seed = 1, .ops = 20000, .clients = 3 };
+} options = { .seed = 1, .clients = 3 };
 
 static struct world world;
 static struct operation operations[MAX_OPERATIONS];
@@ -206,7 +206,8 @@ static const struct option long_options[] = {
 
 static const char help[] =
 	"  --seed N              tells all that is done; client I has N + I (default 1)\n"
-	"  --ops N               operations, of all clients together (default 20000)\n"
+	"  --ops N               operations, of all clients together (default 20000,\n"
+	"                        on a debug kernel 2000)\n"
 	"  --clients N           processes in the subtest clients (default 3)\n";
 
 igt_main_args("", long_options, help, take_option, NULL)
@@ -218,6 +219,8 @@ igt_main_args("", long_options, help, take_option, NULL)
 		add_operations(engine_operations);
 		add_operations(display_operations);
 		add_operations(wrong_operations);
+		if (!options.ops)
+			options.ops = repeats(20000);
 		igt_info("seed %" PRIu64 ", %" PRIu64 " operations\n",
 			 options.seed, options.ops);
 	}

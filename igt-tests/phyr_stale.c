@@ -473,11 +473,11 @@ igt_main()
 {
 	igt_describe("1,000 times, a client searches what the one before it filled");
 	igt_subtest("clients")
-		rounds(vram_device(0), 1000);
+		rounds(vram_device(0), repeats(1000));
 
 	igt_describe("The same on the small card, which drives a display");
 	igt_subtest("clients-small-card")
-		rounds(small_vram_device(), 250);
+		rounds(small_vram_device(), repeats(250));
 
 	igt_describe("All of VRAM, to the last byte, is clean for the next client");
 	igt_subtest("whole-card")
@@ -485,13 +485,13 @@ igt_main()
 
 	igt_describe("A client searches VRAM out of which another's buffers are evicted");
 	igt_subtest("evicted")
-		evicted(vram_device(0), 500);
+		evicted(vram_device(0), repeats(500));
 
 	igt_describe("The same on the small card, which drives a display");
 	igt_subtest("evicted-small-card")
-		evicted(small_vram_device(), 250);
+		evicted(small_vram_device(), repeats(250));
 
 	igt_describe("Clients evict each other, and find new buffers clean and old ones intact");
 	igt_subtest("evict-each-other")
-		churn(small_vram_device(), 250);
+		churn(small_vram_device(), repeats(250));
 }

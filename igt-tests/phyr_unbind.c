@@ -449,19 +449,19 @@ igt_main()
 {
 	igt_describe("200 unbinds of the exporter, under DMA and with everything open");
 	igt_subtest("exporter")
-		round_trips(true, UNBIND, UNBINDS);
+		round_trips(true, UNBIND, repeats(UNBINDS));
 
 	igt_describe("200 unbinds of the importer, likewise");
 	igt_subtest("importer")
-		round_trips(false, UNBIND, UNBINDS);
+		round_trips(false, UNBIND, repeats(UNBINDS));
 
 	igt_describe("50 times the exporter's card is pulled and put back");
 	igt_subtest("exporter-unplug")
-		round_trips(true, UNPLUG, UNPLUGS);
+		round_trips(true, UNPLUG, repeats(UNPLUGS));
 
 	igt_describe("50 times the importer's card is pulled and put back");
 	igt_subtest("importer-unplug")
-		round_trips(false, UNPLUG, UNPLUGS);
+		round_trips(false, UNPLUG, repeats(UNPLUGS));
 
 	igt_describe("A mapped stock importer unmaps at once");
 	igt_subtest("stock-now")
