@@ -57,6 +57,7 @@ struct buffer_importer {
  * @dmabufs: its dma-bufs
  * @in_system: where it is now
  * @offset: where in that
+ * @mixed: its last extent is in RAM wherever it is
  * @size: bytes
  * @described: how often it was asked
  * @describe_err: what it says instead
@@ -77,6 +78,7 @@ struct buffer_test {
 	struct phyr_buffer buffer;
 	struct dma_buf *dmabufs[BUFFER_DMA_BUFS];
 	bool in_system;
+	bool mixed;
 	u64 offset;
 	u64 size;
 	unsigned int described;
@@ -103,7 +105,6 @@ static struct phyr_list *buffer_test_describe(struct phyr_buffer *buffer)
 {
 	struct buffer_test *t = container_of(buffer, struct buffer_test,
 					     buffer);
-	u64 start = t->in_system ? BUFFER_RAM : BUFFER_BAR;
 	struct phyr_list *list;
 	int i, ret = 0;
 
@@ -114,10 +115,14 @@ static struct phyr_list *buffer_test_describe(struct phyr_buffer *buffer)
 	list = phyr_list_create();
 	if (IS_ERR(list))
 		return list;
-	for (i = 0; i < BUFFER_EXTENTS && !ret; i++)
-		ret = phyr_list_append(list, t->in_system ? t->ram : t->bar,
-				       start + t->offset + i * BUFFER_STRIDE,
-				       SZ_4K);
+	for (i = 0; i < BUFFER_EXTENTS && !ret; i++) {
+		bool ram = t->in_system ||
+			   (t->mixed && i == BUFFER_EXTENTS - 1);
+
+		ret = phyr_list_append(list, ram ? t->ram : t->bar,
+				       (ram ? BUFFER_RAM : BUFFER_BAR) +
+				       t->offset + i * BUFFER_STRIDE, SZ_4K);
+	}
 	if (!ret)
 		ret = phyr_list_finish(list, t->size, "buffer_test");
 	if (ret) {
@@ -1622,6 +1627,16 @@ static void attach_static_each_allocation_fails(struct kunit *test)
 	buffer_test_attach_sweep(test->priv, false, NULL);
 }
 
+/* The first memory's window is mapped when the way to the second fails. */
+static void attach_mixed_each_allocation_fails(struct kunit *test)
+{
+	struct buffer_test *t = test->priv;
+
+	t->mixed = true;
+	buffer_test_attach_sweep(t, true, NULL);
+	KUNIT_EXPECT_EQ(test, mock_mapped(), 1);
+}
+
 static void attach_window_fails_to_map(struct kunit *test)
 {
 	struct buffer_test *t = test->priv;
@@ -2189,6 +2204,7 @@ static struct kunit_case attach_test_cases[] = {
 	KUNIT_CASE(attach_native_each_allocation_fails),
 	KUNIT_CASE(attach_stock_each_allocation_fails),
 	KUNIT_CASE(attach_static_each_allocation_fails),
+	KUNIT_CASE(attach_mixed_each_allocation_fails),
 	KUNIT_CASE(attach_window_fails_to_map),
 	KUNIT_CASE(attach_core_fails),
 	KUNIT_CASE(attach_exporter_cannot_describe),
