@@ -216,24 +216,43 @@ static bool has_controller(const char *name)
 }
 
 /* An old one may still be charged for what is being freed. */
-static void make_cgroup(uint64_t bytes)
+static void make_cgroup(const char *controller, const char *limit)
 {
-	char limit[32];
+	char text[64];
 
 	rmdir(CGROUP);
-	write_file(CGROUPS "/cgroup.subtree_control", "+memory");
+	snprintf(text, sizeof(text), "+%s", controller);
+	write_file(CGROUPS "/cgroup.subtree_control", text);
 	igt_assert_eq(mkdir(CGROUP, 0755), 0);
-	snprintf(limit, sizeof(limit), "%" PRIu64, bytes);
-	write_file(CGROUP "/memory.max", limit);
+	snprintf(text, sizeof(text), "%s/%s.max", CGROUP, controller);
+	write_file(text, limit);
 }
 
 void under_attack_limited(uint64_t bytes, void (*attack)(void),
 			  void (*victim)(pid_t attacker))
 {
+	char limit[32];
+
 	mount_cgroups();
 	igt_require_f(has_controller("memory"),
 		      "this kernel has no memory cgroups (CONFIG_MEMCG)\n");
-	make_cgroup(bytes);
+	snprintf(limit, sizeof(limit), "%" PRIu64, bytes);
+	make_cgroup("memory", limit);
+	run_attack(true, attack, victim);
+}
+
+void under_attack_with_vram(const struct phyr_device *card, uint64_t bytes,
+			    void (*attack)(void),
+			    void (*victim)(pid_t attacker))
+{
+	char limit[64];
+
+	mount_cgroups();
+	igt_require_f(has_controller("dmem"),
+		      "this kernel has no cgroups for device memory (CONFIG_CGROUP_DMEM)\n");
+	snprintf(limit, sizeof(limit), "drm/%s/vram %" PRIu64, card->busid,
+		 bytes);
+	make_cgroup("dmem", limit);
 	run_attack(true, attack, victim);
 }
 

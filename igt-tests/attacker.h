@@ -43,6 +43,11 @@ void under_attack(void (*attack)(void), void (*victim)(pid_t attacker));
 void under_attack_limited(uint64_t bytes, void (*attack)(void),
 			  void (*victim)(pid_t attacker));
 
+/* The same in a cgroup that may have @bytes of @card's VRAM. */
+void under_attack_with_vram(const struct phyr_device *card, uint64_t bytes,
+			    void (*attack)(void),
+			    void (*victim)(pid_t attacker));
+
 /* Between the two sides: one number is sent, and taken by the other side. */
 void tell(uint64_t number);
 uint64_t be_told(void);

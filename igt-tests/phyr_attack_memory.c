@@ -108,6 +108,48 @@ static void exhaust_vram(void)
 	close_display(&shown);
 }
 
+/* Where the administrator gives each client its share. */
+#define SHARE	(8 * SZ_1M)
+
+static void share_vram_attack(void)
+{
+	int vram = open_device(&scene.card);
+	uint32_t handle;
+
+	igt_assert_eq_u64(take_vram(vram), SHARE);
+	igt_assert_eq(phyr_vram_create(vram, SZ_4K, IN_VRAM, SZ_4K, &handle),
+		      -ENOSPC);
+	handle = create_vram(vram, SIZE, EVICTABLE, 0);
+	igt_assert_eq(vram_info(vram, handle).placement, IN_SYSTEM);
+	igt_assert_eq(try_move_buffer(vram, handle, IN_VRAM), -ENOSPC);
+	tell(0);
+	be_told();
+}
+
+static uint64_t all_free;
+
+static void share_vram_victim(pid_t attacker)
+{
+	int vram;
+
+	(void)attacker;
+	be_told();
+	vram = open_device(&scene.card);
+	igt_assert_eq_u64(take_vram(vram), all_free - SHARE);
+	close(vram);
+	tell(0);
+}
+
+static void share_vram(void)
+{
+	struct phyr_device card = vram_device(0);
+
+	all_free = vram_free(&card);
+	under_attack_with_vram(&card, SHARE, share_vram_attack,
+			       share_vram_victim);
+	wait_for_vram_free(&card, all_free);
+}
+
 /*
  * Memory: in a cgroup with that limit. What makes the buffers is a process of the
  * attacker's own that the kernel kills first, should it kill any.
@@ -424,6 +466,10 @@ igt_main()
 	igt_describe("All VRAM of a card, while another client has it shown on its display");
 	igt_subtest("vram")
 		exhaust_vram();
+
+	igt_describe("VRAM is bounded by the client's cgroup for device memory");
+	igt_subtest("vram-share")
+		share_vram();
 
 	igt_describe("Buffers in system memory are bounded by the client's memory cgroup");
 	igt_subtest("system-memory")
