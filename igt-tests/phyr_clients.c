@@ -264,9 +264,10 @@ static void key(void)
 
 static void modetest_modes(void)
 {
+	unsigned int step = display.nr_modes / repeats(display.nr_modes);
 	char command[128];
 
-	for (unsigned int i = 0; i < display.nr_modes; i++) {
+	for (unsigned int i = 0; i < display.nr_modes; i += step) {
 		for (unsigned int k = 0; k < ARRAY_SIZE(formats); k++) {
 			snprintf(command, sizeof(command),
 				 "exec modetest -M phyr_vram -s %u:#%u@%s",
