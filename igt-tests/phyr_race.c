@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -43,6 +45,7 @@ static void set_delays(bool on)
 
 static struct {
 	struct phyr_device card;
+	struct phyr_device engines[2];
 	uint64_t free;
 	unsigned int files;
 	int vram;
@@ -51,12 +54,25 @@ static struct {
 	uint8_t *mem;
 } arena;
 
-static void arena_open(void)
+/* What it takes to find a device would be most of what the processes do. */
+static void arena_find(void)
+{
+	arena.card = vram_device(0);
+	for (int i = 0; i < 2; i++)
+		arena.engines[i] = copy_device(i);
+}
+
+static void arena_enter(void)
 {
 	wait_for_no_attachment(NULL, NULL);
+	arena_find();
 	arena.files = open_files();
-	arena.card = vram_device(0);
 	arena.free = vram_free(&arena.card);
+}
+
+static void arena_open(void)
+{
+	arena_enter();
 	arena.vram = open_device(&arena.card);
 	arena.handle = create_vram(arena.vram, SIZE, EVICTABLE, SZ_4K);
 	arena.dmabuf = export_buffer(arena.vram, arena.handle);
@@ -67,7 +83,8 @@ static void arena_open(void)
 /* There and back: the devices do what they should. */
 static void assert_usable(void)
 {
-	int vram = open_device(&arena.card), engine = open_copy(0);
+	int vram = open_device(&arena.card);
+	int engine = open_device(&arena.engines[0]);
 	uint32_t handle = create_vram(vram, SIZE, IN_VRAM, SZ_4K);
 	uint32_t own = create_own(engine, SIZE);
 	uint32_t imported = import_from(engine, vram, handle);
@@ -79,7 +96,7 @@ static void assert_usable(void)
 	close(vram);
 }
 
-static void assert_nothing_left(void)
+static void arena_leave(void)
 {
 	assert_usable();
 	wait_for_vram_free(&arena.card, arena.free);
@@ -94,7 +111,7 @@ static void arena_close(void)
 	unmap(arena.mem, SIZE);
 	close(arena.dmabuf);
 	close(arena.vram);
-	assert_nothing_left();
+	arena_leave();
 }
 
 /*
@@ -104,8 +121,9 @@ static void arena_close(void)
 /* Attach, map, unmap and detach, as importers of every kind. */
 static void attach_and_detach(int child)
 {
-	int test = open_phyr_test(SECOND_IVSHMEM);
+	int test = open("/dev/phyr_test", O_RDWR | O_CLOEXEC);
 
+	igt_assert(test >= 0);
 	for (int round = 0; round < ROUNDS; round++) {
 		struct phyr_test_held held = { 0 };
 		uint32_t kind = (round + child) % (PHYR_TEST_REVOCABLE + 1);
@@ -135,7 +153,7 @@ static void import_and_copy(int child)
 	uint64_t at = (child % 4) * PART;
 
 	for (int round = 0; round < ROUNDS / 3; round++) {
-		int engine = open_copy(child % 2);
+		int engine = open_device(&arena.engines[child % 2]);
 		uint32_t own = create_own(engine, SIZE);
 		uint32_t imported = import_buffer(engine, arena.dmabuf);
 		uint8_t *mem = map_own(engine, own, SIZE);
@@ -213,10 +231,11 @@ static void create_and_close(int child)
 {
 	for (int round = 0; round < ROUNDS / 3; round++) {
 		struct drm_phyr_copy_submit job = { .len = PART };
-		int vram = open_vram(0), engine = open_copy(child % 2), dmabuf;
+		int vram = open_device(&arena.card);
+		int engine = open_device(&arena.engines[child % 2]);
 		uint32_t handle = create_vram(vram, SIZE, EVICTABLE, SZ_4K);
+		int dmabuf = export_buffer(vram, handle);
 
-		dmabuf = export_buffer(vram, handle);
 		job.src_handle = import_buffer(engine, arena.dmabuf);
 		job.dst_handle = import_buffer(engine, dmabuf);
 		igt_assert_eq(phyr_copy_submit(engine, &job), 0);
@@ -235,16 +254,38 @@ static void create_and_close(int child)
  * What goes while the others use it
  */
 
+/*
+ * The device may be unbound, and has another node when it comes back: by its
+ * place among those that are bound, one might be taken for the other.
+ */
+static int try_open(const struct phyr_device *device)
+{
+	char path[96];
+	glob_t nodes;
+	int fd;
+
+	snprintf(path, sizeof(path),
+		 "/sys/bus/pci/devices/%.15s/drm/renderD*", device->busid);
+	if (glob(path, 0, NULL, &nodes))
+		return -ENOENT;
+	snprintf(path, sizeof(path), "/dev/dri/%s",
+		 strrchr(nodes.gl_pathv[0], '/') + 1);
+	globfree(&nodes);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
 /* 0, or what was in the way. */
 static int use_all(int child, int *card, int *engine)
 {
 	uint32_t handle, own, imported;
 	int dmabuf = -1, err;
 
-	*card = phyr_open(PHYR_VRAM_DRIVER, 0);
+	*card = try_open(&arena.card);
 	if (*card < 0)
 		return *card;
-	*engine = phyr_open(PHYR_COPY_DRIVER, child % 2);
+	/* Two at the engine that may go, one at the other. */
+	*engine = try_open(&arena.engines[child / 3]);
 	if (*engine < 0)
 		return *engine;
 	err = phyr_vram_create(*card, SIZE, IN_VRAM, SZ_4K, &handle);
@@ -289,48 +330,55 @@ static void unbind_and_bind(const char *busid, const char *driver)
 	char path[96];
 
 	snprintf(path, sizeof(path), "/sys/bus/pci/drivers/%s/unbind", driver);
-	for (int round = 0; round < UNBINDS; round++) {
-		write_file(path, busid);
-		pci_bind(busid, driver);
-	}
+	write_file(path, busid);
+	pci_bind(busid, driver);
 }
 
-/* 3 use, one takes away. */
-static void race_unbind(bool exporter)
+static void unbind_exporter(void)
 {
-	struct phyr_device engine = copy_device(0);
-
-	arena.files = open_files();
-	arena.card = vram_device(0);
-	arena.free = vram_free(&arena.card);
-	igt_fork(child, 4) {
-		if (child)
-			use_and_lose(child);
-		else if (exporter)
-			unbind_and_bind(arena.card.busid, PHYR_VRAM_DRIVER);
-		else
-			unbind_and_bind(engine.busid, PHYR_COPY_DRIVER);
-	}
-	igt_waitchildren();
-	assert_nothing_left();
+	unbind_and_bind(arena.card.busid, PHYR_VRAM_DRIVER);
 }
 
-/* The buffer stays, and its bytes: who imports is refused while it lasts. */
-static void race_reset(void)
+static void unbind_importer(void)
+{
+	unbind_and_bind(arena.engines[0].busid, PHYR_COPY_DRIVER);
+}
+
+static void reset_exporter(void)
 {
 	char path[96];
 
-	arena_open();
 	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/reset",
 		 arena.card.busid);
+	write_file(path, "1");
+}
+
+/* 3 use, one takes away. */
+static void lose(void (*once)(void))
+{
 	igt_fork(child, 4) {
 		if (child)
 			use_and_lose(child);
 		else
 			for (int round = 0; round < UNBINDS; round++)
-				write_file(path, "1");
+				once();
 	}
 	igt_waitchildren();
+}
+
+static void race_unbind(void (*once)(void))
+{
+	arena_enter();
+	lose(once);
+	arena_find();
+	arena_leave();
+}
+
+/* The buffer stays, and its bytes: who imports is refused while it lasts. */
+static void race_reset(void)
+{
+	arena_open();
+	lose(reset_exporter);
 	arena_close();
 }
 
@@ -377,7 +425,7 @@ static void move_fbs(const struct display *display, const struct fb *fbs)
 static void copy_fbs(const struct fb *fbs, const int *dmabufs)
 {
 	for (int round = 0; round < ROUNDS / 2; round++) {
-		int engine = open_copy(round % 2);
+		int engine = open_device(&arena.engines[round % 2]);
 		uint32_t imported = import_buffer(engine, dmabufs[round % 2]);
 		uint32_t own = create_own(engine, fbs->size);
 
@@ -389,10 +437,12 @@ static void copy_fbs(const struct fb *fbs, const int *dmabufs)
 
 static void race_flip(void)
 {
-	struct display display = open_display();
+	struct display display;
 	int dmabufs[2];
 	struct fb fbs[2];
 
+	arena_enter();
+	display = open_display();
 	display.mode = make_mode(64, 64);
 	for (int i = 0; i < 2; i++) {
 		fbs[i] = create_mode_fb(&display, DRM_FORMAT_XRGB8888, i + 1);
@@ -415,6 +465,7 @@ static void race_flip(void)
 		remove_fb(&display, &fbs[i]);
 	}
 	close_display(&display);
+	arena_leave();
 }
 
 igt_main()
@@ -452,11 +503,11 @@ igt_main()
 
 	igt_describe("The exporter is unbound while others create, import and copy");
 	igt_subtest("unbind-exporter")
-		race_unbind(true);
+		race_unbind(unbind_exporter);
 
 	igt_describe("The importer is unbound, likewise");
 	igt_subtest("unbind-importer")
-		race_unbind(false);
+		race_unbind(unbind_importer);
 
 	igt_describe("The exporter is revoked by a reset and rearmed, likewise");
 	igt_subtest("revoke") {
