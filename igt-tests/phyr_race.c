@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,8 +16,8 @@ IGT_TEST_DESCRIPTION("Four processes at one buffer, with delays where locks are 
 #define SIZE		SZ_64K
 #define PART		(SIZE / 4)
 #define SEED		77
-#define ROUNDS		60	/* of each process; */
-#define UNBINDS		6	/* but those that end by themselves when this is done */
+#define ROUNDS		240	/* of each process, */
+#define LOSSES		30	/* but where something is taken away so often */
 #define DELAYS		"/sys/kernel/debug/phyr/delay"
 
 /* Errnos of a card or an engine that has gone, or is about to. */
@@ -48,6 +49,8 @@ static struct {
 	struct phyr_device engines[2];
 	uint64_t free;
 	unsigned int files;
+	int rounds;
+	int losses;
 	int vram;
 	uint32_t handle;
 	int dmabuf;
@@ -68,6 +71,8 @@ static void arena_enter(void)
 	arena_find();
 	arena.files = open_files();
 	arena.free = vram_free(&arena.card);
+	arena.rounds = repeats(ROUNDS);
+	arena.losses = repeats(LOSSES);
 }
 
 static void arena_open(void)
@@ -124,7 +129,7 @@ static void attach_and_detach(int child)
 	int test = open("/dev/phyr_test", O_RDWR | O_CLOEXEC);
 
 	igt_assert(test >= 0);
-	for (int round = 0; round < ROUNDS; round++) {
+	for (int round = 0; round < arena.rounds; round++) {
 		struct phyr_test_held held = { 0 };
 		uint32_t kind = (round + child) % (PHYR_TEST_REVOCABLE + 1);
 		int err = try_hold(test, arena.dmabuf, kind,
@@ -152,7 +157,7 @@ static void import_and_copy(int child)
 {
 	uint64_t at = (child % 4) * PART;
 
-	for (int round = 0; round < ROUNDS / 3; round++) {
+	for (int round = 0; round < arena.rounds / 3; round++) {
 		int engine = open_device(&arena.engines[child % 2]);
 		uint32_t own = create_own(engine, SIZE);
 		uint32_t imported = import_buffer(engine, arena.dmabuf);
@@ -176,7 +181,7 @@ static void map_and_look(int child)
 {
 	uint64_t at = (child % 4) * PART;
 
-	for (int round = 0; round < ROUNDS; round++) {
+	for (int round = 0; round < arena.rounds; round++) {
 		uint8_t *mem = round % 2 ?
 			       map_vram(arena.vram, arena.handle, SIZE) :
 			       map_dmabuf(arena.dmabuf, SIZE);
@@ -195,7 +200,7 @@ static void move_about(int child)
 	int err;
 
 	(void)child;
-	for (int round = 0; round < 2 * ROUNDS; round++) {
+	for (int round = 0; round < 2 * arena.rounds; round++) {
 		err = try_move_buffer(arena.vram, arena.handle,
 				      round % 2 ? IN_VRAM : IN_SYSTEM);
 		igt_assert_f(!err || err == -EBUSY, "move: %s\n",
@@ -209,7 +214,7 @@ static void move_about(int child)
  */
 static void import_and_close(int child)
 {
-	for (int round = 0; round < 2 * ROUNDS; round++) {
+	for (int round = 0; round < 2 * arena.rounds; round++) {
 		uint32_t handle;
 		int err, dmabuf;
 
@@ -229,7 +234,7 @@ static void import_and_close(int child)
 /* Buffers that come and go; each process closes what the engine works on. */
 static void create_and_close(int child)
 {
-	for (int round = 0; round < ROUNDS / 3; round++) {
+	for (int round = 0; round < arena.rounds / 3; round++) {
 		struct drm_phyr_copy_submit job = { .len = PART };
 		int vram = open_device(&arena.card);
 		int engine = open_device(&arena.engines[child % 2]);
@@ -253,6 +258,19 @@ static void create_and_close(int child)
 /*
  * What goes while the others use it
  */
+
+/* Shared by the processes: uses that nothing came in between, and the end. */
+static struct {
+	atomic_uint done;
+	atomic_bool over;
+} *uses;
+
+static void map_uses(void)
+{
+	uses = mmap(NULL, SZ_4K, PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	igt_assert(uses != MAP_FAILED);
+}
 
 /*
  * The device may be unbound, and has another node when it comes back: by its
@@ -308,21 +326,29 @@ static int use_all(int child, int *card, int *engine)
 
 static void use_and_lose(int child)
 {
-	unsigned int done = 0;
+	unsigned int done = 0, lost = 0;
 
-	for (int round = 0; round < ROUNDS / 2; round++) {
+	while (!atomic_load(&uses->over)) {
 		int card = -1, engine = -1;
 		int err = use_all(child, &card, &engine);
 
-		igt_assert_f(!err || is_gone(err), "round %d: %s\n", round,
+		igt_assert_f(!err || is_gone(err), "use %u: %s\n", done + lost,
 			     strerror(-err));
-		done += !err;
 		if (engine >= 0)
 			close(engine);
 		if (card >= 0)
 			close(card);
+		if (!err) {
+			done++;
+			atomic_fetch_add(&uses->done, 1);
+		} else if (engine >= 0) {
+			lost++;
+		} else {
+			/* Nothing to race with: leave the processor to who brings it back. */
+			usleep(2000);
+		}
 	}
-	igt_info("process %d: %u rounds without a loss\n", child, done);
+	igt_info("process %d: %u uses, %u more lost\n", child, done, lost);
 }
 
 static void unbind_and_bind(const char *busid, const char *driver)
@@ -353,15 +379,28 @@ static void reset_exporter(void)
 	write_file(path, "1");
 }
 
+static void take_away(void (*once)(void))
+{
+	for (int loss = 0; loss < arena.losses; loss++) {
+		unsigned int done = atomic_load(&uses->done);
+
+		/* What nobody had found again could not be lost. */
+		while (atomic_load(&uses->done) == done)
+			usleep(5000);
+		once();
+	}
+	atomic_store(&uses->over, true);
+}
+
 /* 3 use, one takes away. */
 static void lose(void (*once)(void))
 {
+	atomic_store(&uses->over, false);
 	igt_fork(child, 4) {
 		if (child)
 			use_and_lose(child);
 		else
-			for (int round = 0; round < UNBINDS; round++)
-				once();
+			take_away(once);
 	}
 	igt_waitchildren();
 }
@@ -408,13 +447,13 @@ static void race(void (*const processes[4])(int child))
 
 static void flip_about(const struct display *display, const struct fb *fbs)
 {
-	for (int round = 0; round < ROUNDS / 2; round++)
+	for (int round = 0; round < arena.rounds / 2; round++)
 		flip(display, &fbs[round % 2]);
 }
 
 static void move_fbs(const struct display *display, const struct fb *fbs)
 {
-	for (int round = 0; round < 2 * ROUNDS; round++) {
+	for (int round = 0; round < 2 * arena.rounds; round++) {
 		int err = try_move_buffer(display->fd, fbs[round % 2].handle,
 					  round / 2 % 2 ? IN_VRAM : IN_SYSTEM);
 
@@ -424,7 +463,7 @@ static void move_fbs(const struct display *display, const struct fb *fbs)
 
 static void copy_fbs(const struct fb *fbs, const int *dmabufs)
 {
-	for (int round = 0; round < ROUNDS / 2; round++) {
+	for (int round = 0; round < arena.rounds / 2; round++) {
 		int engine = open_device(&arena.engines[round % 2]);
 		uint32_t imported = import_buffer(engine, dmabufs[round % 2]);
 		uint32_t own = create_own(engine, fbs->size);
@@ -473,6 +512,7 @@ igt_main()
 	igt_fixture() {
 		bind_engines();
 		close(open_phyr_test(SECOND_IVSHMEM));
+		map_uses();
 		set_delays(true);
 	}
 
