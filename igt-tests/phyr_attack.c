@@ -207,9 +207,7 @@ static void never_shared(void)
  * Mapping
  */
 
-/**
- * struct window - something of SIZE bytes that the attacker may map, all of it
- */
+/* Something of SIZE bytes that the attacker may map, all of it. */
 struct window {
 	const char *name;
 	int fd;

@@ -20,19 +20,11 @@ IGT_TEST_DESCRIPTION("Every allocation of every call fails in its turn");
 #define SEED		55
 #define FEWEST_POINTS	301
 
-/**
- * struct stage - what the calls play with
- * @card: the card
- * @engine: the engine
- * @vram: the card, open
- * @copy: the engine, open
- * @test: /dev/phyr_test
- * @witness: a buffer in VRAM that no call touches
- * @witness_in: the engine's handle to it
- * @witness_out: a buffer of the engine that no call touches
- * @witness_fence: of the latest copy between them
- * @turn: what they hold
- * @fd: from here on: of one call
+/*
+ * What the calls play with. No call touches @witness, a buffer in VRAM that
+ * @witness_in is the engine's handle to, nor @witness_out, a buffer of the
+ * engine. @witness_fence is of the latest copy between them, @turn is what both
+ * hold. From @fd on: of one call.
  */
 static struct stage {
 	struct phyr_device card, engine;
@@ -227,9 +219,7 @@ static void files(void)
  * Buffers of the card
  */
 
-/**
- * struct kind - of a buffer of the card
- */
+/* Of a buffer of the card. */
 struct kind {
 	uint32_t placement;
 	uint64_t max_extent;
@@ -998,9 +988,7 @@ static int make_foreign(void)
 	return create_udmabuf(SIZE);
 }
 
-/**
- * struct importer - an importer, and what it imports
- */
+/* An importer, and what it imports. */
 struct importer {
 	const char *name;
 	uint32_t kind;

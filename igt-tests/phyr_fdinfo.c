@@ -10,9 +10,7 @@
 
 IGT_TEST_DESCRIPTION("A client's memory as /proc/PID/fdinfo and gputop tell it");
 
-/**
- * struct usage - a client's buffers in one place, in bytes
- */
+/* A client's buffers in one place, in bytes. */
 struct usage {
 	uint64_t total;
 	uint64_t shared;

@@ -59,9 +59,7 @@ static int pin(uint32_t id, bool pinned)
 #define HELD(id)	held(PHYR_TEST_IOC_HELD, id)
 #define RELEASE(id)	held(PHYR_TEST_IOC_RELEASE, id)
 
-/**
- * struct buffer - a fragmented buffer of the card, and its dma-buf
- */
+/* A fragmented buffer of the card, and its dma-buf. */
 struct buffer {
 	int vram;
 	uint32_t handle;
@@ -378,9 +376,7 @@ static void move_all(void)
 	destroy(&buffer);
 }
 
-/**
- * struct table - DMA segments of an sg_table
- */
+/* DMA segments of an sg_table. */
 struct table {
 	struct phyr_test_range *range;
 	uint64_t max;

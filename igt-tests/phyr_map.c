@@ -11,9 +11,7 @@ static const char *mode;
 static uint64_t bar;
 static int test;
 
-/**
- * struct shape - extents of the BAR; those of struct phyr_test_export
- */
+/* Extents of the BAR; those of struct phyr_test_export. */
 struct shape {
 	uint64_t start;
 	uint64_t count;
@@ -40,9 +38,7 @@ static int export_shape(const struct shape *shape)
 			   shape->count, shape->len, shape->stride);
 }
 
-/**
- * struct ranges - expected or received DMA ranges
- */
+/* Expected or received DMA ranges. */
 struct ranges {
 	struct phyr_test_range *range;
 	uint64_t nr;

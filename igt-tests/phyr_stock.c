@@ -146,10 +146,7 @@ static void vivid_frame(void)
 	close_camera(&camera);
 }
 
-/**
- * struct vfio - the second ivshmem, in the hands of vfio-pci
- * @bar: its BAR 2, by the CPU
- */
+/* The second ivshmem, in the hands of vfio-pci; its BAR 2, by the CPU. */
 struct vfio {
 	int container;
 	int group;

@@ -9,9 +9,7 @@
 
 #include <stdint.h>
 
-/**
- * struct rect - a part of a picture, in pixels
- */
+/* A part of a picture, in pixels. */
 struct rect {
 	uint32_t x;
 	uint32_t y;

@@ -71,9 +71,7 @@ void trace_attachments(void)
 	trace_start();
 }
 
-/**
- * struct traced - what to look for in the trace, and how often it was there
- */
+/* What to look for in the trace, and how often it was there. */
 struct traced {
 	char exporter[48];
 	char device[48];

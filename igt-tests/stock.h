@@ -8,9 +8,7 @@
 
 #include "lib.h"
 
-/**
- * struct attachment - a line of /sys/kernel/debug/phyr/attachments
- */
+/* A line of /sys/kernel/debug/phyr/attachments. */
 struct attachment {
 	char exporter[32];
 	char device[32];

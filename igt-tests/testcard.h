@@ -8,9 +8,7 @@
 #define CARD_WIDTH	640
 #define CARD_HEIGHT	480
 
-/**
- * struct testcard - its colours, 0xRRGGBB
- */
+/* Its colours, 0xRRGGBB. */
 struct testcard {
 	uint32_t colours[CARD_HEIGHT][CARD_WIDTH];
 };
