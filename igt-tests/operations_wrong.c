@@ -33,16 +33,28 @@ static int wrong_create_in_card(struct world *world)
 	int wanted = -EINVAL;
 
 	switch (below(world, 7)) {
-	case 0: create.size = 0; break;
-	case 1: create.flags = any_bit(world); break;
-	case 2: create.pad = any_bit(world); break;
-	case 3: create.placement = 0; break;
-	case 4: create.placement |= 4u << below(world, 30); break;
-	case 5: create.max_extent = percent(world, 50) ?
+	case 0:
+		create.size = 0;
+		break;
+	case 1:
+		create.flags = any_bit(world);
+		break;
+	case 2:
+		create.pad = any_bit(world);
+		break;
+	case 3:
+		create.placement = 0;
+		break;
+	case 4:
+		create.placement |= 4u << below(world, 30);
+		break;
+	case 5:
+		create.max_extent = percent(world, 50) ?
 				    1 + below(world, SZ_4K - 1) :
 				    3 * SZ_4K << below(world, 20);
 		break;
-	case 6: create.size = huge(world);
+	case 6:
+		create.size = huge(world);
 		create.placement = 1 + below(world, 3);
 		wanted = -E2BIG;
 		break;
@@ -59,9 +71,14 @@ static int wrong_create_in_engine(struct world *world)
 	int wanted = -EINVAL;
 
 	switch (below(world, 3)) {
-	case 0: create.size = 0; break;
-	case 1: create.flags = any_bit(world); break;
-	case 2: create.size = huge(world);
+	case 0:
+		create.size = 0;
+		break;
+	case 1:
+		create.flags = any_bit(world);
+		break;
+	case 2:
+		create.size = huge(world);
 		wanted = -E2BIG;
 		break;
 	}
@@ -78,11 +95,14 @@ static int wrong_handle_at_card(struct world *world)
 	struct drm_phyr_vram_gem_info info;
 
 	switch (below(world, 4)) {
-	case 0: return EXPECT(world, phyr_vram_gem_info(file->fd, handle,
+	case 0:
+		return EXPECT(world, phyr_vram_gem_info(file->fd, handle,
 							&info), -ENOENT);
-	case 1: return EXPECT(world, try_move_buffer(file->fd, handle,
+	case 1:
+		return EXPECT(world, try_move_buffer(file->fd, handle,
 						     IN_VRAM), -ENOENT);
-	case 2: return EXPECT(world, phyr_ioctl(file->fd,
+	case 2:
+		return EXPECT(world, phyr_ioctl(file->fd,
 						DRM_IOCTL_PHYR_VRAM_GEM_MMAP,
 						&map), -ENOENT);
 	}
@@ -97,9 +117,11 @@ static int wrong_handle_at_engine(struct world *world)
 	struct drm_phyr_copy_gem_info info;
 
 	switch (below(world, 3)) {
-	case 0: return EXPECT(world, phyr_copy_gem_info(file->fd, handle,
+	case 0:
+		return EXPECT(world, phyr_copy_gem_info(file->fd, handle,
 							&info), -ENOENT);
-	case 1: return EXPECT(world, phyr_ioctl(file->fd,
+	case 1:
+		return EXPECT(world, phyr_ioctl(file->fd,
 						DRM_IOCTL_PHYR_COPY_GEM_MMAP,
 						&map), -ENOENT);
 	}
@@ -154,16 +176,20 @@ static int wrong_mmap(struct world *world)
 	EXPECT(world, phyr_ioctl(file->fd, DRM_IOCTL_PHYR_VRAM_GEM_MMAP, &map),
 	       0);
 	switch (below(world, 5)) {
-	case 0: return EXPECT(world, try_mmap(file->fd, map.offset,
+	case 0:
+		return EXPECT(world, try_mmap(file->fd, map.offset,
 					      buffer->size, PROT_READ |
 					      PROT_EXEC, MAP_SHARED), -EPERM);
-	case 1: return EXPECT(world, try_mmap(file->fd, map.offset,
+	case 1:
+		return EXPECT(world, try_mmap(file->fd, map.offset,
 					      buffer->size, both, MAP_PRIVATE),
 			      -EINVAL);
-	case 2: return EXPECT(world, try_mmap(file->fd, map.offset,
+	case 2:
+		return EXPECT(world, try_mmap(file->fd, map.offset,
 					      buffer->size + SZ_4K, both,
 					      MAP_SHARED), -EINVAL);
-	case 3: return EXPECT(world, try_mmap(file->fd, SZ_4K *
+	case 3:
+		return EXPECT(world, try_mmap(file->fd, SZ_4K *
 					      below(world, 1024), SZ_4K, both,
 					      MAP_SHARED), -EINVAL);
 	}
@@ -187,23 +213,41 @@ static int wrong_copy(struct world *world)
 	job.src_handle = buffer->handle[file_number(world, file)];
 	job.dst_handle = file->scratch;
 	switch (below(world, 11)) {
-	case 0: job.len = 0; break;
-	case 1: job.flags = any_bit(world); break;
-	case 2: job.pad = any_bit(world); break;
-	case 3: job.len = SZ_4K + 1 + below(world, SZ_1M); break;
-	case 4: job.len = huge(world); break;
-	case 5: job.src_offset = buffer->size + below(world, SZ_1M); break;
-	case 6: job.dst_offset = huge(world); break;
-	case 7: job.src_handle = no_handle(world, file);
+	case 0:
+		job.len = 0;
+		break;
+	case 1:
+		job.flags = any_bit(world);
+		break;
+	case 2:
+		job.pad = any_bit(world);
+		break;
+	case 3:
+		job.len = SZ_4K + 1 + below(world, SZ_1M);
+		break;
+	case 4:
+		job.len = huge(world);
+		break;
+	case 5:
+		job.src_offset = buffer->size + below(world, SZ_1M);
+		break;
+	case 6:
+		job.dst_offset = huge(world);
+		break;
+	case 7:
+		job.src_handle = no_handle(world, file);
 		wanted = -ENOENT;
 		break;
-	case 8: job.dst_handle = no_handle(world, file);
+	case 8:
+		job.dst_handle = no_handle(world, file);
 		wanted = -ENOENT;
 		break;
-	case 9: job.in_syncobj = 0x10000 + below(world, SZ_1M);
+	case 9:
+		job.in_syncobj = 0x10000 + below(world, SZ_1M);
 		wanted = -ENOENT;
 		break;
-	case 10: job.out_syncobj = 0x10000 + below(world, SZ_1M);
+	case 10:
+		job.out_syncobj = 0x10000 + below(world, SZ_1M);
 		wanted = -ENOENT;
 		break;
 	}
@@ -261,12 +305,15 @@ static int wrong_dmabuf_ioctl(struct world *world)
 		return NOT_NOW;
 	dmabuf = buffer->dmabuf;
 	switch (below(world, 4)) {
-	case 0: return EXPECT(world, phyr_ioctl(dmabuf, DMA_BUF_IOCTL_SYNC,
+	case 0:
+		return EXPECT(world, phyr_ioctl(dmabuf, DMA_BUF_IOCTL_SYNC,
 						&sync), -EINVAL);
-	case 1: return EXPECT(world, phyr_ioctl(dmabuf,
+	case 1:
+		return EXPECT(world, phyr_ioctl(dmabuf,
 						DMA_BUF_IOCTL_EXPORT_SYNC_FILE,
 						&from), -EINVAL);
-	case 2: return EXPECT(world, phyr_ioctl(dmabuf,
+	case 2:
+		return EXPECT(world, phyr_ioctl(dmabuf,
 						DMA_BUF_IOCTL_IMPORT_SYNC_FILE,
 						&to), -EINVAL);
 	}
@@ -286,13 +333,16 @@ static int wrong_ioctl(struct world *world)
 	uint64_t args[8] = { 0 };
 
 	switch (below(world, 4)) {
-	case 0: return EXPECT(world, phyr_ioctl(card->fd,
+	case 0:
+		return EXPECT(world, phyr_ioctl(card->fd,
 			DRM_IOWR(DRM_COMMAND_BASE + 5 + below(world, 90), args),
 			args), -EINVAL);
-	case 1: return EXPECT(world, phyr_ioctl(engine->fd,
+	case 1:
+		return EXPECT(world, phyr_ioctl(engine->fd,
 			DRM_IOWR(DRM_COMMAND_BASE + 4 + below(world, 90), args),
 			args), -EINVAL);
-	case 2: return EXPECT(world, phyr_ioctl(card->fd,
+	case 2:
+		return EXPECT(world, phyr_ioctl(card->fd,
 			DRM_IOCTL_SYNCOBJ_CREATE, &syncobj), -EOPNOTSUPP);
 	}
 	return EXPECT(world, phyr_ioctl(engine->fd, DRM_IOCTL_MODE_CREATE_DUMB,
@@ -310,16 +360,20 @@ static int wrong_for_edu(struct world *world)
 		return NOT_NOW;
 	import.fd = buffer->dmabuf;
 	switch (below(world, 4)) {
-	case 0: import.offset = buffer->size + below(world, SZ_1M);
+	case 0:
+		import.offset = buffer->size + below(world, SZ_1M);
 		import.len = 1;
 		break;
-	case 1: import.offset = below(world, buffer->size);
+	case 1:
+		import.offset = below(world, buffer->size);
 		import.len = huge(world);
 		break;
-	case 2: return EXPECT(world, phyr_ioctl(world->test,
+	case 2:
+		return EXPECT(world, phyr_ioctl(world->test,
 						PHYR_TEST_IOC_MAP, &held),
 			      -ENOENT);
-	case 3: return EXPECT(world, try_hold(world->test, buffer->dmabuf,
+	case 3:
+		return EXPECT(world, try_hold(world->test, buffer->dmabuf,
 					      PHYR_TEST_NO_OPS, 0, &id),
 			      -EINVAL);
 	}
@@ -343,13 +397,26 @@ static int wrong_framebuffer(struct world *world)
 		return NOT_NOW;
 	fb.handle = buffer->handle[file_number(world, file)];
 	switch (below(world, 7)) {
-	case 0: fb.width = 0; break;
-	case 1: fb.height = 0; break;
-	case 2: fb.pitch = 4 * below(world, 64); break;
-	case 3: fb.pitch = 257 + 4 * below(world, 64); break;
-	case 4: fb.format = DRM_FORMAT_NV12; break;
-	case 5: fb.offset = buffer->size; break;
-	case 6: fb.handle = no_handle(world, file);
+	case 0:
+		fb.width = 0;
+		break;
+	case 1:
+		fb.height = 0;
+		break;
+	case 2:
+		fb.pitch = 4 * below(world, 64);
+		break;
+	case 3:
+		fb.pitch = 257 + 4 * below(world, 64);
+		break;
+	case 4:
+		fb.format = DRM_FORMAT_NV12;
+		break;
+	case 5:
+		fb.offset = buffer->size;
+		break;
+	case 6:
+		fb.handle = no_handle(world, file);
 		return EXPECT(world, try_add_fb(file->fd, &fb, &id), -ENOENT);
 	}
 	return EXPECT(world, try_add_fb(file->fd, &fb, &id), -EINVAL);
@@ -365,11 +432,14 @@ static int wrong_display(struct world *world)
 	if (world->client)
 		return NOT_NOW;
 	switch (below(world, 4)) {
-	case 0: return EXPECT(world, try_flip(display, &fb, 0), -EINVAL);
-	case 1: return EXPECT(world, try_flip(display, &fb,
+	case 0:
+		return EXPECT(world, try_flip(display, &fb, 0), -EINVAL);
+	case 1:
+		return EXPECT(world, try_flip(display, &fb,
 					      0x10000u << below(world, 16)),
 			      -EINVAL);
-	case 2: return EXPECT(world, drmModeRmFB(display->fd, fb.id), -ENOENT);
+	case 2:
+		return EXPECT(world, drmModeRmFB(display->fd, fb.id), -ENOENT);
 	}
 	if (percent(world, 50))
 		dumb.width = 0;
