@@ -84,7 +84,8 @@ static void open_node(const char *path)
 	igt_assert(nr_nodes < ARRAY_SIZE(nodes));
 	igt_assert_eq(stat(path, &was), 0);
 	nodes[nr_nodes].mode = was.st_mode & 07777;
-	strcpy(nodes[nr_nodes].path, path);
+	snprintf(nodes[nr_nodes].path, sizeof(nodes[nr_nodes].path), "%s",
+		 path);
 	nr_nodes++;
 	igt_assert_eq(chmod(path, 0666), 0);
 }

@@ -94,7 +94,10 @@ static void see_attachment(const char *line, struct ledger *ledger)
 
 static void see_bufinfo(const char *line, struct ledger *ledger)
 {
-	sscanf(line, "Total %" SCNu64 " objects", &ledger->dmabufs);
+	uint64_t dmabufs;
+
+	if (sscanf(line, "Total %" SCNu64 " objects", &dmabufs) == 1)
+		ledger->dmabufs = dmabufs;
 }
 
 static void see_framebuffer(const char *line, struct ledger *ledger)

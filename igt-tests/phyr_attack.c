@@ -982,8 +982,7 @@ static void dmabuf_ioctls(void)
 	memset(arena, 0xff, ARENA);
 	igt_assert_eq(set_name(dmabuf, arena), EINVAL);
 	igt_assert_eq(set_name(dmabuf, arena + ARENA - 8), EFAULT);
-	strcpy((char *)arena, "%s%n\n\x1b[2Jsize: 0 \xff\xfe");
-	igt_assert_eq(set_name(dmabuf, arena), 0);
+	igt_assert_eq(set_name(dmabuf, "%s%n\n\x1b[2Jsize: 0 \xff\xfe"), 0);
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", dmabuf);
 	fdinfo = open(path, O_RDONLY | O_CLOEXEC);
 	igt_assert(read(fdinfo, text, sizeof(text)) > 0);
