@@ -17,11 +17,11 @@ IGT_TEST_DESCRIPTION("Ioctls that are wrong in number, size, direction or argume
  * arguments is known here.
  */
 
-#define ZEROES(type, member) (!((const type *)args)->member)
-
 static int judge_vram_info(const void *args)
 {
-	return ZEROES(struct drm_phyr_vram_info, pad) ? 0 : EINVAL;
+	const struct drm_phyr_vram_info *info = args;
+
+	return info->pad ? EINVAL : 0;
 }
 
 /* Of the bytes used here none make a good buffer. */
@@ -33,7 +33,9 @@ static int judge_vram_create(const void *args)
 
 static int judge_mmap(const void *args)
 {
-	return ZEROES(struct drm_phyr_vram_gem_mmap, pad) ? ENOENT : EINVAL;
+	const struct drm_phyr_vram_gem_mmap *mmap = args;
+
+	return mmap->pad ? EINVAL : ENOENT;
 }
 
 static int judge_vram_gem_info(const void *args)
@@ -60,7 +62,9 @@ static int judge_copy_create(const void *args)
 
 static int judge_copy_info(const void *args)
 {
-	return ZEROES(struct drm_phyr_copy_gem_info, flags) ? ENOENT : EINVAL;
+	const struct drm_phyr_copy_gem_info *info = args;
+
+	return info->flags ? EINVAL : ENOENT;
 }
 
 static int judge_submit(const void *args)

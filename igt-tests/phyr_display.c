@@ -393,13 +393,16 @@ static void system_only(void)
 /* The way that every client knows: a dumb buffer, and the legacy calls. */
 static void legacy(void)
 {
-	struct drm_mode_create_dumb dumb = { .bpp = 32 };
+	struct drm_mode_create_dumb dumb = {
+		.width = 1280, .height = 800, .bpp = 32,
+	};
 	struct display display = open_display();
-	struct fb fb = { .format = DRM_FORMAT_XRGB8888, .dmabuf = -1 };
+	struct fb fb = {
+		.width = dumb.width, .height = dumb.height,
+		.format = DRM_FORMAT_XRGB8888, .dmabuf = -1,
+	};
 
-	use_mode(&display, 1280, 800);
-	dumb.width = fb.width = 1280;
-	dumb.height = fb.height = 800;
+	use_mode(&display, dumb.width, dumb.height);
 	igt_assert_eq(phyr_ioctl(display.fd, DRM_IOCTL_MODE_CREATE_DUMB, &dumb),
 		      0);
 	fb.handle = dumb.handle;

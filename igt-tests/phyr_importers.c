@@ -101,15 +101,17 @@ struct outcome {
 	int err;
 	uint32_t place;
 	int stays;
-	const char *way;
-	const char *why;
+	struct {
+		const char *way;
+		const char *why;
+	};
 };
 
-#define NATIVE	"native", "both sides know phyr"
-#define TABLE	"to-stock", "wants an sg_table"
-#define NO_PEER	"to-stock", "takes no peer memory"
-#define NO_TELL	"to-stock", "cannot be revoked"
-#define NONE	NULL, NULL
+#define NATIVE	{ "native", "both sides know phyr" }
+#define TABLE	{ "to-stock", "wants an sg_table" }
+#define NO_PEER	{ "to-stock", "takes no peer memory" }
+#define NO_TELL	{ "to-stock", "cannot be revoked" }
+#define NONE	{ NULL, NULL }
 
 static const struct outcome outcomes[] = {
 	/* In VRAM only: importers that take peer memory and can be told. */

@@ -180,9 +180,10 @@ static void assert_no_secret(const struct secrets *secrets, const void *answer,
 	}
 }
 
-#define ASSERT_TELLS_NONE(fd, request, ...) \
+#define ASSERT_TELLS_NONE(fd, request, type, ...) \
 	do { \
-		__VA_ARGS__; \
+		type args = { __VA_ARGS__ }; \
+		\
 		igt_assert_eq(phyr_ioctl(fd, request, &args), 0); \
 		assert_no_secret(&secrets, &args, sizeof(args), #request); \
 	} while (0)
@@ -207,23 +208,19 @@ static void ioctls_tell_nothing(void)
 	igt_assert(secrets.list.nr && secrets.ranges.nr);
 
 	ASSERT_TELLS_NONE(vram, DRM_IOCTL_PHYR_VRAM_INFO,
-			  struct drm_phyr_vram_info args = { 0 });
+			  struct drm_phyr_vram_info, 0);
 	ASSERT_TELLS_NONE(vram, DRM_IOCTL_PHYR_VRAM_GEM_INFO,
-			  struct drm_phyr_vram_gem_info args = {
-				.handle = handle });
+			  struct drm_phyr_vram_gem_info, .handle = handle);
 	ASSERT_TELLS_NONE(vram, DRM_IOCTL_PHYR_VRAM_GEM_MMAP,
-			  struct drm_phyr_vram_gem_mmap args = {
-				.handle = handle });
+			  struct drm_phyr_vram_gem_mmap, .handle = handle);
 	ASSERT_TELLS_NONE(engine, DRM_IOCTL_PHYR_COPY_GEM_INFO,
-			  struct drm_phyr_copy_gem_info args = {
-				.handle = imported });
+			  struct drm_phyr_copy_gem_info, .handle = imported);
 	ASSERT_TELLS_NONE(engine, DRM_IOCTL_PHYR_COPY_GEM_MMAP,
-			  struct drm_phyr_copy_gem_mmap args = {
-				.handle = own });
+			  struct drm_phyr_copy_gem_mmap, .handle = own);
 	ASSERT_TELLS_NONE(engine, DRM_IOCTL_PHYR_COPY_SUBMIT,
-			  struct drm_phyr_copy_submit args = {
-				.src_handle = imported, .dst_handle = own,
-				.len = SZ_1M });
+			  struct drm_phyr_copy_submit,
+			  .src_handle = imported, .dst_handle = own,
+			  .len = SZ_1M);
 	phyr_list_dump_free(&secrets.list);
 	phyr_ranges_dump_free(&secrets.ranges);
 	close(engine);

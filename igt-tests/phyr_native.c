@@ -5,13 +5,16 @@
 
 IGT_TEST_DESCRIPTION("No sg_table is made between a phyr exporter and a phyr importer");
 
-/* What a scatterlist would be made or mapped by, and what must be seen. */
+/* What a scatterlist would be made or mapped by. */
 static const char *const forbidden[] = {
 	"sg_alloc_table", "__sg_alloc_table", "sgl_alloc", "dma_map_sg",
 	"dma_map_sgtable", "dma_buf_map_attachment", "drm_prime_pages_to_sg",
 };
-static const char *const expected[] = { "phyr_attach", "phyr_map",
-					"phyr_unmap", "phyr_detach" };
+
+/* What must be seen instead. */
+static const char *const expected[] = {
+	"phyr_attach", "phyr_map", "phyr_unmap", "phyr_detach",
+};
 
 /**
  * struct seen - functions that were called

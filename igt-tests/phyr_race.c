@@ -432,8 +432,11 @@ static bool can_reset(void)
 }
 
 /* Everybody does one thing, all at once. */
-static void race(void (*const processes[4])(int child))
+static void race(void (*first)(int child), void (*second)(int child),
+		 void (*third)(int child), void (*fourth)(int child))
 {
+	void (*const processes[4])(int child) = { first, second, third, fourth };
+
 	arena_open();
 	igt_fork(child, 4)
 		processes[child](child);
@@ -518,28 +521,28 @@ igt_main()
 
 	igt_describe("Importers attach, map, unmap and detach while the buffer moves");
 	igt_subtest("attach-move")
-		race((void (*const[4])(int)){ attach_and_detach,
-		     attach_and_detach, attach_and_detach, move_about });
+		race(attach_and_detach, attach_and_detach, attach_and_detach,
+		     move_about);
 
 	igt_describe("Engines copy and the CPU writes while the buffer moves");
 	igt_subtest("copy-move")
-		race((void (*const[4])(int)){ import_and_copy,
-		     import_and_copy, map_and_look, move_about });
+		race(import_and_copy, import_and_copy, map_and_look,
+		     move_about);
 
 	igt_describe("Engines copy, others attach and detach, while the buffer moves");
 	igt_subtest("import-move")
-		race((void (*const[4])(int)){ import_and_copy,
-		     attach_and_detach, import_and_copy, move_about });
+		race(import_and_copy, attach_and_detach, import_and_copy,
+		     move_about);
 
 	igt_describe("Handles are closed while they are imported and exported");
 	igt_subtest("import-close")
-		race((void (*const[4])(int)){ import_and_close,
-		     import_and_close, import_and_close, import_and_close });
+		race(import_and_close, import_and_close, import_and_close,
+		     import_and_close);
 
 	igt_describe("Buffers and clients go while engines work for them");
 	igt_subtest("close")
-		race((void (*const[4])(int)){ create_and_close,
-		     create_and_close, create_and_close, attach_and_detach });
+		race(create_and_close, create_and_close, create_and_close,
+		     attach_and_detach);
 
 	igt_describe("The exporter is unbound while others create, import and copy");
 	igt_subtest("unbind-exporter")

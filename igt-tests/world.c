@@ -480,9 +480,9 @@ static int access_bytes(struct world *world, struct buffer *buffer,
 	if (mapping && percent(world, 95)) {
 		mem = mapping->mem;
 		first = mapping->offset;
-	} else if (percent(world, 75)) {
-		return NOT_NOW;
 	} else {
+		if (percent(world, 75))
+			return NOT_NOW;
 		if (percent(world, 50))
 			first = 0;
 		mapped = (offset + len - first + SZ_4K - 1) & ~(SZ_4K - 1);
