@@ -249,6 +249,8 @@ static int test_held_locked(struct test_hold *hold, unsigned int cmd,
 	case PHYR_TEST_IOC_PIN:
 		ret = test_hold_pin(hold, args->pinned);
 		break;
+	default:
+		break;
 	}
 
 	args->pinned = hold->pinned;

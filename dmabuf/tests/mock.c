@@ -63,10 +63,10 @@ static int mock_record(const struct mock_entry *entry)
 	if (mock_state.logged < MOCK_LOG_MAX)
 		mock_state.log[mock_state.logged++] = *entry;
 
-	if (!mock_state.fail_left || mock_state.fail_call != entry->call ||
-	    --mock_state.fail_left)
+	if (!mock_state.fail_left || mock_state.fail_call != entry->call)
 		return 0;
-	return mock_state.fail_err;
+	mock_state.fail_left--;
+	return mock_state.fail_left ? 0 : mock_state.fail_err;
 }
 
 static void mock_live_add(const struct mock_entry *entry)

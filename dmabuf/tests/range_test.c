@@ -1015,6 +1015,8 @@ static struct phyr_limits range_random_limits(struct rnd_state *rnd)
 	case 1:
 		limits.max_len = 0x400 + fixture_below(rnd, BIT_ULL(63));
 		break;
+	default:
+		break;
 	}
 	if (fixture_below(rnd, 2))
 		limits.boundary = BIT_ULL(10 + fixture_below(rnd, 54));

@@ -22,6 +22,7 @@ static unsigned int sgt_test_next(struct dma_range_cursor *cursor,
 
 	if (!sgt_test_pretend)
 		return dma_range_next(cursor, ranges, max);
+	memset(ranges, 0, max * sizeof(*ranges));
 	n = min(sgt_test_pretend, BIT_ULL(31));
 	sgt_test_pretend -= n;
 	return n;
