@@ -535,6 +535,25 @@ void assert_shown(const struct display *display, const struct fb *fb)
 	assert_shown_at(display, fb, 0, 0);
 }
 
+/* The file's first line: the one frame that it begins with is enough. */
+uint64_t shown_crc(const struct display *display)
+{
+	char path[96], line[40] = "";
+	uint32_t values[2];
+	int fd;
+
+	phyr_device_debugfs(&display->card, "crtc-0/crc/data", path,
+			    sizeof(path));
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	igt_assert_f(fd >= 0, "%s: %s\n", path, strerror(errno));
+	igt_assert_f(read(fd, line, sizeof(line) - 1) > 0, "%s: %s\n", path,
+		     strerror(errno));
+	close(fd);
+	igt_assert_f(sscanf(line, "%*x %x %x", &values[0], &values[1]) == 2,
+		     "%s says '%s'\n", path, line);
+	return (uint64_t)values[0] << 32 | values[1];
+}
+
 void assert_not_copied(const struct display *display, const struct fb *fb)
 {
 	struct drm_phyr_vram_gem_info info = vram_info(display->fd, fb->handle);

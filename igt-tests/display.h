@@ -165,6 +165,8 @@ void assert_view(const struct display *display, const struct view *view);
 void assert_shown_at(const struct display *display, const struct fb *fb,
 		     uint32_t x, uint32_t y);
 void assert_shown(const struct display *display, const struct fb *fb);
+/* What the driver's own CRC says of a frame that is shown now. */
+uint64_t shown_crc(const struct display *display);
 /* From where it is: in VRAM, in one piece. */
 void assert_not_copied(const struct display *display, const struct fb *fb);
 

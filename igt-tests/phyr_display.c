@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,6 +109,85 @@ static void offset(void)
 
 		show(&display, &fb);
 		assert_shown(&display, &fb);
+		remove_fb(&display, &fb);
+	}
+	close_display(&display);
+}
+
+/* In colours that a format of 16 bits has, too. */
+static void paint_few_colours(const struct fb *fb, uint32_t seed)
+{
+	uint32_t cpp = pixel_size(fb->format);
+
+	for (uint32_t y = 0; y < fb->height; y++)
+		for (uint32_t x = 0; x < fb->width; x++)
+			put_pixel(fb->mem + fb->offset + y * fb->pitch +
+				  x * cpp, fb->format,
+				  shown_colour(DRM_FORMAT_RGB565,
+					       picture_colour(seed, x, y,
+							      fb->width,
+							      fb->height)));
+}
+
+static uint64_t crc_of_fb(const struct display *display, const struct fb *fb)
+{
+	show(display, fb);
+	return shown_crc(display);
+}
+
+/*
+ * What is between the lines, before the first one, and in bits that are not
+ * shown is noise; each pixel counts, the last one as well as the first.
+ */
+static void crc(void)
+{
+	static const struct {
+		uint32_t pixels;
+		uint32_t lines;
+	} gaps[] = { { 0, 0 }, { 13, 0 }, { 41, 3 } };
+	struct display display = open_display();
+	const uint32_t width = 402, height = 301;
+	uint64_t want = 0, crc;
+
+	display.mode = make_mode(width, height);
+	for (unsigned int i = 0; i < ARRAY_SIZE(formats) * ARRAY_SIZE(gaps);
+	     i++) {
+		uint32_t format = formats[i / ARRAY_SIZE(gaps)];
+		uint32_t gap = gaps[i % ARRAY_SIZE(gaps)].pixels;
+		uint32_t pitch = ((width + gap) * pixel_size(format) + 3) & ~3u;
+		struct fb fb = create_fb(&display, (struct fb){
+			.width = width,
+			.height = height,
+			.format = format,
+			.pitch = pitch,
+			.offset = pitch * gaps[i % ARRAY_SIZE(gaps)].lines,
+		}, 70 + i);
+		uint8_t *first = fb.mem + fb.offset, *last, was;
+
+		paint_few_colours(&fb, 70);
+		crc = crc_of_fb(&display, &fb);
+		if (!i)
+			want = crc;
+		igt_assert_f(crc == want, "%.4s, pitch %u, offset %u: %" PRIx64
+			     ", the first one had %" PRIx64 "\n",
+			     (const char *)&format, fb.pitch, fb.offset, crc,
+			     want);
+
+		last = first + (height - 1) * fb.pitch +
+		       width * pixel_size(format) - 2;
+		for (unsigned int end = 0; end < 2; end++) {
+			uint8_t *at = end ? last : first + 1;
+
+			was = *at;
+			*at = was ^ 0x40;
+			igt_assert_f(crc_of_fb(&display, &fb) != want,
+				     "%.4s: another %s pixel, but no other CRC\n",
+				     (const char *)&format,
+				     end ? "last" : "first");
+			*at = was;
+		}
+		igt_assert_eq_u64(crc_of_fb(&display, &fb), want);
+		turn_off(&display);
 		remove_fb(&display, &fb);
 	}
 	close_display(&display);
@@ -948,6 +1028,10 @@ igt_main()
 	igt_describe("Pictures that begin within their buffers");
 	igt_subtest("offset")
 		offset();
+
+	igt_describe("A picture has one CRC, whatever its format and wherever its lines are");
+	igt_subtest("crc")
+		crc();
 
 	igt_describe("Parts of a larger picture, from any pixel on");
 	igt_subtest("pan")
