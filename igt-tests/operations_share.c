@@ -84,11 +84,6 @@ static int import(struct world *world)
  * dma-buf ioctls
  */
 
-/*
- * udmabuf maps its pages for the first direction that it is told, and then syncs
- * them for any other, which DMA-API debug reports: it is told but one, which is
- * also what a framebuffer is read for.
- */
 static int sync_cpu(struct world *world)
 {
 	static const uint64_t kinds[] = {
@@ -100,8 +95,7 @@ static int sync_cpu(struct world *world)
 	if (!buffer)
 		return NOT_NOW;
 	sync.flags = DMA_BUF_SYNC_START |
-		     (buffer->home ? kinds[below(world, 3)] :
-				     DMA_BUF_SYNC_READ);
+		     sync_kind(buffer, kinds[below(world, 3)]);
 	EXPECT(world, phyr_ioctl(buffer->dmabuf, DMA_BUF_IOCTL_SYNC, &sync), 0);
 	sync.flags ^= DMA_BUF_SYNC_START ^ DMA_BUF_SYNC_END;
 	EXPECT(world, phyr_ioctl(buffer->dmabuf, DMA_BUF_IOCTL_SYNC, &sync), 0);

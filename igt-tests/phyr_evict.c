@@ -73,7 +73,7 @@ static void be_client(int number, uint64_t size)
 		traffic = traffic_start(&engine, dmabuf, size,
 					seed_of(number, 0));
 	}
-	for (int round = 0; round < ROUNDS; round++) {
+	for (int round = 0; round < repeats(ROUNDS); round++) {
 		for (int i = number < 2; i < BUFFERS; i++) {
 			moved += bring_in(&client, i);
 			if (number < 2)

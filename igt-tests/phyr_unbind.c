@@ -312,7 +312,7 @@ static void round_trips(bool exporter, enum way way, int rounds)
 	uint64_t free = vram_free(&card);
 	struct memory before, middle, after;
 
-	round_trips_to(free, exporter, way, 5);
+	round_trips_to(free, exporter, way, repeats(5));
 	before = memory_now();
 	round_trips_to(free, exporter, way, rounds / 2);
 	middle = memory_now();

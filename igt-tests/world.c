@@ -392,28 +392,39 @@ void wait_for_file(struct world *world, struct file *file)
 	}
 }
 
-static void wait_for_dmabuf(struct world *world, int dmabuf, bool write)
+/*
+ * udmabuf maps its pages for the first direction that it is told, and then syncs
+ * them for any other, which DMA-API debug reports: it is told but one, which is
+ * also what a framebuffer is read for.
+ */
+uint64_t sync_kind(const struct buffer *buffer, uint64_t wanted)
 {
-	struct pollfd fds = { .fd = dmabuf,
-			      .events = write ? POLLOUT : POLLIN };
-	struct dma_buf_sync sync = {
-		.flags = DMA_BUF_SYNC_START |
-			 (write ? DMA_BUF_SYNC_RW : DMA_BUF_SYNC_READ),
-	};
+	return buffer->home ? wanted : DMA_BUF_SYNC_READ;
+}
 
-	if (percent(world, 50)) {
-		EXPECT(world, phyr_ioctl(dmabuf, DMA_BUF_IOCTL_SYNC, &sync), 0);
+static void wait_for_dmabuf(struct world *world, struct buffer *buffer,
+			    bool write)
+{
+	uint64_t kind = write ? DMA_BUF_SYNC_RW : DMA_BUF_SYNC_READ;
+	struct pollfd fds = { .fd = buffer->dmabuf,
+			      .events = write ? POLLOUT : POLLIN };
+	struct dma_buf_sync sync = { .flags = DMA_BUF_SYNC_START | kind };
+
+	if (sync_kind(buffer, kind) == kind && percent(world, 50)) {
+		EXPECT(world, phyr_ioctl(buffer->dmabuf, DMA_BUF_IOCTL_SYNC,
+					 &sync), 0);
 		sync.flags ^= DMA_BUF_SYNC_START ^ DMA_BUF_SYNC_END;
-		EXPECT(world, phyr_ioctl(dmabuf, DMA_BUF_IOCTL_SYNC, &sync), 0);
+		EXPECT(world, phyr_ioctl(buffer->dmabuf, DMA_BUF_IOCTL_SYNC,
+					 &sync), 0);
 		return;
 	}
 	if (percent(world, 50))
-		fds.fd = phyr_dmabuf_sync_file(dmabuf, write);
-	if (fds.fd != dmabuf)
+		fds.fd = phyr_dmabuf_sync_file(buffer->dmabuf, write);
+	if (fds.fd != buffer->dmabuf)
 		fds.events = POLLIN;
 	MUST(world, fds.fd >= 0);
 	EXPECT(world, poll(&fds, 1, PHYR_WAIT_SECONDS * 1000), 1);
-	if (fds.fd != dmabuf)
+	if (fds.fd != buffer->dmabuf)
 		EXPECT(world, close(fds.fd), 0);
 }
 
@@ -424,7 +435,7 @@ void wait_for_jobs(struct world *world, struct buffer *buffer, bool write)
 	if (!busy)
 		return;
 	if (buffer->dmabuf >= 0 && percent(world, 60)) {
-		wait_for_dmabuf(world, buffer->dmabuf, write);
+		wait_for_dmabuf(world, buffer, write);
 		buffer->writers = 0;
 		if (write)
 			buffer->readers = 0;

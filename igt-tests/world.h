@@ -207,6 +207,8 @@ void *map_buffer(struct world *world, struct buffer *buffer, uint64_t offset,
 void drop_mapping(struct world *world, struct mapping *mapping);
 void wait_for_file(struct world *world, struct file *file);
 void wait_for_jobs(struct world *world, struct buffer *buffer, bool write);
+/* DMA_BUF_SYNC_READ, WRITE or RW as its exporter can take it. */
+uint64_t sync_kind(const struct buffer *buffer, uint64_t wanted);
 int check_bytes(struct world *world, struct buffer *buffer, uint64_t offset,
 		uint64_t len);
 int write_bytes(struct world *world, struct buffer *buffer, uint64_t offset,
