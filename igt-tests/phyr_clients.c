@@ -409,6 +409,7 @@ static void weston_runs(void)
 {
 	struct screen before;
 
+	run("/phyr/vm/guest/udev");
 	start_counting();
 	igt_assert_eq(setenv("XDG_RUNTIME_DIR", RUNTIME_DIR, 1), 0);
 	start("exec seatd-launch -- weston --config=/phyr/igt-tests/weston.ini");

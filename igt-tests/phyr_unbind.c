@@ -200,8 +200,8 @@ struct memory {
 };
 
 /*
- * Free, or what processes have, or what the kernel would give back. udev's come
- * and go all the time, for every card that does.
+ * Free, or what processes have, or what the kernel would give back. Where udev
+ * runs, its processes come and go with every card that does.
  */
 static uint64_t mem_free(void)
 {
