@@ -546,7 +546,7 @@ bool kasan_is_on(void)
  */
 int repeats(int times)
 {
-	return kasan_is_on() ? (times + 9) / 10 : times;
+	return kasan_is_on() ? (times + 19) / 20 : times;
 }
 
 static void write_trace_file(const char *file, const char *text, int flags)

@@ -227,14 +227,16 @@ static void bad_parts(void)
 
 static void again(void)
 {
-	struct phyr_test_import map = { .iterations = 2000 };
+	struct phyr_test_import map = { .iterations = repeats(2000) };
 	int dmabuf = export_shape(&many);
 	uint64_t before;
 
 	igt_assert_eq(map_error(dmabuf, 0, 0), 0);
 	before = kmalloc_objects(32);
 	igt_assert_eq(import(dmabuf, &map), 0);
-	igt_assert_lte_u64(kmalloc_objects(32), before + 200);
+	/* Others' come and go, too. */
+	igt_assert_lte_u64(kmalloc_objects(32),
+			   before + 40 + map.iterations / 10);
 	assert_map(&many, dmabuf, 0, 0, 0, 0);
 	close(dmabuf);
 }
