@@ -203,6 +203,7 @@ static void *vram_vmap_fragments(struct vram_bo *bo)
 	u64 bar = phyr_mem_start(vram->mem);
 	struct gpu_buddy_block *block;
 	unsigned long *pfns;
+	bool pageless = true;
 	size_t n = 0;
 	void *vaddr;
 	u64 pos, len;
@@ -219,12 +220,22 @@ static void *vram_vmap_fragments(struct vram_bo *bo)
 	list_for_each_entry(block, &to_vram_resource(bo->tbo.resource)->blocks,
 			    link) {
 		len = gpu_buddy_block_size(&vram->mgr.buddy, block);
-		for (pos = 0; pos < len; pos += PAGE_SIZE)
-			pfns[n++] = PHYS_PFN(bar + pos +
-					     gpu_buddy_block_offset(block));
+		for (pos = 0; pos < len; pos += PAGE_SIZE) {
+			pfns[n] = PHYS_PFN(bar + pos +
+					   gpu_buddy_block_offset(block));
+			pageless &= !pfn_valid(pfns[n++]);
+		}
 	}
 
-	vaddr = vmap_pfn(pfns, n, phyr_mem_pgprot(vram->mem, PAGE_KERNEL));
+	/*
+	 * Where RAM ends within a section of memory, what follows in there has
+	 * struct pages of no meaning. vmap_pfn() would warn of them.
+	 */
+	if (pageless)
+		vaddr = vmap_pfn(pfns, n,
+				 phyr_mem_pgprot(vram->mem, PAGE_KERNEL));
+	else
+		vaddr = ERR_PTR(-EOPNOTSUPP);
 	kvfree(pfns);
 	return vaddr;
 }
