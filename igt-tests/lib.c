@@ -549,6 +549,12 @@ int repeats(int times)
 	return kasan_is_on() ? (times + 19) / 20 : times;
 }
 
+/* The same for what is found by chance only: a tenth. */
+int chances(int times)
+{
+	return kasan_is_on() ? (times + 9) / 10 : times;
+}
+
 static void write_trace_file(const char *file, const char *text, int flags)
 {
 	char path[128];

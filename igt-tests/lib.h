@@ -106,6 +106,7 @@ uint64_t kmalloc_objects(unsigned int size);
 unsigned int open_files(void);
 bool kasan_is_on(void);
 int repeats(int times);
+int chances(int times);
 
 /* The function tracer and trace events. */
 void trace_reset(void);

@@ -71,9 +71,8 @@ static void arena_enter(void)
 	arena_find();
 	arena.files = open_files();
 	arena.free = vram_free(&arena.card);
-	/* Twice repeats(): a race needs its rounds wherever lockdep looks. */
-	arena.rounds = kasan_is_on() ? ROUNDS / 10 : ROUNDS;
-	arena.losses = kasan_is_on() ? LOSSES / 10 : LOSSES;
+	arena.rounds = chances(ROUNDS);
+	arena.losses = chances(LOSSES);
 }
 
 static void arena_open(void)

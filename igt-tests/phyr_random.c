@@ -220,7 +220,7 @@ igt_main_args("", long_options, help, take_option, NULL)
 		add_operations(display_operations);
 		add_operations(wrong_operations);
 		if (!options.ops)
-			options.ops = repeats(20000);
+			options.ops = chances(20000);
 		igt_info("seed %" PRIu64 ", %" PRIu64 " operations\n",
 			 options.seed, options.ops);
 	}
