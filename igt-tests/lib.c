@@ -431,6 +431,26 @@ void pci_bind(const char *busid, const char *driver)
 		     busid, bound, driver);
 }
 
+void take_away(const char *busid, enum way way)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), PCI_DEVICES "/%s/%s", busid,
+		 way == UNPLUG ? "remove" : "driver/unbind");
+	write_file(path, way == UNPLUG ? "1" : busid);
+}
+
+/* A card that comes back is another one to sysfs: it has no override yet. */
+void give_back(const char *busid, const char *driver, enum way way)
+{
+	if (way == UNPLUG) {
+		write_file("/sys/bus/pci/drivers_autoprobe", "0");
+		write_file("/sys/bus/pci/rescan", "1");
+		write_file("/sys/bus/pci/drivers_autoprobe", "1");
+	}
+	pci_bind(busid, driver);
+}
+
 /* Both copy engines; vm/guest/bind may have bound one only. */
 void bind_engines(void)
 {

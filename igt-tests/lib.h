@@ -79,6 +79,12 @@ void write_file(const char *path, const char *text);
 bool pci_find(const char *vendor, const char *device, int index, char *busid);
 void pci_driver(const char *busid, char *driver, size_t size);
 void pci_bind(const char *busid, const char *driver);
+
+/* A device goes from its driver, or from the machine; and comes back to @driver. */
+enum way { UNBIND, UNPLUG };
+void take_away(const char *busid, enum way way);
+void give_back(const char *busid, const char *driver, enum way way);
+
 void bind_engines(void);
 
 /* /dev/phyr_test, bound to edu and to an ivshmem: the second, or the first. */

@@ -502,15 +502,6 @@ static void hold_card_attack(void)
 	}
 }
 
-static void unbind(const struct phyr_device *device)
-{
-	char path[96];
-
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver/unbind",
-		 device->busid);
-	write_file(path, device->busid);
-}
-
 static void hold_card_victim(pid_t attacker)
 {
 	uint64_t free = vram_free(&scene.card);
@@ -521,10 +512,10 @@ static void hold_card_victim(pid_t attacker)
 	igt_assert_eq(phyr_hang(&scene.engine, 1), 0);
 	tell(0);
 	be_told();
-	unbind(&scene.card);
+	take_away(scene.card.busid, UNBIND);
 	tell(0);
 	be_told();
-	pci_bind(scene.card.busid, PHYR_VRAM_DRIVER);
+	give_back(scene.card.busid, PHYR_VRAM_DRIVER, UNBIND);
 	vram = open_vram(0);
 	free = vram_free(&scene.card);
 	fill_vram(vram, create_vram(vram, 4 * SZ_1M, IN_VRAM, 0), 4 * SZ_1M, 3);
@@ -572,10 +563,10 @@ static void hold_engine_victim(pid_t attacker)
 	igt_assert_eq(phyr_hang(&scene.engine, 1), 0);
 	tell(0);
 	be_told();
-	unbind(&scene.engine);
+	take_away(scene.engine.busid, UNBIND);
 	tell(0);
 	be_told();
-	pci_bind(scene.engine.busid, PHYR_COPY_DRIVER);
+	give_back(scene.engine.busid, PHYR_COPY_DRIVER, UNBIND);
 }
 
 static void hold_card(void)

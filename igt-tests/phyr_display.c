@@ -589,12 +589,11 @@ static void set_console(bool on)
 {
 	struct phyr_device card = display_device();
 
-	write_file("/sys/bus/pci/drivers/" PHYR_VRAM_DRIVER "/unbind",
-		   card.busid);
+	take_away(card.busid, UNBIND);
 	/* Not before: with 0 there, drm_fb_helper_fini() frees no console. */
 	write_file("/sys/module/drm_kms_helper/parameters/fbdev_emulation",
 		   on ? "1" : "0");
-	pci_bind(card.busid, PHYR_VRAM_DRIVER);
+	give_back(card.busid, PHYR_VRAM_DRIVER, UNBIND);
 }
 
 /* Nobody takes over who could hide what the last client has left. */

@@ -162,32 +162,6 @@ static void suspend_console(void)
  * Gone
  */
 
-enum way { UNBIND, UNPLUG };
-
-static void take_away(const struct phyr_device *card, enum way way)
-{
-	char path[96];
-
-	if (way == UNPLUG) {
-		snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/remove",
-			 card->busid);
-		write_file(path, "1");
-	} else {
-		write_file("/sys/bus/pci/drivers/" PHYR_VRAM_DRIVER "/unbind",
-			   card->busid);
-	}
-}
-
-static void give_back(const struct phyr_device *card, enum way way)
-{
-	if (way == UNPLUG) {
-		write_file("/sys/bus/pci/drivers_autoprobe", "0");
-		write_file("/sys/bus/pci/rescan", "1");
-		write_file("/sys/bus/pci/drivers_autoprobe", "1");
-	}
-	pci_bind(card->busid, PHYR_VRAM_DRIVER);
-}
-
 static void assert_gone(const struct display *display, const struct fb *fb)
 {
 	uint32_t handle;
@@ -228,11 +202,11 @@ static void gone(enum way way)
 		dmabuf = export_buffer(display.fd, fb.handle);
 		show(&display, &fb);
 		assert_shown(&display, &fb);
-		take_away(&card, way);
+		take_away(card.busid, way);
 		assert_gone(&display, &fb);
 		igt_assert(raises_sigbus(other.mem));
 		if (late) {
-			give_back(&card, way);
+			give_back(card.busid, PHYR_VRAM_DRIVER, way);
 			card = display_device();
 			igt_assert(raises_sigbus(fb.mem));
 		}
@@ -242,7 +216,7 @@ static void gone(enum way way)
 		leave_display(&display);
 		if (!late) {
 			assert_screen_black();
-			give_back(&card, way);
+			give_back(card.busid, PHYR_VRAM_DRIVER, way);
 			card = display_device();
 		}
 		works();
@@ -263,13 +237,13 @@ static void gone_foreign(void)
 
 	show(&display, &fb);
 	assert_shown(&display, &fb);
-	take_away(&card, UNBIND);
+	take_away(card.busid, UNBIND);
 	assert_screen_black();
 	/* The memory is somebody else's, and fine. */
 	paint_fb(&fb, 551);
 	abandon_fb(&fb);
 	leave_display(&display);
-	give_back(&card, UNBIND);
+	give_back(card.busid, PHYR_VRAM_DRIVER, UNBIND);
 	card = display_device();
 	works();
 	wait_for_vram_free(&card, free);
@@ -308,7 +282,7 @@ static void gone_flipping(void)
 		igt_fork(child, 1)
 			flip_until_gone(&display, fbs, beats[1]);
 		igt_assert_eq(read(beats[0], &beat, 1), 1);
-		take_away(&card, UNBIND);
+		take_away(card.busid, UNBIND);
 		assert_screen_black();
 		igt_waitchildren();
 		for (int i = 0; i < 2; i++)
@@ -316,7 +290,7 @@ static void gone_flipping(void)
 		leave_display(&display);
 		close(beats[0]);
 		close(beats[1]);
-		give_back(&card, UNBIND);
+		give_back(card.busid, PHYR_VRAM_DRIVER, UNBIND);
 		card = display_device();
 		wait_for_vram_free(&card, free);
 	}

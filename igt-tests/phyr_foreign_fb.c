@@ -274,8 +274,7 @@ static void exporter_gone(void)
 
 	show(&display, &fb);
 	assert_shown(&display, &fb);
-	write_file("/sys/bus/pci/drivers/" PHYR_VRAM_DRIVER "/unbind",
-		   card.busid);
+	take_away(card.busid, UNBIND);
 	/* The copy is still there; what is copied anew is nobody's. */
 	assert_shown(&display, &fb);
 	drmModeDirtyFB(display.fd, fb.id, NULL, 0);
@@ -285,7 +284,7 @@ static void exporter_gone(void)
 	flip(&display, &own);
 	assert_shown(&display, &own);
 	remove_fb(&display, &fb);
-	pci_bind(card.busid, PHYR_VRAM_DRIVER);
+	give_back(card.busid, PHYR_VRAM_DRIVER, UNBIND);
 	remove_fb(&display, &own);
 	close_display(&display);
 }

@@ -353,11 +353,8 @@ static void use_and_lose(int child)
 
 static void unbind_and_bind(const char *busid, const char *driver)
 {
-	char path[96];
-
-	snprintf(path, sizeof(path), "/sys/bus/pci/drivers/%s/unbind", driver);
-	write_file(path, busid);
-	pci_bind(busid, driver);
+	take_away(busid, UNBIND);
+	give_back(busid, driver, UNBIND);
 }
 
 static void unbind_exporter(void)
@@ -379,7 +376,7 @@ static void reset_exporter(void)
 	write_file(path, "1");
 }
 
-static void take_away(void (*once)(void))
+static void take_away_often(void (*once)(void))
 {
 	for (int loss = 0; loss < arena.losses; loss++) {
 		unsigned int done = atomic_load(&uses->done);
@@ -400,7 +397,7 @@ static void lose(void (*once)(void))
 		if (child)
 			use_and_lose(child);
 		else
-			take_away(once);
+			take_away_often(once);
 	}
 	igt_waitchildren();
 }
