@@ -262,13 +262,13 @@ static void flip_until_gone(const struct display *display,
 	igt_assert_eq(err, -ENODEV);
 }
 
-/* In the middle of flips, ten times. */
+/* In the middle of flips, again and again. */
 static void gone_flipping(void)
 {
 	struct phyr_device card = display_device();
 	uint64_t free = vram_free(&card);
 
-	for (int round = 0; round < 10; round++) {
+	for (int round = 0; round < 1 + repeats(9); round++) {
 		struct display display = open_display();
 		struct fb fbs[2];
 		int beats[2];

@@ -1,0 +1,483 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <poll.h>
+#include <xf86drm.h>
+
+#include "lib.h"
+
+IGT_TEST_DESCRIPTION("A copy engine's jobs: order, fences, hangs, clients, refusals");
+
+static struct drm_phyr_copy_submit job(uint32_t src, uint32_t dst, uint64_t len)
+{
+	return (struct drm_phyr_copy_submit){
+		.src_handle = src,
+		.dst_handle = dst,
+		.len = len,
+	};
+}
+
+static void submit(int fd, struct drm_phyr_copy_submit submit)
+{
+	igt_assert_eq(phyr_copy_submit(fd, &submit), 0);
+}
+
+static uint32_t create_syncobj(int fd)
+{
+	uint32_t syncobj;
+
+	igt_assert_eq(phyr_syncobj_create(fd, &syncobj), 0);
+	return syncobj;
+}
+
+/* 300 jobs into one buffer; the last one to write each byte must win. */
+static void many_jobs(void)
+{
+	enum { JOBS = 300, SRCS = 4 };
+	struct drm_phyr_copy_submit next = { 0 };
+	int vram = open_vram(0), engine = open_copy(0);
+	uint32_t handle = create_vram(vram, SZ_64K, IN_VRAM, SZ_4K), dst;
+	uint32_t srcs[SRCS], syncobj = create_syncobj(engine);
+
+	dst = import_from(engine, vram, handle);
+	for (int i = 0; i < SRCS; i++) {
+		srcs[i] = create_own(engine, SZ_64K);
+		fill_own(engine, srcs[i], SZ_64K, 10 + i);
+	}
+	for (int i = 0; i < JOBS; i++) {
+		next = job(srcs[i % SRCS], dst, SZ_64K);
+		next.out_syncobj = syncobj;
+		submit(engine, next);
+	}
+	igt_assert_eq(phyr_syncobj_wait(engine, syncobj), 0);
+	assert_vram(vram, handle, SZ_64K, 10 + (JOBS - 1) % SRCS);
+	close(engine);
+	close(vram);
+}
+
+/* A to B, B to C, C to D on engines that know of each other by fences only. */
+static void implicit_sync(int first, int second)
+{
+	int vram = open_vram(0), fds[2] = { open_copy(first), open_copy(second) };
+	uint64_t size = 4 * SZ_1M;
+	uint32_t handles[4], at[2][4];
+
+	for (int i = 0; i < 4; i++) {
+		handles[i] = create_vram(vram, size, IN_VRAM, SZ_64K);
+		for (int k = 0; k < 2; k++)
+			at[k][i] = import_from(fds[k], vram, handles[i]);
+	}
+	fill_vram(vram, handles[0], size, 20);
+	submit(fds[0], job(at[0][0], at[0][1], size));
+	submit(fds[1], job(at[1][1], at[1][2], size));
+	igt_assert_eq(phyr_copy_run(fds[0], at[0][2], 0, at[0][3], 0, size), 0);
+	assert_vram(vram, handles[3], size, 20);
+	close(fds[0]);
+	close(fds[1]);
+	close(vram);
+}
+
+/* Reading before writing: the second job must not overtake the first. */
+static void write_after_read(void)
+{
+	int vram = open_vram(0), first = open_copy(0), second = open_copy(1);
+	uint64_t size = 4 * SZ_1M;
+	uint32_t a = create_vram(vram, size, IN_VRAM, SZ_4K);
+	uint32_t b = create_vram(vram, size, IN_VRAM, 0);
+	uint32_t c = create_own(second, size);
+
+	fill_vram(vram, a, size, 21);
+	fill_own(second, c, size, 22);
+	submit(first, job(import_from(first, vram, a),
+			  import_from(first, vram, b), size));
+	igt_assert_eq(phyr_copy_run(second, c, 0, import_from(second, vram, a),
+				    0, size), 0);
+	assert_vram(vram, b, size, 21);
+	assert_vram(vram, a, size, 22);
+	close(first);
+	close(second);
+	close(vram);
+}
+
+/*
+ * Nothing but the syncobj orders these two jobs: they share no buffer that
+ * either writes, and the first is held up by a hung one before it.
+ */
+static void syncobj_in(void)
+{
+	struct phyr_device device = copy_device(0);
+	int first = open_device(&device), second = open_copy(1);
+	uint32_t a = create_own(first, SZ_4K), b = create_own(first, SZ_4K);
+	uint32_t c = create_own(second, SZ_4K), d = create_own(second, SZ_4K);
+	uint32_t out = create_syncobj(first), in, done = create_syncobj(second);
+	struct drm_phyr_copy_submit next;
+	int sync_file;
+
+	igt_assert_eq(phyr_hang(&device, 1), 0);
+	submit(first, job(b, a, SZ_4K));
+	next = job(a, b, SZ_4K);
+	next.out_syncobj = out;
+	submit(first, next);
+	igt_assert_eq(drmSyncobjExportSyncFile(first, out, &sync_file), 0);
+	in = create_syncobj(second);
+	igt_assert_eq(drmSyncobjImportSyncFile(second, in, sync_file), 0);
+	next = job(c, d, SZ_4K);
+	next.in_syncobj = in;
+	next.out_syncobj = done;
+	submit(second, next);
+	igt_assert_eq(phyr_syncobj_wait(second, done), 0);
+	/* When the second is done, the first is. */
+	igt_assert_eq(phyr_sync_file_status(sync_file), 1);
+	close(sync_file);
+	close(first);
+	close(second);
+}
+
+static void hang(void)
+{
+	struct phyr_device device = copy_device(0);
+	int vram = open_vram(0), engine = open_device(&device);
+	uint32_t handle = create_vram(vram, SZ_1M, IN_VRAM, SZ_4K), dst, src;
+
+	dst = import_from(engine, vram, handle);
+	src = create_own(engine, SZ_1M);
+	fill_own(engine, src, SZ_1M, 30);
+	igt_assert_eq(phyr_hang(&device, 1), 0);
+	igt_assert_eq(phyr_copy_run(engine, src, 0, dst, 0, SZ_1M), -ETIMEDOUT);
+	igt_assert_eq(last_job(&device).status, -ETIMEDOUT);
+	copy(engine, src, dst, SZ_1M);
+	igt_assert_eq(last_job(&device).status, 0);
+	assert_vram(vram, handle, SZ_1M, 30);
+	close(engine);
+	close(vram);
+}
+
+/* Jobs queued behind a hung one run after the reset. */
+static void hang_with_queue(void)
+{
+	enum { JOBS = 8 };
+	struct phyr_device device = copy_device(0);
+	int vram = open_vram(0), engine = open_device(&device);
+	uint32_t handles[JOBS], syncobjs[JOBS], src = create_own(engine, SZ_64K);
+	struct drm_phyr_copy_submit next;
+
+	fill_own(engine, src, SZ_64K, 31);
+	igt_assert_eq(phyr_hang(&device, 2), 0);
+	for (int i = 0; i < JOBS; i++) {
+		handles[i] = create_vram(vram, SZ_64K, IN_VRAM, SZ_4K);
+		syncobjs[i] = create_syncobj(engine);
+		next = job(src, import_from(engine, vram, handles[i]), SZ_64K);
+		next.out_syncobj = syncobjs[i];
+		submit(engine, next);
+	}
+	for (int i = 0; i < JOBS; i++)
+		igt_assert_eq(phyr_syncobj_wait(engine, syncobjs[i]),
+			      i < 2 ? -ETIMEDOUT : 0);
+	for (int i = 2; i < JOBS; i++)
+		assert_vram(vram, handles[i], SZ_64K, 31);
+	close(engine);
+	close(vram);
+}
+
+static int poll_now(int fd, short events)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = events };
+	int ret = poll(&poll_fd, 1, 0);
+
+	igt_assert(ret >= 0);
+	return ret ? poll_fd.revents : 0;
+}
+
+/*
+ * While the engine hangs in a copy from one buffer to another, both dma-bufs
+ * tell so, each in its way; and then that it is over.
+ */
+static void poll_dmabuf(void)
+{
+	struct phyr_device device = copy_device(0);
+	int vram = open_vram(0), engine = open_device(&device), sync_file;
+	int src = create_dmabuf(vram, SZ_64K, 0);
+	int dst = create_dmabuf(vram, SZ_64K, 0);
+	struct pollfd poll_fd = { .fd = dst, .events = POLLIN };
+
+	igt_assert_eq(poll_now(dst, POLLIN), POLLIN);
+	igt_assert_eq(poll_now(dst, POLLOUT), POLLOUT);
+	igt_assert_eq(phyr_hang(&device, 1), 0);
+	submit(engine, job(import_buffer(engine, src),
+			   import_buffer(engine, dst), SZ_64K));
+	igt_assert_eq(poll_now(dst, POLLIN), 0);
+	igt_assert_eq(poll_now(dst, POLLOUT), 0);
+	igt_assert_eq(poll_now(src, POLLIN), POLLIN);
+	igt_assert_eq(poll_now(src, POLLOUT), 0);
+	sync_file = phyr_dmabuf_sync_file(dst, false);
+	igt_assert(sync_file >= 0);
+	igt_assert_eq(phyr_sync_file_status(sync_file), 0);
+
+	igt_assert_eq(poll(&poll_fd, 1, PHYR_WAIT_SECONDS * 1000), 1);
+	igt_assert_eq(poll_fd.revents, POLLIN);
+	igt_assert_eq(phyr_sync_file_status(sync_file), -ETIMEDOUT);
+	close(sync_file);
+	close(src);
+	close(dst);
+	close(engine);
+	close(vram);
+}
+
+/* What poll() says is done is done: read without any other wait. */
+static void poll_then_read(void)
+{
+	int vram = open_vram(0), engine = open_copy(0);
+	int dmabuf = create_dmabuf(vram, SZ_16M, SZ_64K);
+	struct pollfd poll_fd = { .fd = dmabuf, .events = POLLIN };
+	uint32_t src = create_own(engine, SZ_16M);
+	void *mem = map_dmabuf(dmabuf, SZ_16M);
+
+	fill_own(engine, src, SZ_16M, 32);
+	submit(engine, job(src, import_buffer(engine, dmabuf), SZ_16M));
+	igt_assert_eq(poll(&poll_fd, 1, PHYR_WAIT_SECONDS * 1000), 1);
+	assert_bytes(mem, 32, 0, SZ_16M);
+	unmap(mem, SZ_16M);
+	close(dmabuf);
+	close(engine);
+	close(vram);
+}
+
+/* Evict a buffer that the engine has mapped, and that a job is writing. */
+static void evicted_between_jobs(void)
+{
+	struct phyr_device card = small_vram_device();
+	uint64_t free = vram_free(&card);
+	int vram = open_device(&card), engine = open_copy(0);
+	uint32_t handle = create_vram(vram, SZ_1M, EVICTABLE, SZ_4K), dst, src;
+	uint32_t big;
+
+	dst = import_from(engine, vram, handle);
+	src = create_own(engine, SZ_1M);
+	fill_own(engine, src, SZ_1M, 40);
+	submit(engine, job(src, dst, SZ_1M));
+	big = create_vram(vram, free, IN_VRAM, 0);
+	igt_assert_eq(vram_info(vram, handle).placement, IN_SYSTEM);
+	assert_vram(vram, handle, SZ_1M, 40);
+	/* Now it is mapped anew, where it is now. */
+	fill_own(engine, src, SZ_1M, 41);
+	fill_vram(vram, big, free, 42);
+	copy(engine, src, dst, SZ_1M);
+	assert_vram(vram, handle, SZ_1M, 41);
+	assert_vram(vram, big, free, 42);
+	close(engine);
+	close(vram);
+	wait_for_vram_free(&card, free);
+}
+
+/* Two processes' jobs on one engine do not mix. */
+static void two_clients(void)
+{
+	igt_fork(child, 3) {
+		int vram = open_vram(0), engine = open_copy(child % 2);
+		uint32_t handle = create_vram(vram, SZ_1M, IN_VRAM, SZ_4K);
+		uint32_t own = create_own(engine, SZ_1M), imported;
+
+		imported = import_from(engine, vram, handle);
+		for (int i = 0; i < 20; i++) {
+			fill_own(engine, own, SZ_1M, 100 * child + i);
+			copy(engine, own, imported, SZ_1M);
+			assert_vram(vram, handle, SZ_1M, 100 * child + i);
+		}
+	}
+	igt_waitchildren();
+}
+
+/*
+ * Errors
+ */
+
+static struct bad {
+	int vram;
+	int engine;
+	uint32_t small;
+	uint32_t large;
+} bad;
+
+static void open_bad(void)
+{
+	bad.vram = open_vram(0);
+	bad.engine = open_copy(0);
+	bad.small = create_own(bad.engine, SZ_64K);
+	bad.large = import_from(bad.engine, bad.vram,
+				create_vram(bad.vram, SZ_1M, IN_VRAM, 0));
+}
+
+static void close_bad(void)
+{
+	close(bad.engine);
+	close(bad.vram);
+}
+
+#define SUBMIT_ERROR(...) \
+	({ \
+		struct drm_phyr_copy_submit args = { \
+			.src_handle = bad.large, .dst_handle = bad.small, \
+			.len = SZ_4K, __VA_ARGS__ \
+		}; \
+		phyr_copy_submit(bad.engine, &args); \
+	})
+
+static void bad_ranges(void)
+{
+	open_bad();
+	igt_assert_eq(SUBMIT_ERROR(.len = SZ_64K), 0);
+	igt_assert_eq(SUBMIT_ERROR(.len = 0), -EINVAL);
+	igt_assert_eq(SUBMIT_ERROR(.len = SZ_64K + 1), -EINVAL);
+	igt_assert_eq(SUBMIT_ERROR(.len = SZ_1M), -EINVAL);
+	igt_assert_eq(SUBMIT_ERROR(.len = ~0ull), -EINVAL);
+	igt_assert_eq(SUBMIT_ERROR(.dst_offset = SZ_64K), -EINVAL);
+	igt_assert_eq(SUBMIT_ERROR(.dst_offset = SZ_64K - SZ_4K + 1), -EINVAL);
+	igt_assert_eq(SUBMIT_ERROR(.src_offset = SZ_1M), -EINVAL);
+	igt_assert_eq(SUBMIT_ERROR(.src_offset = ~0ull - SZ_4K + 1), -EINVAL);
+	igt_assert_eq(SUBMIT_ERROR(.dst_offset = ~0ull - SZ_4K + 2), -EINVAL);
+	igt_assert_eq(SUBMIT_ERROR(.src_offset = ~0ull, .len = 2), -EINVAL);
+	close_bad();
+}
+
+static void same_buffer(void)
+{
+	uint8_t *mem;
+
+	open_bad();
+	mem = map_own(bad.engine, bad.small, SZ_64K);
+	phyr_fill(mem, 50, 0, SZ_64K);
+	igt_assert_eq(phyr_copy_run(bad.engine, bad.small, 0, bad.small,
+				    SZ_64K / 2, SZ_64K / 2), 0);
+	assert_bytes(mem, 50, 0, SZ_64K / 2);
+	assert_bytes(mem + SZ_64K / 2, 50, 0, SZ_64K / 2);
+	igt_assert_eq(SUBMIT_ERROR(.src_handle = bad.small,
+				   .dst_offset = SZ_4K - 1), -EINVAL);
+	igt_assert_eq(SUBMIT_ERROR(.src_handle = bad.small,
+				   .src_offset = SZ_4K - 1), -EINVAL);
+	igt_assert_eq(SUBMIT_ERROR(.src_handle = bad.small), -EINVAL);
+	unmap(mem, SZ_64K);
+	close_bad();
+}
+
+static void bad_flags(void)
+{
+	open_bad();
+	for (int bit = 0; bit < 32; bit++)
+		igt_assert_eq(SUBMIT_ERROR(.flags = 1u << bit), -EINVAL);
+	igt_assert_eq(SUBMIT_ERROR(.pad = 1), -EINVAL);
+	close_bad();
+}
+
+static void bad_handles(void)
+{
+	open_bad();
+	igt_assert_eq(SUBMIT_ERROR(.src_handle = 0), -ENOENT);
+	igt_assert_eq(SUBMIT_ERROR(.dst_handle = 0x7fffffff), -ENOENT);
+	igt_assert_eq(phyr_close_handle(bad.engine, bad.large), 0);
+	igt_assert_eq(SUBMIT_ERROR(.len = 1), -ENOENT);
+	close_bad();
+}
+
+static void bad_syncobjs(void)
+{
+	open_bad();
+	igt_assert_eq(SUBMIT_ERROR(.in_syncobj = 4711), -ENOENT);
+	igt_assert_eq(SUBMIT_ERROR(.out_syncobj = 4711), -ENOENT);
+	/* A syncobj without a fence is nothing that one could wait for. */
+	igt_assert_eq(SUBMIT_ERROR(.in_syncobj = create_syncobj(bad.engine)),
+		      -EINVAL);
+	close_bad();
+}
+
+static int create_own_error(int fd, uint64_t size, uint32_t flags)
+{
+	struct drm_phyr_copy_gem_create create = { .size = size, .flags = flags };
+
+	return phyr_ioctl(fd, DRM_IOCTL_PHYR_COPY_GEM_CREATE, &create);
+}
+
+static void own_errors(void)
+{
+	int fd = open_copy(0);
+
+	igt_assert_eq(create_own_error(fd, 0, 0), -EINVAL);
+	igt_assert_eq(create_own_error(fd, ~0ull, 0), -E2BIG);
+	igt_assert_eq(create_own_error(fd, 1ull << 40, 0), -E2BIG);
+	igt_assert_eq(create_own_error(fd, 1ull << 62, 0), -E2BIG);
+	for (int bit = 0; bit < 32; bit++)
+		igt_assert_eq(create_own_error(fd, SZ_4K, 1u << bit), -EINVAL);
+	close(fd);
+}
+
+igt_main()
+{
+	igt_fixture()
+		bind_engines();
+
+	igt_describe("Hundreds of queued jobs run in order");
+	igt_subtest("many-jobs")
+		many_jobs();
+
+	igt_describe("Jobs that follow from each other need no explicit wait");
+	igt_subtest("implicit-sync")
+		implicit_sync(0, 0);
+
+	igt_describe("The same between two engines");
+	igt_subtest("implicit-sync-two-engines")
+		implicit_sync(0, 1);
+
+	igt_describe("A writer waits for another engine's reader");
+	igt_subtest("write-after-read")
+		write_after_read();
+
+	igt_describe("A job waits for the syncobj that it was given");
+	igt_subtest("syncobj-in")
+		syncobj_in();
+
+	igt_describe("A hung engine is reset, its job fails, the next one runs");
+	igt_subtest("hang")
+		hang();
+
+	igt_describe("Jobs behind hung ones run");
+	igt_subtest("hang-with-queue")
+		hang_with_queue();
+
+	igt_describe("poll() on a dma-buf tells readers from writers");
+	igt_subtest("poll")
+		poll_dmabuf();
+
+	igt_describe("poll() on a dma-buf is enough of a wait");
+	igt_subtest("poll-then-read")
+		poll_then_read();
+
+	igt_describe("A buffer that moves under a job ends with the right bytes, and is mapped anew");
+	igt_subtest("evicted-between-jobs")
+		evicted_between_jobs();
+
+	igt_describe("Several clients at once");
+	igt_subtest("clients")
+		two_clients();
+
+	igt_describe("Empty copies, copies that leave a buffer or overflow, are refused");
+	igt_subtest("bad-ranges")
+		bad_ranges();
+
+	igt_describe("Within a buffer, but never onto itself");
+	igt_subtest("same-buffer")
+		same_buffer();
+
+	igt_describe("Unknown flags and padding are refused");
+	igt_subtest("bad-flags")
+		bad_flags();
+
+	igt_describe("Handles that do not exist, or no more, are refused");
+	igt_subtest("bad-handles")
+		bad_handles();
+
+	igt_describe("Syncobjs that do not exist, or have no fence, are refused");
+	igt_subtest("bad-syncobjs")
+		bad_syncobjs();
+
+	igt_describe("The engine's own buffers: sizes and flags are judged");
+	igt_subtest("own-buffer-errors")
+		own_errors();
+}
