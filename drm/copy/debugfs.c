@@ -3,8 +3,7 @@
  * What root may read, and break
  *
  *	buffers		the live buffers, and where the engine finds them
- *	jobs		the latest copies that were started
- *	hang		how many copies to come shall hang the engine
+ *	jobs, hang	the engine's: see phyr_engine_debugfs()
  *
  * An untranslated DMA address is a physical address, so the files are root's.
  */
@@ -72,48 +71,6 @@ static int copy_buffers_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(copy_buffers);
 
-static int copy_jobs_show(struct seq_file *m, void *unused)
-{
-	struct phyr_copy *copy = m->private;
-	struct copy_engine *engine = &copy->engine;
-	const struct copy_record *record;
-	u64 i;
-
-	guard(mutex)(&engine->lock);
-	i = engine->record_count - min(engine->record_count, COPY_RECORDS);
-	for (; i < engine->record_count; i++) {
-		record = &engine->records[i % COPY_RECORDS];
-		seq_printf(m, "job %llu len %llu moves %llu scripts %llu status %d\n",
-			   record->seqno, record->len, record->moves,
-			   record->scripts, record->status);
-	}
-	return 0;
-}
-DEFINE_SHOW_ATTRIBUTE(copy_jobs);
-
-static int copy_hang_get(void *data, u64 *value)
-{
-	struct phyr_copy *copy = data;
-
-	guard(mutex)(&copy->engine.lock);
-	*value = copy->engine.hang;
-	return 0;
-}
-
-static int copy_hang_set(void *data, u64 value)
-{
-	struct phyr_copy *copy = data;
-
-	if (value > U32_MAX)
-		return -EINVAL;
-
-	guard(mutex)(&copy->engine.lock);
-	copy->engine.hang = value;
-	return 0;
-}
-DEFINE_DEBUGFS_ATTRIBUTE(copy_hang_fops, copy_hang_get, copy_hang_set,
-			 "%llu\n");
-
 /**
  * copy_debugfs_init - &drm_driver.debugfs_init
  * @minor: the device's primary node
@@ -124,6 +81,5 @@ void copy_debugfs_init(struct drm_minor *minor)
 	struct dentry *root = minor->debugfs_root;
 
 	debugfs_create_file("buffers", 0400, root, copy, &copy_buffers_fops);
-	debugfs_create_file("jobs", 0400, root, copy, &copy_jobs_fops);
-	debugfs_create_file_unsafe("hang", 0600, root, copy, &copy_hang_fops);
+	phyr_engine_debugfs(&copy->engine, root);
 }

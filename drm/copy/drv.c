@@ -13,7 +13,6 @@
 #include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/phyr_inject.h>
-#include <linux/rcupdate.h>
 
 #include <drm/drm_drv.h>
 #include <drm/drm_file.h>
@@ -94,7 +93,7 @@ static int phyr_copy_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	dma_set_max_seg_size(&pdev->dev, UINT_MAX);
 	copy->dma32 = dma_addressing_limited(&pdev->dev);
 
-	ret = copy_engine_init(&copy->engine, &copy->drm, pdev);
+	ret = phyr_engine_init(&copy->engine, pdev);
 	if (ret)
 		return ret;
 	ret = copy_jobs_init(copy);
@@ -144,9 +143,6 @@ module_init(phyr_copy_init);
 static void __exit phyr_copy_exit(void)
 {
 	pci_unregister_driver(&phyr_copy_pci_driver);
-
-	/* Who asks a fence for its name may still be in this module. */
-	synchronize_rcu();
 }
 module_exit(phyr_copy_exit);
 
@@ -154,3 +150,4 @@ MODULE_DESCRIPTION("Copy engine that reads and writes page-less dma-bufs");
 MODULE_LICENSE("GPL");
 MODULE_IMPORT_NS("DMA_BUF");
 MODULE_IMPORT_NS("PHYR");
+MODULE_IMPORT_NS("PHYR_ENGINE");

@@ -150,7 +150,7 @@ static struct dma_fence *copy_job_run(struct drm_sched_job *base)
 	struct dma_fence *fence;
 
 	phyr_inject_delay();
-	fence = copy_engine_start(&job->copy->engine, &job->run);
+	fence = phyr_engine_start(&job->copy->engine, &job->run);
 	dma_fence_end_signalling(cookie);
 	return fence;
 }
@@ -160,12 +160,12 @@ static enum drm_gpu_sched_stat copy_job_timedout(struct drm_sched_job *base)
 	struct copy_job *job = to_copy_job(base);
 	struct phyr_copy *copy = job->copy;
 
-	if (!copy_engine_progress(&copy->engine, &job->run)) {
+	if (!phyr_engine_progress(&copy->engine, &job->run)) {
 		if (job->run.injected)
 			drm_notice(&copy->drm, "engine hangs as told, reset\n");
 		else
 			drm_err(&copy->drm, "engine hangs, reset\n");
-		copy_engine_abort(&copy->engine, &job->run, -ETIMEDOUT);
+		phyr_engine_abort(&copy->engine, &job->run, -ETIMEDOUT);
 	}
 
 	/*
@@ -189,7 +189,7 @@ static void copy_job_cancel(struct drm_sched_job *base)
 {
 	struct copy_job *job = to_copy_job(base);
 
-	copy_engine_abort(&job->copy->engine, &job->run, -ECANCELED);
+	phyr_engine_abort(&job->copy->engine, &job->run, -ECANCELED);
 }
 
 static const struct drm_sched_backend_ops copy_sched_ops = {
@@ -260,7 +260,7 @@ static void copy_clients_stop(struct phyr_copy *copy)
  */
 void copy_jobs_stop(struct phyr_copy *copy)
 {
-	copy_engine_stop(&copy->engine);
+	phyr_engine_stop(&copy->engine);
 	wait_event(copy->idle, !atomic_read(&copy->live_jobs));
 	copy_clients_stop(copy);
 

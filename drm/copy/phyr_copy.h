@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * phyr_copy: a DRM render driver for the SCRIPTS processor of an LSI 53C895A
+ * phyr_copy: a DRM render driver for a copy engine (engine/)
  *
  *	drv.c		the device: probe, remove, ioctl table
  *	gem.c		buffers and their mappings
  *	job.c		clients, their copies, the scheduler
- *	engine.c	the hardware, which runs one copy at a time
  *	debugfs.c	what root may read
  */
 #ifndef _PHYR_COPY_H
 #define _PHYR_COPY_H
 
 #include <linux/atomic.h>
-#include <linux/dma-fence.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/phyr.h>
@@ -26,115 +24,12 @@
 #include <drm/gpu_scheduler.h>
 #include <drm/phyr_copy_drm.h>
 
+#include "../../engine/engine.h"
+
 struct drm_file;
 struct drm_minor;
 struct pci_dev;
 struct seq_file;
-
-/* Finished copies that debugfs remembers. */
-#define COPY_RECORDS 16
-
-/**
- * struct copy_walk - one side of a copy: where its next byte is
- * @cursor: what comes after @range
- * @range: what is left of the range in hand; empty before the first one
- *
- * Guarded by copy_engine.lock once the run has started.
- */
-struct copy_walk {
-	struct dma_range_cursor cursor;
-	struct dma_range range;
-};
-
-/**
- * struct copy_run - one copy, as the engine sees it
- * @src: where to read
- * @dst: where to write
- * @len: bytes to copy in all; constant
- * @left: bytes that no completed script has copied
- * @moves: Memory Moves in completed scripts
- * @scripts: completed scripts
- * @scripts_seen: @scripts at the last timeout
- * @hang: begin the next script with an instruction that never ends
- * @injected: @hang was set once
- * @fence: allocated by the submitter, initialised when the run starts; the
- *	run's owner has a reference
- *
- * All but @len and the pointer @fence is guarded by copy_engine.lock.
- */
-struct copy_run {
-	struct copy_walk src;
-	struct copy_walk dst;
-	u64 len;
-	u64 left;
-	u64 moves;
-	u64 scripts;
-	u64 scripts_seen;
-	bool hang;
-	bool injected;
-	struct dma_fence *fence;
-};
-
-/**
- * struct copy_record - what became of a copy
- * @seqno: the engine's number for it
- * @len: bytes asked for
- * @moves: Memory Moves that completed scripts held
- * @scripts: completed scripts
- * @status: 0 or a negative errno
- */
-struct copy_record {
-	u64 seqno;
-	u64 len;
-	u64 moves;
-	u64 scripts;
-	int status;
-};
-
-/**
- * struct copy_engine - the hardware
- * @drm: the device; constant
- * @regs: BAR 1; constant
- * @irq: interrupt number, possibly shared; constant
- * @script: one page that the engine fetches its instructions from; guarded by
- *	@lock, and the engine's while a script runs
- * @script_addr: @script for the engine; constant
- * @context: fence context of the runs; constant
- * @status: interrupt causes that the hard handler has taken from the device
- *	and the thread has not; atomic
- * @lock: everything below, and the registers, except what the hard handler
- *	reads. Innermost, and held while fences are about to be signalled:
- *	nothing under it may allocate or wait for a fence
- * @run: the copy in progress, or NULL
- * @script_bytes: bytes that the running script copies
- * @script_moves: Memory Moves in the running script
- * @script_seq: number that the running script hands to its interrupt
- * @seqno: of the latest run
- * @stopped: no run starts any more
- * @hang: runs to come that shall hang, for tests
- * @records: the latest finished runs, a ring
- * @record_count: finished runs ever
- */
-struct copy_engine {
-	struct drm_device *drm;
-	void __iomem *regs;
-	int irq;
-	__le32 *script;
-	dma_addr_t script_addr;
-	u64 context;
-	atomic_t status;
-
-	struct mutex lock;		/* what follows */
-	struct copy_run *run;
-	u64 script_bytes;
-	u32 script_moves;
-	u32 script_seq;
-	u64 seqno;
-	bool stopped;
-	u32 hang;
-	struct copy_record records[COPY_RECORDS];
-	u64 record_count;
-};
 
 /**
  * struct phyr_copy - one device
@@ -253,16 +148,6 @@ int copy_client_open(struct drm_device *drm, struct drm_file *file);
 void copy_client_close(struct drm_device *drm, struct drm_file *file);
 int copy_submit_ioctl(struct drm_device *drm, void *data,
 		      struct drm_file *file);
-
-/* engine.c */
-int copy_engine_init(struct copy_engine *engine, struct drm_device *drm,
-		     struct pci_dev *pdev);
-void copy_engine_stop(struct copy_engine *engine);
-struct dma_fence *copy_engine_start(struct copy_engine *engine,
-				    struct copy_run *run);
-bool copy_engine_progress(struct copy_engine *engine, struct copy_run *run);
-void copy_engine_abort(struct copy_engine *engine, struct copy_run *run,
-		       int error);
 
 /* debugfs.c */
 void copy_debugfs_init(struct drm_minor *minor);

@@ -3,7 +3,7 @@
  * The SCRIPTS processor of the LSI 53C895A as a copy engine
  *
  * Terms
- *	run	one copy, from copy_engine_start() to its fence
+ *	run	one copy, from phyr_engine_start() to its fence
  *	script	instructions for a part of a run: Memory Moves, which copy
  *		between two DMA addresses, then one that interrupts
  *
@@ -18,6 +18,8 @@
  *   the run has just interrupted.
  * - A run's fence is signalled once, after the run was taken away, without the
  *   lock held. The run may be freed from then on.
+ * - The registers stay mapped longer than anybody here touches them: until the
+ *   driver is unbound. After phyr_engine_stop() nothing starts.
  * - No memory is allocated between the start of a run and its fence.
  *
  * Limits: 24 bits of length in a move and 32 of address. A real card moves only
@@ -25,19 +27,18 @@
  * otherwise (-EIO); QEMU moves anything.
  */
 #include <linux/bitops.h>
+#include <linux/debugfs.h>
 #include <linux/delay.h>
 #include <linux/dma-mapping.h>
 #include <linux/interrupt.h>
 #include <linux/io.h>
+#include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/phyr_inject.h>
-#include <linux/slab.h>
+#include <linux/rcupdate.h>
+#include <linux/seq_file.h>
 
-#include <drm/drm_drv.h>
-#include <drm/drm_managed.h>
-#include <drm/drm_print.h>
-
-#include "phyr_copy.h"
+#include "engine.h"
 
 #define COPY_DSTAT		0x0c
 #define COPY_ISTAT0		0x14
@@ -83,12 +84,12 @@
 
 static const char *copy_fence_driver_name(struct dma_fence *fence)
 {
-	return "phyr_copy";
+	return "phyr_engine";
 }
 
 static const char *copy_fence_timeline_name(struct dma_fence *fence)
 {
-	return "engine";
+	return "copies";
 }
 
 static const struct dma_fence_ops copy_fence_ops = {
@@ -232,7 +233,7 @@ static struct dma_fence *copy_engine_step(struct copy_engine *engine,
 	struct copy_run *run = engine->run;
 
 	if (status != COPY_DMA_SCRIPT) {
-		drm_err(engine->drm, "engine error, status %#x\n", status);
+		dev_err(engine->dev, "engine error, status %#x\n", status);
 		copy_engine_reset(engine);
 		return copy_engine_finish(engine, -EIO);
 	}
@@ -251,10 +252,6 @@ static struct dma_fence *copy_engine_step(struct copy_engine *engine,
 	return NULL;
 }
 
-/*
- * Needs no drm_dev_enter(): the registers stay mapped longer than the handler
- * is registered.
- */
 static irqreturn_t copy_engine_irq(int irq, void *data)
 {
 	struct copy_engine *engine = data;
@@ -286,11 +283,6 @@ static irqreturn_t copy_engine_thread(int irq, void *data)
 	struct dma_fence *fence = NULL;
 	bool cookie;
 	int status;
-	int idx;
-
-	/* What is in progress at an unplug is copy_engine_stop()'s to end. */
-	if (!drm_dev_enter(engine->drm, &idx))
-		return IRQ_HANDLED;
 
 	phyr_inject_delay();
 	cookie = dma_fence_begin_signalling();
@@ -302,12 +294,11 @@ static irqreturn_t copy_engine_thread(int irq, void *data)
 
 	copy_fence_complete(fence);
 	dma_fence_end_signalling(cookie);
-	drm_dev_exit(idx);
 	return IRQ_HANDLED;
 }
 
 /**
- * copy_engine_start - start a run
+ * phyr_engine_start - start a run
  * @engine: the engine; it has no run
  * @run: the run; stays until its fence is signalled
  *
@@ -315,15 +306,11 @@ static irqreturn_t copy_engine_thread(int irq, void *data)
  * Return: a reference to the run's fence; -ECANCELED when the engine is gone,
  * -EIO when the run's lists are too short. The fence is not initialised then.
  */
-struct dma_fence *copy_engine_start(struct copy_engine *engine,
+struct dma_fence *phyr_engine_start(struct copy_engine *engine,
 				    struct copy_run *run)
 {
 	struct dma_fence *fence;
 	int ret = -ECANCELED;
-	int idx;
-
-	if (!drm_dev_enter(engine->drm, &idx))
-		return ERR_PTR(-ECANCELED);
 
 	mutex_lock(&engine->lock);
 	if (engine->stopped)
@@ -344,17 +331,16 @@ struct dma_fence *copy_engine_start(struct copy_engine *engine,
 	engine->run = run;
 	writel(lower_32_bits(engine->script_addr), engine->regs + COPY_DSP);
 	mutex_unlock(&engine->lock);
-	drm_dev_exit(idx);
 	return fence;
 
 err_unlock:
 	mutex_unlock(&engine->lock);
-	drm_dev_exit(idx);
 	return ERR_PTR(ret);
 }
+EXPORT_SYMBOL_NS_GPL(phyr_engine_start, "PHYR_ENGINE");
 
 /**
- * copy_engine_progress - whether a run is done or has got on
+ * phyr_engine_progress - whether a run is done or has got on
  * @engine: the engine
  * @run: a run that has not been freed
  *
@@ -362,7 +348,7 @@ err_unlock:
  * Return: false when no script of @run was completed since the last call, or
  * since it started.
  */
-bool copy_engine_progress(struct copy_engine *engine, struct copy_run *run)
+bool phyr_engine_progress(struct copy_engine *engine, struct copy_run *run)
 {
 	bool progress;
 
@@ -375,24 +361,20 @@ bool copy_engine_progress(struct copy_engine *engine, struct copy_run *run)
 	mutex_unlock(&engine->lock);
 	return progress;
 }
+EXPORT_SYMBOL_NS_GPL(phyr_engine_progress, "PHYR_ENGINE");
 
 /**
- * copy_engine_abort - reset the device to get rid of a run
+ * phyr_engine_abort - reset the device to get rid of a run
  * @engine: the engine
  * @run: the run; nothing happens if it is done
  * @error: negative errno for its fence
  *
  * Context: may sleep; on the way to signalling a fence.
  */
-void copy_engine_abort(struct copy_engine *engine, struct copy_run *run,
+void phyr_engine_abort(struct copy_engine *engine, struct copy_run *run,
 		       int error)
 {
 	struct dma_fence *fence = NULL;
-	int idx;
-
-	/* Gone is as good as reset, but it is copy_engine_stop() that knows. */
-	if (!drm_dev_enter(engine->drm, &idx))
-		return;
 
 	mutex_lock(&engine->lock);
 	if (engine->run == run) {
@@ -402,19 +384,19 @@ void copy_engine_abort(struct copy_engine *engine, struct copy_run *run,
 	mutex_unlock(&engine->lock);
 
 	copy_fence_complete(fence);
-	drm_dev_exit(idx);
 }
+EXPORT_SYMBOL_NS_GPL(phyr_engine_abort, "PHYR_ENGINE");
 
 /**
- * copy_engine_stop - stop the device for good
+ * phyr_engine_stop - stop the device for good
  * @engine: the engine
  *
  * What it does is cancelled, and nothing starts any more. The device may be
- * there, and busy, although the DRM device is unplugged: it is reset anyway.
+ * there, and busy, although its driver is being unbound: it is reset anyway.
  *
- * Context: after drm_dev_unplug(); may sleep.
+ * Context: before the driver is unbound; may sleep.
  */
-void copy_engine_stop(struct copy_engine *engine)
+void phyr_engine_stop(struct copy_engine *engine)
 {
 	struct dma_fence *fence = NULL;
 
@@ -429,29 +411,30 @@ void copy_engine_stop(struct copy_engine *engine)
 
 	copy_fence_complete(fence);
 }
+EXPORT_SYMBOL_NS_GPL(phyr_engine_stop, "PHYR_ENGINE");
 
 /**
- * copy_engine_init - take the hardware over
+ * phyr_engine_init - take the hardware over
  * @engine: the engine
- * @drm: its DRM device, which owns everything acquired here
- * @pdev: the enabled PCI device
+ * @pdev: the enabled PCI device, which owns everything acquired here; its DMA
+ *	mask is set
  *
  * Context: probe.
  * Return: 0 or a negative errno.
  */
-int copy_engine_init(struct copy_engine *engine, struct drm_device *drm,
-		     struct pci_dev *pdev)
+int phyr_engine_init(struct copy_engine *engine, struct pci_dev *pdev)
 {
+	const char *name = dev_driver_string(&pdev->dev);
 	int ret;
 
-	engine->drm = drm;
+	engine->dev = &pdev->dev;
 	engine->irq = pdev->irq;
 	engine->context = dma_fence_context_alloc(1);
-	ret = drmm_mutex_init(drm, &engine->lock);
+	ret = devm_mutex_init(&pdev->dev, &engine->lock);
 	if (ret)
 		return ret;
 
-	engine->regs = pcim_iomap_region(pdev, 1, "phyr_copy");
+	engine->regs = pcim_iomap_region(pdev, 1, name);
 	if (IS_ERR(engine->regs))
 		return PTR_ERR(engine->regs);
 	engine->script = dmam_alloc_coherent(&pdev->dev, PAGE_SIZE,
@@ -466,5 +449,86 @@ int copy_engine_init(struct copy_engine *engine, struct drm_device *drm,
 	pci_set_master(pdev);
 	return devm_request_threaded_irq(&pdev->dev, engine->irq,
 					 copy_engine_irq, copy_engine_thread,
-					 IRQF_SHARED, "phyr_copy", engine);
+					 IRQF_SHARED, name, engine);
 }
+EXPORT_SYMBOL_NS_GPL(phyr_engine_init, "PHYR_ENGINE");
+
+/*
+ * What root may read, and break
+ */
+
+static int copy_jobs_show(struct seq_file *m, void *unused)
+{
+	struct copy_engine *engine = m->private;
+	const struct copy_record *record;
+	u64 i;
+
+	guard(mutex)(&engine->lock);
+	i = engine->record_count - min(engine->record_count, COPY_RECORDS);
+	for (; i < engine->record_count; i++) {
+		record = &engine->records[i % COPY_RECORDS];
+		seq_printf(m, "job %llu len %llu moves %llu scripts %llu status %d\n",
+			   record->seqno, record->len, record->moves,
+			   record->scripts, record->status);
+	}
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(copy_jobs);
+
+static int copy_hang_get(void *data, u64 *value)
+{
+	struct copy_engine *engine = data;
+
+	guard(mutex)(&engine->lock);
+	*value = engine->hang;
+	return 0;
+}
+
+static int copy_hang_set(void *data, u64 value)
+{
+	struct copy_engine *engine = data;
+
+	if (value > U32_MAX)
+		return -EINVAL;
+
+	guard(mutex)(&engine->lock);
+	engine->hang = value;
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(copy_hang_fops, copy_hang_get, copy_hang_set,
+			 "%llu\n");
+
+/**
+ * phyr_engine_debugfs - two files for root
+ * @engine: the engine
+ * @root: the driver's directory, which it removes before it is unbound
+ *
+ * "jobs" has the latest runs; what is written to "hang" is how many runs to come
+ * shall hang the engine.
+ *
+ * Context: probe.
+ */
+void phyr_engine_debugfs(struct copy_engine *engine, struct dentry *root)
+{
+	debugfs_create_file("jobs", 0400, root, engine, &copy_jobs_fops);
+	debugfs_create_file_unsafe("hang", 0600, root, engine,
+				   &copy_hang_fops);
+}
+EXPORT_SYMBOL_NS_GPL(phyr_engine_debugfs, "PHYR_ENGINE");
+
+static void __exit copy_engine_exit(void)
+{
+	/* Who asks a fence for its name may still be in this module. */
+	synchronize_rcu();
+}
+module_exit(copy_engine_exit);
+
+static int __init copy_engine_load(void)
+{
+	return 0;
+}
+module_init(copy_engine_load);
+
+MODULE_DESCRIPTION("LSI 53C895A as a copy engine");
+MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS("PHYR");
