@@ -80,7 +80,7 @@ help:
 	@echo "make igt-compare  IGT's own tests on phyr_vram and on stock drivers, side by side;"
 	@echo "              some of them: make igt-compare DRIVERS=\"phyr_vram bochs\""
 	@echo "make soak     1,000,000 random operations on the debug kernel; SEED=N, OPS=N"
-	@echo "make coverage which lines of dmabuf/, drm/ and engine/ the tests reach, on the debug kernel;"
+	@echo "make coverage which lines of dmabuf/, drm/, engine/ and media/ the tests reach, on the debug kernel;"
 	@echo "              some runs: make coverage RUNS=\"kunit intel\" (igt-tests/coverage --help)"
 	@echo "make mutants  do the tests notice when the code is wrong? 30 wrong changes, one by one;"
 	@echo "              some of them: make mutants MUTANTS=\"05 12\""

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * videobuf2 memory operations over phyr: page-less dma-bufs for V4L2 drivers
+ *
+ * A driver embeds struct vb2_phyr_queue where it had struct vb2_queue, and
+ *
+ *	sets vb2.mem_ops to &vb2_phyr_memops
+ *	sets vb2.ops->unprepare_streaming to vb2_phyr_unprepare_streaming()
+ *	calls vb2_phyr_init() before vb2_queue_init()
+ *	calls vb2_phyr_prepare() in its buf_prepare
+ *	has its DMA between vb2_phyr_begin() and vb2_phyr_end()
+ *
+ * The cookie of a plane is a dma_range list. It is valid between begin and end
+ * and at no other time: a dma-buf may move whenever no DMA is in flight.
+ *
+ * media/memops.c tells how long a buffer stays attached and mapped.
+ */
+#ifndef _MEDIA_VIDEOBUF2_PHYR_H
+#define _MEDIA_VIDEOBUF2_PHYR_H
+
+#include <linux/phyr.h>
+#include <linux/types.h>
+#include <media/videobuf2-v4l2.h>
+
+struct dma_fence;
+struct seq_file;
+
+/**
+ * struct vb2_phyr_queue - a queue whose buffers phyr maps
+ * @vb2: base; the driver fills it in as any other queue
+ * @limits: what the device takes in one DMA segment; all 0 for no limits
+ */
+struct vb2_phyr_queue {
+	struct vb2_queue vb2;
+	struct phyr_limits limits;
+
+	/* private: guarded by vb2.lock */
+	struct list_head imports;	/* struct vb2_phyr_import */
+	unsigned int planes;		/* planes that have an import */
+	u64 attached;			/* phyr_attach() ever */
+	atomic64_t mapped;		/* phyr_map() ever */
+	/* private: one frame at a time */
+	u64 context;			/* of the frames' fences */
+	u64 seqno;
+};
+
+extern const struct vb2_mem_ops vb2_phyr_memops;
+
+static inline struct vb2_phyr_queue *to_vb2_phyr_queue(struct vb2_queue *vb2)
+{
+	return container_of(vb2, struct vb2_phyr_queue, vb2);
+}
+
+static inline const struct dma_range_list *
+vb2_phyr_plane_ranges(struct vb2_buffer *vb, unsigned int plane)
+{
+	return vb2_plane_cookie(vb, plane);
+}
+
+void vb2_phyr_init(struct vb2_phyr_queue *queue);
+void vb2_phyr_unprepare_streaming(struct vb2_queue *vb2);
+int vb2_phyr_prepare(struct vb2_buffer *vb);
+struct dma_fence *vb2_phyr_begin(struct vb2_buffer *vb);
+void vb2_phyr_end(struct vb2_buffer *vb, struct dma_fence *fence, int error);
+void vb2_phyr_show(struct seq_file *m, struct vb2_phyr_queue *queue);
+
+#endif

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A dma-buf that a queue has attached, and the queue's cache of them
+ *
+ * videobuf2 lets go of a plane's dma-buf whenever another one is queued at its
+ * index. Attaching and mapping anew for each frame would cost more than the
+ * frame's DMA, so an import outlives its plane: who queues the dma-buf again, at
+ * whatever index, finds it attached and mapped.
+ *
+ * Invariants
+ * - An import has a reference to its dma-buf. One that no plane has is given up
+ *   when nobody else refers to the dma-buf any more, at STREAMOFF, and when the
+ *   queue has no plane with an import and does not stream: after REQBUFS(0) and
+ *   when the file is closed.
+ * - A mapping is made and dropped under the reservation lock, and dropped only
+ *   when no fence in there is pending. There is no DMA to one
+ *   that no plane has.
+ * - Being told that the memory moves marks the mapping stale, and that is all:
+ *   what is left of it is memory to free, at the next map or in the end.
+ */
+#include <linux/dma-buf.h>
+#include <linux/dma-resv.h>
+#include <linux/fs.h>
+#include <linux/phyr_inject.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+
+#include "memops.h"
+
+static void vb2_phyr_import_invalidate(struct phyr_attachment *attach)
+{
+	struct vb2_phyr_import *import = phyr_attachment_priv(attach);
+
+	dma_resv_assert_held(import->dmabuf->resv);
+	import->stale = true;
+}
+
+static const struct phyr_importer_ops vb2_phyr_importer_ops = {
+	.invalidate = vb2_phyr_import_invalidate,
+};
+
+static void vb2_phyr_import_unmap(struct vb2_phyr_import *import)
+{
+	dma_resv_assert_held(import->dmabuf->resv);
+
+	if (import->ranges)
+		phyr_unmap(import->attach, import->ranges);
+	import->ranges = NULL;
+	import->stale = false;
+}
+
+static struct vb2_phyr_import *
+vb2_phyr_import_create(struct vb2_phyr_queue *queue, struct device *dev,
+		       struct dma_buf *dmabuf)
+{
+	struct vb2_phyr_import *import;
+	struct phyr_attachment *attach;
+
+	import = kzalloc_obj(*import, GFP_KERNEL_ACCOUNT);
+	if (!import)
+		return ERR_PTR(-ENOMEM);
+
+	import->queue = queue;
+	import->dmabuf = dmabuf;
+	import->dev = dev;
+	attach = phyr_attach(dmabuf, dev, &vb2_phyr_importer_ops,
+			     &queue->limits, import);
+	if (IS_ERR(attach)) {
+		kfree(import);
+		return ERR_CAST(attach);
+	}
+
+	import->attach = attach;
+	get_dma_buf(dmabuf);
+	list_add(&import->node, &queue->imports);
+	queue->attached++;
+	return import;
+}
+
+static void vb2_phyr_import_destroy(struct vb2_phyr_import *import)
+{
+	lockdep_assert_held(import->queue->vb2.lock);
+
+	list_del(&import->node);
+	phyr_inject_delay();
+	dma_resv_lock(import->dmabuf->resv, NULL);
+	vb2_phyr_import_unmap(import);
+	dma_resv_unlock(import->dmabuf->resv);
+
+	phyr_detach(import->attach);
+	dma_buf_put(import->dmabuf);
+	kfree(import);
+}
+
+/**
+ * vb2_phyr_import_get - the import of a dma-buf, for one more plane
+ * @queue: the queue
+ * @dev: the device that will do DMA
+ * @dmabuf: anybody's dma-buf
+ *
+ * Context: vb2_queue.lock; may sleep.
+ * Return: the import, to be given back by vb2_phyr_import_put(); ERR_PTR as
+ * phyr_attach().
+ */
+struct vb2_phyr_import *vb2_phyr_import_get(struct vb2_phyr_queue *queue,
+					    struct device *dev,
+					    struct dma_buf *dmabuf)
+{
+	struct vb2_phyr_import *import;
+
+	lockdep_assert_held(queue->vb2.lock);
+
+	list_for_each_entry(import, &queue->imports, node)
+		if (import->dmabuf == dmabuf && import->dev == dev)
+			goto found;
+
+	import = vb2_phyr_import_create(queue, dev, dmabuf);
+	if (IS_ERR(import))
+		return import;
+found:
+	import->planes++;
+	queue->planes++;
+	return import;
+}
+
+/**
+ * vb2_phyr_import_put - a plane lets go of its import
+ * @import: the import; has no DMA on behalf of the plane
+ *
+ * Context: vb2_queue.lock; may sleep.
+ */
+void vb2_phyr_import_put(struct vb2_phyr_import *import)
+{
+	struct vb2_phyr_queue *queue = import->queue;
+
+	lockdep_assert_held(queue->vb2.lock);
+
+	import->planes--;
+	queue->planes--;
+	if (!queue->planes && !vb2_is_streaming(&queue->vb2))
+		vb2_phyr_imports_drop(queue);
+}
+
+/**
+ * vb2_phyr_import_map - make sure that an import has a valid mapping
+ * @import: the import
+ *
+ * Context: the reservation lock; may sleep.
+ * Return: 0; -ENODEV where the memory was taken away, -EREMOTEIO where the
+ * device cannot reach it; -ERESTARTSYS; another negative errno.
+ */
+int vb2_phyr_import_map(struct vb2_phyr_import *import)
+{
+	struct dma_buf *dmabuf = import->dmabuf;
+	struct vb2_phyr_queue *queue = import->queue;
+	struct dma_range_list *ranges;
+	long ret;
+
+	dma_resv_assert_held(dmabuf->resv);
+
+	/* A move that failed has left the mapping to a frame at another index. */
+	if (import->stale) {
+		ret = dma_resv_wait_timeout(dmabuf->resv,
+					    DMA_RESV_USAGE_BOOKKEEP, true,
+					    MAX_SCHEDULE_TIMEOUT);
+		if (ret < 0)
+			return ret;
+		vb2_phyr_import_unmap(import);
+	}
+	if (import->ranges)
+		return 0;
+
+	ranges = phyr_map(import->attach, 0, dmabuf->size, queue->vb2.dma_dir);
+	if (IS_ERR(ranges))
+		return PTR_ERR(ranges);
+	import->ranges = ranges;
+	atomic64_inc(&queue->mapped);
+	return 0;
+}
+
+/**
+ * vb2_phyr_imports_trim - give up what only the cache still holds
+ * @queue: the queue
+ *
+ * A dma-buf that its users have closed would otherwise keep its memory until
+ * STREAMOFF. Who finds it again by its exporter's handle attaches anew.
+ *
+ * Context: vb2_queue.lock; may sleep.
+ */
+void vb2_phyr_imports_trim(struct vb2_phyr_queue *queue)
+{
+	struct vb2_phyr_import *import, *next;
+
+	list_for_each_entry_safe(import, next, &queue->imports, node)
+		if (!import->planes && file_count(import->dmabuf->file) == 1)
+			vb2_phyr_import_destroy(import);
+}
+
+/**
+ * vb2_phyr_imports_drop - give up all that no plane has
+ * @queue: the queue
+ *
+ * Context: vb2_queue.lock; may sleep.
+ */
+void vb2_phyr_imports_drop(struct vb2_phyr_queue *queue)
+{
+	struct vb2_phyr_import *import, *next;
+
+	list_for_each_entry_safe(import, next, &queue->imports, node)
+		if (!import->planes)
+			vb2_phyr_import_destroy(import);
+}
+
+/**
+ * vb2_phyr_import_show - a line about an import, and one for each range
+ * @m: a file of root's: an untranslated DMA address is a physical address
+ * @import: the import
+ *
+ * Context: vb2_queue.lock; takes the reservation lock.
+ */
+void vb2_phyr_import_show(struct seq_file *m, struct vb2_phyr_import *import)
+{
+	const struct dma_range_list *ranges;
+	struct dma_range_cursor cursor;
+	struct dma_range range;
+
+	dma_resv_lock(import->dmabuf->resv, NULL);
+	ranges = import->stale ? NULL : import->ranges;
+	seq_printf(m, "import size %zu planes %u mode %s\n",
+		   import->dmabuf->size, import->planes,
+		   ranges ? dma_range_list_mode(ranges) : "none");
+	if (ranges) {
+		dma_range_cursor_init(&cursor, ranges, 0);
+		while (dma_range_next(&cursor, &range, 1) &&
+		       !seq_has_overflowed(m))
+			seq_printf(m, "  range 0x%llx 0x%llx\n",
+				   (u64)range.addr, range.len);
+	}
+	dma_resv_unlock(import->dmabuf->resv);
+}
