@@ -1,0 +1,842 @@
+// SPDX-License-Identifier: MIT
+#include <poll.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "lib.h"
+#include "traffic.h"
+#include "video.h"
+
+IGT_TEST_DESCRIPTION("A camera captures into RAM, and into page-less VRAM");
+
+#define BUFFERS		4
+#define MAX_EXTENT	SZ_64K
+#define FAST		60
+
+static struct video_look look_at(uint32_t number)
+{
+	return (struct video_look) {
+		.number = number, .brightness = VIDEO_BRIGHTNESS,
+	};
+}
+
+/*
+ * Buffers in VRAM
+ */
+
+/**
+ * struct shot - a buffer in VRAM, to capture into
+ * @handle: of the card's client
+ * @dmabuf: what the camera gets
+ * @mem: mapping
+ * @size: bytes
+ */
+struct shot {
+	uint32_t handle;
+	int dmabuf;
+	uint8_t *mem;
+	uint64_t size;
+};
+
+static struct shot create_shot(int vram, const struct video *video,
+			       uint32_t placement)
+{
+	struct shot shot = { 0 };
+
+	shot.size = (video->pix.plane_fmt[0].sizeimage + SZ_4K - 1) &
+		    ~(SZ_4K - 1);
+	shot.handle = create_vram(vram, shot.size, placement, MAX_EXTENT);
+	shot.dmabuf = export_buffer(vram, shot.handle);
+	shot.mem = map_vram(vram, shot.handle, shot.size);
+	return shot;
+}
+
+static void close_shot(int vram, struct shot *shot)
+{
+	unmap(shot->mem, shot->size);
+	close(shot->dmabuf);
+	igt_assert_eq(phyr_close_handle(vram, shot->handle), 0);
+}
+
+static void assert_shot(const struct video *video, const struct shot *shot,
+			uint32_t number)
+{
+	const uint8_t *planes[] = { shot->mem };
+
+	assert_frame(video, planes, look_at(number));
+}
+
+/* A camera that streams into @count shots, each queued at its own index. */
+static void start_with(struct video *video, struct shot *shots, int vram,
+		       uint32_t placement, int count)
+{
+	video_request(video, V4L2_MEMORY_DMABUF, count);
+	for (int i = 0; i < count; i++) {
+		shots[i] = create_shot(vram, video, placement);
+		video_queue(video, i, &shots[i].dmabuf);
+	}
+	video_start(video);
+}
+
+/* One more frame, right in all its bytes, whose buffer goes back at once. */
+static void go_on(const struct video *video, const struct shot *shots)
+{
+	struct video_frame frame = video_take(video);
+
+	assert_shot(video, &shots[frame.index], frame.sequence);
+	video_queue(video, frame.index, &shots[frame.index].dmabuf);
+}
+
+/*
+ * RAM
+ */
+
+static void one_frame(struct video *video, uint32_t width, uint32_t height,
+		      uint32_t fourcc, uint32_t pitch)
+{
+	const uint8_t *planes[VIDEO_PLANES];
+	struct video_frame frame;
+
+	video_set_format(video, width, height, fourcc, pitch);
+	video_request(video, V4L2_MEMORY_MMAP, 1);
+	video_queue(video, 0, NULL);
+	video_start(video);
+	frame = video_take(video);
+	for (int i = 0; i < VIDEO_PLANES; i++)
+		planes[i] = video->mem[frame.index][i];
+	assert_frame(video, planes, look_at(frame.sequence));
+	video_stop(video);
+	video_request(video, V4L2_MEMORY_MMAP, 0);
+}
+
+static void formats(const uint32_t *fourccs, int count)
+{
+	struct video video = open_video();
+
+	for (int i = 0; i < count; i++) {
+		one_frame(&video, 64, 64, fourccs[i], 0);
+		one_frame(&video, 322, 242, fourccs[i], 0);
+		one_frame(&video, 640, 480, fourccs[i], 4096);
+	}
+	one_frame(&video, 1920, 1080, fourccs[0], 0);
+	one_frame(&video, 1920, 1080, fourccs[count - 1], 0);
+	close_video(&video);
+}
+
+static void single_planar(void)
+{
+	static const uint32_t fourccs[] = {
+		V4L2_PIX_FMT_XBGR32, V4L2_PIX_FMT_XRGB32, V4L2_PIX_FMT_RGB565,
+		V4L2_PIX_FMT_YUYV, V4L2_PIX_FMT_NV12,
+	};
+
+	formats(fourccs, ARRAY_SIZE(fourccs));
+}
+
+static void multi_planar(void)
+{
+	static const uint32_t fourccs[] = {
+		V4L2_PIX_FMT_XBGR32, V4L2_PIX_FMT_NV12, V4L2_PIX_FMT_NV12M,
+	};
+
+	reload_camera("multiplanar=1");
+	formats(fourccs, ARRAY_SIZE(fourccs));
+	reload_camera("");
+}
+
+/* Both planes of a frame in one dma-buf each, then in the same. */
+static void multi_planar_vram(void)
+{
+	int vram, dmabufs[VIDEO_PLANES];
+	const uint8_t *planes[VIDEO_PLANES];
+	struct video_frame frame;
+	struct shot shots[VIDEO_PLANES];
+	struct video video;
+
+	reload_camera("multiplanar=1");
+	video = open_video();
+	vram = open_vram(0);
+	video_set_format(&video, 640, 480, V4L2_PIX_FMT_NV12M, 0);
+	video_request(&video, V4L2_MEMORY_DMABUF, 1);
+	for (int i = 0; i < VIDEO_PLANES; i++) {
+		shots[i] = create_shot(vram, &video, IN_VRAM);
+		dmabufs[i] = shots[i].dmabuf;
+		planes[i] = shots[i].mem;
+	}
+	video_start(&video);
+	video_queue(&video, 0, dmabufs);
+	frame = video_take(&video);
+	assert_frame(&video, planes, look_at(frame.sequence));
+
+	/* One attachment serves both; the later plane's bytes are on top. */
+	dmabufs[1] = dmabufs[0];
+	video_queue(&video, 0, dmabufs);
+	video_take(&video);
+	igt_assert_eq_u64(video_cache(&video).attached, 2);
+	video_stop(&video);
+	close_video(&video);
+	for (int i = 0; i < VIDEO_PLANES; i++)
+		close_shot(vram, &shots[i]);
+	close(vram);
+	reload_camera("");
+}
+
+/* While it streams, a control changes the frames that follow. */
+static void controls(void)
+{
+	struct video video = open_video();
+	uint32_t patterns[] = { VIDEO_BARS, VIDEO_GRADIENT, VIDEO_CHECKERBOARD };
+	int32_t levels[] = { 128, 0, 64, 255 };
+
+	video_set_format(&video, 320, 240, V4L2_PIX_FMT_XBGR32, 0);
+	video_set_rate(&video, FAST);
+	video_request(&video, V4L2_MEMORY_MMAP, 1);
+	video_start(&video);
+	for (unsigned int i = 0; i < ARRAY_SIZE(patterns); i++) {
+		for (unsigned int j = 0; j < ARRAY_SIZE(levels); j++) {
+			struct video_look look = {
+				.pattern = patterns[i], .brightness = levels[j],
+			};
+			const uint8_t *planes[] = { video.mem[0][0] };
+
+			video_set_control(&video, V4L2_CID_TEST_PATTERN,
+					  patterns[i]);
+			video_set_control(&video, V4L2_CID_BRIGHTNESS,
+					  levels[j]);
+			video_queue(&video, 0, NULL);
+			look.number = video_take(&video).sequence;
+			assert_frame(&video, planes, look);
+		}
+	}
+	video_set_control(&video, V4L2_CID_TEST_PATTERN, VIDEO_BARS);
+	video_set_control(&video, V4L2_CID_BRIGHTNESS, VIDEO_BRIGHTNESS);
+	video_stop(&video);
+	close_video(&video);
+}
+
+static uint32_t next_frame_sync(int fd)
+{
+	struct v4l2_event event = { 0 };
+	struct pollfd waiting = { .fd = fd, .events = POLLPRI };
+
+	igt_assert_eq(poll(&waiting, 1, -1), 1);
+	igt_assert_eq(phyr_ioctl(fd, VIDIOC_DQEVENT, &event), 0);
+	igt_assert_eq(event.type, V4L2_EVENT_FRAME_SYNC);
+	return event.u.frame_sync.frame_sequence;
+}
+
+/* No frame is lost, none comes twice, and each was announced. */
+static void sequence(void)
+{
+	struct v4l2_event_subscription subscription = {
+		.type = V4L2_EVENT_FRAME_SYNC,
+	};
+	struct video video = open_video();
+	struct video_frame frame;
+	uint64_t before = 0;
+	uint32_t i;
+
+	video_set_format(&video, 64, 64, V4L2_PIX_FMT_YUYV, 0);
+	video_set_rate(&video, FAST);
+	igt_assert_eq(phyr_ioctl(video.fd, VIDIOC_SUBSCRIBE_EVENT,
+				 &subscription), 0);
+	for (int round = 0; round < 2; round++) {
+		video_request(&video, V4L2_MEMORY_MMAP, BUFFERS);
+		for (i = 0; i < BUFFERS; i++)
+			video_queue(&video, i, NULL);
+		video_start(&video);
+		for (i = 0; i < 60; i++) {
+			frame = video_take(&video);
+			igt_assert_eq(frame.sequence, i);
+			igt_assert_eq(frame.index, i % BUFFERS);
+			igt_assert(frame.time > before);
+			igt_assert_eq(frame.flags &
+				      V4L2_BUF_FLAG_TIMESTAMP_MASK,
+				      V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC);
+			before = frame.time;
+			igt_assert_eq(next_frame_sync(video.fd), i);
+			/* The last four are this round's last. */
+			if (i < 60 - BUFFERS)
+				video_queue(&video, frame.index, NULL);
+		}
+		video_stop(&video);
+		video_request(&video, V4L2_MEMORY_MMAP, 0);
+	}
+	close_video(&video);
+}
+
+/* What a camera's own buffer holds goes on, by its dma-buf, without the CPU. */
+static void exported(void)
+{
+	struct video video = open_video();
+	int engine = open_copy(0), dmabuf;
+	struct video_frame frame;
+	uint32_t own, imported;
+	uint64_t size;
+	uint8_t *mem;
+
+	video_set_format(&video, 640, 480, V4L2_PIX_FMT_XBGR32, 0);
+	size = video.pix.plane_fmt[0].sizeimage;
+	video_request(&video, V4L2_MEMORY_MMAP, 1);
+	dmabuf = video_export(&video, 0, 0);
+	imported = import_buffer(engine, dmabuf);
+	own = create_own(engine, size);
+	video_queue(&video, 0, NULL);
+	video_start(&video);
+	frame = video_take(&video);
+	copy(engine, imported, own, size);
+	video_stop(&video);
+
+	/* The pages outlive the queue that they were made for. */
+	video_request(&video, V4L2_MEMORY_MMAP, 0);
+	mem = map_own(engine, own, size);
+	assert_frame(&video, (const uint8_t *const[]) { mem },
+		     look_at(frame.sequence));
+	unmap(mem, size);
+	close_video(&video);
+	copy(engine, imported, own, size);
+	mem = map_dmabuf(dmabuf, size);
+	assert_frame(&video, (const uint8_t *const[]) { mem },
+		     look_at(frame.sequence));
+	unmap(mem, size);
+	close(dmabuf);
+	close(engine);
+}
+
+/*
+ * VRAM
+ */
+
+static void vram_frames(void)
+{
+	struct phyr_device card = vram_device(0);
+	uint64_t free = vram_free(&card);
+	struct video video = open_video();
+	int vram = open_device(&card);
+	struct shot shots[BUFFERS];
+	struct video_cache cache;
+
+	video_set_format(&video, 640, 480, V4L2_PIX_FMT_XBGR32, 0);
+	video_set_rate(&video, FAST);
+	start_with(&video, shots, vram, IN_VRAM, BUFFERS);
+	for (int i = 0; i < BUFFERS; i++)
+		igt_assert(vram_info(vram, shots[i].handle).extents >= 8);
+	for (int i = 0; i < 2 * BUFFERS; i++)
+		go_on(&video, shots);
+
+	cache = video_cache(&video);
+	igt_assert_eq_u64(cache.attached, BUFFERS);
+	igt_assert_eq_u64(cache.mapped, BUFFERS);
+	igt_assert_eq(cache.imports, BUFFERS);
+	if (iommu_is_on()) {
+		igt_assert(!strcmp(cache.mode, "iova"));
+		igt_assert_eq(cache.ranges, 1);
+	} else {
+		igt_assert(!strcmp(cache.mode, is_on_switch() ? "extent" :
+					       "window"));
+		igt_assert(cache.ranges >= 8);
+	}
+	video_stop(&video);
+	close_video(&video);
+	for (int i = 0; i < BUFFERS; i++)
+		close_shot(vram, &shots[i]);
+	close(vram);
+	wait_for_vram_free(&card, free);
+}
+
+/* A buffer is recognised at whatever index it comes back. */
+static void recognised(void)
+{
+	struct video video = open_video();
+	int vram = open_vram(0);
+	struct shot shots[BUFFERS];
+	struct video_frame frame;
+	int at[2] = { 0, 1 };
+
+	video_set_format(&video, 64, 64, V4L2_PIX_FMT_XBGR32, 0);
+	video_set_rate(&video, FAST);
+	video_request(&video, V4L2_MEMORY_DMABUF, 2);
+	for (int i = 0; i < BUFFERS; i++)
+		shots[i] = create_shot(vram, &video, IN_VRAM);
+	for (int i = 0; i < 2; i++)
+		video_queue(&video, i, &shots[i].dmabuf);
+	video_start(&video);
+	for (int i = 2; i < 8 * BUFFERS; i++) {
+		frame = video_take(&video);
+		assert_shot(&video, &shots[at[frame.index]], frame.sequence);
+		/* 7 and 4 have no common divisor: each comes to each index. */
+		at[frame.index] = i * 7 / 3 % BUFFERS;
+		if (at[frame.index] == at[!frame.index])
+			at[frame.index] = (at[frame.index] + 1) % BUFFERS;
+		video_queue(&video, frame.index, &shots[at[frame.index]].dmabuf);
+	}
+	igt_assert_eq_u64(video_cache(&video).attached, BUFFERS);
+	igt_assert_eq_u64(video_cache(&video).mapped, BUFFERS);
+	igt_assert_eq(video_cache(&video).imports, BUFFERS);
+
+	/* Without a stream, what no index has is let go of. */
+	video_stop(&video);
+	igt_assert_eq(video_cache(&video).imports, 2);
+	video_request(&video, V4L2_MEMORY_DMABUF, 0);
+	igt_assert_eq(video_cache(&video).imports, 0);
+	close_video(&video);
+	for (int i = 0; i < BUFFERS; i++)
+		close_shot(vram, &shots[i]);
+	close(vram);
+}
+
+/* What its users have closed does not live on in the cache. */
+static void forgotten(void)
+{
+	struct phyr_device card = vram_device(0);
+	struct video video = open_video();
+	int vram = open_device(&card);
+	struct shot keep, shots[BUFFERS];
+	uint64_t free;
+
+	video_set_format(&video, 640, 480, V4L2_PIX_FMT_XBGR32, 0);
+	video_set_rate(&video, FAST);
+	keep = create_shot(vram, &video, IN_VRAM);
+	free = vram_free(&card);
+	video_request(&video, V4L2_MEMORY_DMABUF, 2);
+	video_start(&video);
+	video_queue(&video, 0, &keep.dmabuf);
+	for (int i = 0; i < BUFFERS; i++) {
+		shots[i] = create_shot(vram, &video, IN_VRAM);
+		video_queue(&video, 1, &shots[i].dmabuf);
+		while (video_take(&video).index != 1)
+			video_queue(&video, 0, &keep.dmabuf);
+	}
+	igt_assert(video_cache(&video).imports >= BUFFERS);
+	for (int i = 0; i < BUFFERS; i++)
+		close_shot(vram, &shots[i]);
+
+	/* The next buffer to be queued, while it streams. */
+	while (try_video_queue(&video, 1, &keep.dmabuf))
+		video_take(&video);
+	wait_for_vram_free(&card, free);
+	igt_assert_eq(video_cache(&video).imports, 1);
+
+	/* Closing the node, with a stream and buffers. */
+	close_video(&video);
+	close_shot(vram, &keep);
+	close(vram);
+}
+
+/*
+ * Memory that moves, and goes
+ */
+
+/* Between two frames, and while it waits for its frame. */
+static void moved(void)
+{
+	struct video video = open_video();
+	int vram = open_vram(0), rounds = repeats(100);
+	struct shot shots[2];
+
+	video_set_format(&video, 320, 240, V4L2_PIX_FMT_XBGR32, 0);
+	video_set_rate(&video, FAST);
+	start_with(&video, shots, vram, EVICTABLE, 2);
+	for (int round = 0; round < rounds; round++) {
+		uint32_t place = round % 2 ? IN_VRAM : IN_SYSTEM;
+		struct video_frame frame = video_take(&video);
+		struct shot *shot = &shots[frame.index];
+
+		assert_shot(&video, shot, frame.sequence);
+		/* One is ours, the other is queued or in flight. */
+		move_buffer(vram, shot->handle, place);
+		move_buffer(vram, shots[!frame.index].handle, place);
+		assert_shot(&video, shot, frame.sequence);
+		video_queue(&video, frame.index, &shot->dmabuf);
+	}
+	igt_assert(video_cache(&video).mapped >= (uint64_t)rounds);
+	igt_assert_eq_u64(video_cache(&video).attached, 2);
+	video_stop(&video);
+	close_video(&video);
+	for (int i = 0; i < 2; i++)
+		close_shot(vram, &shots[i]);
+	close(vram);
+}
+
+static pid_t move_in_background(int vram, uint32_t handle, uint32_t place)
+{
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	igt_assert(pid >= 0);
+	if (!pid)
+		_exit(try_move_buffer(vram, handle, place) != 0);
+	return pid;
+}
+
+/* A move waits for the frame in flight, not for the queue. */
+static void moved_in_flight(void)
+{
+	struct v4l2_event_subscription subscription = {
+		.type = V4L2_EVENT_FRAME_SYNC,
+	};
+	struct video video = open_video();
+	int vram = open_vram(0);
+	struct video_frame frame;
+	struct shot shots[1];
+	pid_t mover;
+
+	video_set_format(&video, 320, 240, V4L2_PIX_FMT_XBGR32, 0);
+	igt_assert_eq(phyr_ioctl(video.fd, VIDIOC_SUBSCRIBE_EVENT,
+				 &subscription), 0);
+	video_hang(&video, 1);
+	start_with(&video, shots, vram, EVICTABLE, 1);
+	igt_assert_eq(next_frame_sync(video.fd), 0);
+	mover = move_in_background(vram, shots[0].handle, IN_SYSTEM);
+	wait_until_sleeps_in(mover, "phyr_buffer_move_begin");
+	assert_ends_well(mover);
+	igt_assert_eq(try_video_take(&video, &frame), 0);
+	igt_assert(frame.flags & V4L2_BUF_FLAG_ERROR);
+	video_queue(&video, 0, &shots[0].dmabuf);
+	go_on(&video, shots);
+
+	/* Nothing is in flight before STREAMON: this returns. */
+	video_stop(&video);
+	video_queue(&video, 0, &shots[0].dmabuf);
+	move_buffer(vram, shots[0].handle, IN_VRAM);
+	video_start(&video);
+	go_on(&video, shots);
+	video_stop(&video);
+	close_video(&video);
+	close_shot(vram, &shots[0]);
+	close(vram);
+}
+
+/* Take frames until the buffer at @index came back with the error flag. */
+static void wait_for_error(const struct video *video, uint32_t index,
+			   const struct shot *others)
+{
+	struct video_frame frame;
+
+	do {
+		igt_assert_eq(try_video_take(video, &frame), 0);
+		if (frame.index != index) {
+			igt_assert(!(frame.flags & V4L2_BUF_FLAG_ERROR));
+			assert_shot(video, &others[frame.index],
+				    frame.sequence);
+			video_queue(video, frame.index,
+				    &others[frame.index].dmabuf);
+		}
+	} while (frame.index != index ||
+		 !(frame.flags & V4L2_BUF_FLAG_ERROR));
+}
+
+/*
+ * One buffer is on the card that goes, three on the other: those go on. The
+ * camera takes frames all the while, so that some revokes find one in flight.
+ */
+static void revoked(void)
+{
+	struct phyr_device card = vram_device(0);
+	struct video video = open_video();
+	int rounds = repeats(100), other = open_vram(1), vram;
+	struct shot shots[BUFFERS];
+	char path[64];
+	uint32_t gone = BUFFERS - 1;
+	struct video_frame frame;
+
+	video_set_format(&video, 320, 240, V4L2_PIX_FMT_XBGR32, 0);
+	video_set_rate(&video, FAST);
+	snprintf(path, sizeof(path), "/sys/bus/pci/drivers/%s/unbind",
+		 PHYR_VRAM_DRIVER);
+	start_with(&video, shots, other, IN_VRAM, gone);
+	video_stop(&video);
+	video_request(&video, V4L2_MEMORY_DMABUF, 0);
+	video_request(&video, V4L2_MEMORY_DMABUF, BUFFERS);
+	for (uint32_t i = 0; i < gone; i++)
+		video_queue(&video, i, &shots[i].dmabuf);
+	video_start(&video);
+	for (int round = 0; round < rounds; round++) {
+		vram = open_device(&card);
+		shots[gone] = create_shot(vram, &video, IN_VRAM);
+		video_queue(&video, gone, &shots[gone].dmabuf);
+		if (round % 2) {
+			/* It was captured into, and is queued once more. */
+			do {
+				frame = video_take(&video);
+				video_queue(&video, frame.index,
+					    &shots[frame.index].dmabuf);
+			} while (frame.index != gone);
+		}
+		write_file(path, card.busid);
+		do {
+			igt_assert_eq(try_video_take(&video, &frame), 0);
+			if (frame.index != gone) {
+				igt_assert(!(frame.flags &
+					     V4L2_BUF_FLAG_ERROR));
+				video_queue(&video, frame.index,
+					    &shots[frame.index].dmabuf);
+			}
+		} while (frame.index != gone);
+		/* Captured before the card went, or returned as an error. */
+		igt_assert_eq(try_video_queue(&video, gone,
+					      &shots[gone].dmabuf), -ENODEV);
+		go_on(&video, shots);
+		unmap(shots[gone].mem, shots[gone].size);
+		close(shots[gone].dmabuf);
+		close(vram);
+		pci_bind(card.busid, PHYR_VRAM_DRIVER);
+		card = vram_device(0);
+	}
+	video_stop(&video);
+	close_video(&video);
+	for (uint32_t i = 0; i < gone; i++)
+		close_shot(other, &shots[i]);
+	close(other);
+}
+
+/* Surely while it is queued: the stream has not begun. */
+static void revoked_while_queued(void)
+{
+	struct phyr_device card = vram_device(0);
+	struct video video = open_video();
+	int other = open_vram(1), vram = open_device(&card);
+	struct shot shots[2];
+	char path[64];
+
+	video_set_format(&video, 320, 240, V4L2_PIX_FMT_XBGR32, 0);
+	video_request(&video, V4L2_MEMORY_DMABUF, 2);
+	shots[0] = create_shot(other, &video, IN_VRAM);
+	shots[1] = create_shot(vram, &video, IN_VRAM);
+	for (int i = 0; i < 2; i++)
+		video_queue(&video, i, &shots[i].dmabuf);
+	snprintf(path, sizeof(path), "/sys/bus/pci/drivers/%s/unbind",
+		 PHYR_VRAM_DRIVER);
+	write_file(path, card.busid);
+	video_start(&video);
+	wait_for_error(&video, 1, shots);
+	igt_assert_eq(try_video_queue(&video, 1, &shots[1].dmabuf), -ENODEV);
+	go_on(&video, shots);
+	video_stop(&video);
+	close_video(&video);
+	unmap(shots[1].mem, shots[1].size);
+	close(shots[1].dmabuf);
+	close(vram);
+	close_shot(other, &shots[0]);
+	close(other);
+	pci_bind(card.busid, PHYR_VRAM_DRIVER);
+}
+
+enum way { UNBIND, UNPLUG };
+
+static void take_camera(const char *busid, enum way way)
+{
+	char path[96];
+
+	if (way == UNBIND) {
+		write_file("/sys/bus/pci/drivers/" VIDEO_DRIVER "/unbind",
+			   busid);
+		return;
+	}
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/remove", busid);
+	write_file(path, "1");
+}
+
+static void give_camera_back(enum way way)
+{
+	if (way == UNPLUG) {
+		write_file("/sys/bus/pci/drivers_autoprobe", "0");
+		write_file("/sys/bus/pci/rescan", "1");
+		write_file("/sys/bus/pci/drivers_autoprobe", "1");
+	}
+	bind_camera();
+}
+
+/* The camera goes while it streams, and who has it open is told. */
+static void camera_gone(enum way way)
+{
+	struct phyr_device card = vram_device(0);
+	uint64_t free = vram_free(&card);
+	int rounds = repeats(50);
+
+	for (int round = 0; round < rounds; round++) {
+		struct video video = open_video();
+		int vram = open_device(&card), again = open_video_again(&video);
+		struct shot shots[BUFFERS];
+		struct video_frame frame;
+
+		video_set_format(&video, 320, 240, V4L2_PIX_FMT_XBGR32, 0);
+		video_set_rate(&video, FAST);
+		start_with(&video, shots, vram, IN_VRAM, BUFFERS);
+		for (int i = 0; i < round % 3; i++)
+			go_on(&video, shots);
+		take_camera(video.busid, way);
+		igt_assert_eq(try_video_take(&video, &frame), -ENODEV);
+		igt_assert_eq(try_video_queue(&video, 0, &shots[0].dmabuf),
+			      -ENODEV);
+		for (int i = 0; i < BUFFERS; i++)
+			close_shot(vram, &shots[i]);
+		/* All that the camera had is given back, whoever has it open. */
+		wait_for_vram_free(&card, free);
+		close(vram);
+		give_camera_back(way);
+		close(again);
+		close_video(&video);
+	}
+}
+
+/* With its own buffers mapped, exported and imported by another engine. */
+static void camera_gone_ram(void)
+{
+	struct video video = open_video();
+	int engine = open_copy(0), dmabuf;
+	struct video_frame frame;
+	uint32_t own, imported;
+	uint64_t size;
+	uint8_t *mem;
+
+	video_set_format(&video, 320, 240, V4L2_PIX_FMT_XBGR32, 0);
+	size = video.pix.plane_fmt[0].sizeimage;
+	video_request(&video, V4L2_MEMORY_MMAP, 2);
+	dmabuf = video_export(&video, 0, 0);
+	imported = import_buffer(engine, dmabuf);
+	own = create_own(engine, size);
+	video_queue(&video, 0, NULL);
+	video_start(&video);
+	frame = video_take(&video);
+	igt_assert_eq(frame.index, 0);
+	take_camera(video.busid, UNBIND);
+	assert_frame(&video, (const uint8_t *const[]) { video.mem[0][0] },
+		     look_at(frame.sequence));
+	copy(engine, imported, own, size);
+	mem = map_own(engine, own, size);
+	assert_frame(&video, (const uint8_t *const[]) { mem },
+		     look_at(frame.sequence));
+	unmap(mem, size);
+	close(dmabuf);
+	close(engine);
+	close_video(&video);
+	give_camera_back(UNBIND);
+}
+
+/* A frame that the engine hangs in is returned as an error; the next is not. */
+static void hang(void)
+{
+	struct video video = open_video();
+	int vram = open_vram(0);
+	struct video_frame frame;
+	struct shot shots[1];
+
+	video_set_format(&video, 64, 64, V4L2_PIX_FMT_XBGR32, 0);
+	start_with(&video, shots, vram, IN_VRAM, 1);
+	go_on(&video, shots);
+	video_take(&video);
+	video_hang(&video, 1);
+	video_queue(&video, 0, &shots[0].dmabuf);
+	igt_assert_eq(try_video_take(&video, &frame), 0);
+	igt_assert(frame.flags & V4L2_BUF_FLAG_ERROR);
+	video_queue(&video, 0, &shots[0].dmabuf);
+	go_on(&video, shots);
+	video_stop(&video);
+	close_video(&video);
+	close_shot(vram, &shots[0]);
+	close(vram);
+}
+
+/*
+ * What is refused
+ */
+
+static void refused(void)
+{
+	struct v4l2_requestbuffers request = {
+		.count = 1, .type = V4L2_BUF_TYPE_VIDEO_CAPTURE,
+		.memory = V4L2_MEMORY_USERPTR,
+	};
+	struct video video = open_video();
+	int vram = open_vram(0), small, none = -1, no_dmabuf = video.fd;
+
+	igt_assert_eq(phyr_ioctl(video.fd, VIDIOC_REQBUFS, &request), -EINVAL);
+	video_set_format(&video, 640, 480, V4L2_PIX_FMT_XBGR32, 0);
+	video_request(&video, V4L2_MEMORY_DMABUF, 1);
+	small = create_dmabuf(vram, video.pix.plane_fmt[0].sizeimage - SZ_4K,
+			      SZ_4K);
+	igt_assert_eq(try_video_queue(&video, 0, &small), -EINVAL);
+	igt_assert_eq(try_video_queue(&video, 0, &none), -EINVAL);
+	igt_assert_eq(try_video_queue(&video, 0, &no_dmabuf), -EINVAL);
+	igt_assert_eq(video_cache(&video).imports, 0);
+	close(small);
+	close(vram);
+	close_video(&video);
+}
+
+igt_main()
+{
+	igt_describe("Every format, in sizes small, odd, padded and large, byte for byte");
+	igt_subtest("single-planar")
+		single_planar();
+
+	igt_describe("The same with the multi-planar API");
+	igt_subtest("multi-planar")
+		multi_planar();
+
+	igt_describe("A frame in two buffers of VRAM, then twice in one");
+	igt_subtest("multi-planar-vram")
+		multi_planar_vram();
+
+	igt_describe("Pattern and brightness, changed while it streams");
+	igt_subtest("controls")
+		controls();
+
+	igt_describe("No gap and no double in 60 frames, twice; an event for each");
+	igt_subtest("sequence")
+		sequence();
+
+	igt_describe("The camera's own buffer, exported, outlives the queue");
+	igt_subtest("exported")
+		exported();
+
+	igt_describe("Into VRAM in 20 pieces, attached and mapped once each");
+	igt_subtest("vram")
+		vram_frames();
+
+	igt_describe("A buffer is recognised at another index");
+	igt_subtest("recognised")
+		recognised();
+
+	igt_describe("The cache keeps no VRAM alive");
+	igt_subtest("forgotten")
+		forgotten();
+
+	igt_describe("100 moves of buffers that are queued, captured into, and done");
+	igt_subtest("moved")
+		moved();
+
+	igt_describe("A move waits for the frame in flight, and for nothing else");
+	igt_subtest("moved-in-flight")
+		moved_in_flight();
+
+	igt_describe("100 times, a card goes whose buffer is used; others go on");
+	igt_subtest("revoked")
+		revoked();
+
+	igt_describe("A card goes whose buffer waits for the stream to begin");
+	igt_subtest("revoked-while-queued")
+		revoked_while_queued();
+
+	igt_describe("The camera's driver is unbound while it streams");
+	igt_subtest("camera-unbound")
+		camera_gone(UNBIND);
+
+	igt_describe("The camera is unplugged while it streams");
+	igt_subtest("camera-unplugged")
+		camera_gone(UNPLUG);
+
+	igt_describe("The camera's own buffers outlive its driver");
+	igt_subtest("camera-unbound-exported")
+		camera_gone_ram();
+
+	igt_describe("An engine that hangs costs one frame");
+	igt_subtest("hang")
+		hang();
+
+	igt_describe("User pointers, buffers too small, and what is no dma-buf");
+	igt_subtest("refused")
+		refused();
+}
