@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT
+#include <linux/videodev2.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "stock.h"
+#include "video.h"
+
+IGT_TEST_DESCRIPTION("v4l2-compliance finds nothing to say about the camera");
+
+#define WIDTH		640
+#define HEIGHT		480
+#define FOURCC		V4L2_PIX_FMT_XBGR32
+
+/* Where this program is, there is expbuf.so. */
+static void preload(const char *where, char *text, size_t size)
+{
+	char path[256];
+	ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+	igt_assert(len > 0);
+	path[len] = '\0';
+	*strrchr(path, '/') = '\0';
+	snprintf(text, size, "LD_PRELOAD=%s/expbuf.so PHYR_EXPBUF=%s ", path,
+		 where);
+}
+
+/* Both have the same format, which v4l2-compliance leaves to its user. */
+static void set_formats(int vivid)
+{
+	struct v4l2_format format = { .type = V4L2_BUF_TYPE_VIDEO_CAPTURE };
+	struct video video = open_video();
+
+	video_set_format(&video, WIDTH, HEIGHT, FOURCC, 0);
+	close_video(&video);
+	format.fmt.pix.width = WIDTH;
+	format.fmt.pix.height = HEIGHT;
+	format.fmt.pix.pixelformat = FOURCC;
+	igt_assert_eq(phyr_ioctl(vivid, VIDIOC_S_FMT, &format), 0);
+	igt_assert_eq(format.fmt.pix.sizeimage, 4 * WIDTH * HEIGHT);
+}
+
+/* "Frame #001" and the like overwrite themselves on a terminal. */
+static void print_line(const char *line)
+{
+	const char *text = strrchr(line, '\r');
+
+	igt_info("%s", text ? text + 1 : line);
+}
+
+/* Nothing failed, nothing was warned of, and @needed tests ran of @kind. */
+static void comply(const char *prefix, const char *options, const char *kind,
+		   int needed)
+{
+	struct video video = open_video();
+	int passed, failed = -1, warnings = -1, ran = 0;
+	char command[512], line[4096], node[64];
+	ssize_t len;
+	FILE *pipe;
+
+	snprintf(command, sizeof(command), "/proc/self/fd/%d", video.fd);
+	len = readlink(command, node, sizeof(node) - 1);
+	igt_assert(len > 0);
+	node[len] = '\0';
+	close_video(&video);
+	snprintf(command, sizeof(command), "%sv4l2-compliance -d %s %s 2>&1",
+		 prefix, node, options);
+	igt_info("%s\n", command);
+	pipe = popen(command, "re");
+	igt_assert(pipe);
+	while (fgets(line, sizeof(line), pipe)) {
+		const char *total = strstr(line, "Succeeded:");
+
+		print_line(line);
+		if (total)
+			igt_assert(sscanf(total, "Succeeded: %d, Failed: %d, Warnings: %d",
+					  &passed, &failed, &warnings) == 3);
+		if (strstr(line, kind) && strstr(line, ": OK\n"))
+			ran++;
+	}
+	igt_assert_eq(pclose(pipe), 0);
+	igt_assert_eq(failed, 0);
+	igt_assert_eq(warnings, 0);
+	igt_assert(passed > 50);
+	igt_assert_f(ran >= needed, "%d of %d tests of %s ran\n", ran, needed,
+		     kind);
+}
+
+/* The camera attaches to what @exporter has; a preload that did nothing is seen. */
+static void from_exporter(const char *prefix, const char *exporter,
+			  const char *way)
+{
+	char busid[16];
+	struct camera camera = open_camera(V4L2_MEMORY_MMAP);
+	char options[128], path[64], node[64];
+	ssize_t len;
+
+	camera_stop(&camera);
+	set_formats(camera.fd);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", camera.fd);
+	len = readlink(path, node, sizeof(node) - 1);
+	igt_assert(len > 0);
+	node[len] = '\0';
+	/* Whoever has the exporter's queue would keep it. */
+	close_camera(&camera);
+	snprintf(options, sizeof(options), "-s --expbuf-device %s", node);
+	find_camera(busid);
+	trace_attachments();
+	comply(prefix, options, "test DMABUF (", 2);
+	igt_assert(traced_attachments(exporter, busid, way) > 0);
+}
+
+static void from_elsewhere(const char *where, const char *exporter,
+			   const char *way)
+{
+	char prefix[320];
+
+	preload(where, prefix, sizeof(prefix));
+	from_exporter(prefix, exporter, way);
+}
+
+igt_main()
+{
+	igt_describe("MMAP, in all formats");
+	igt_subtest("mmap")
+		comply("", "-s -f", "test MMAP (", 6);
+
+	igt_describe("DMABUF, from vivid");
+	igt_subtest("vivid")
+		from_exporter("", "videobuf2_vmalloc", "from-stock");
+
+	igt_describe("DMABUF, from VRAM in pieces");
+	igt_subtest("vram")
+		from_elsewhere("vram", PHYR_VRAM_DRIVER, "native");
+
+	igt_describe("DMABUF, from the dma-heap");
+	igt_subtest("heap")
+		from_elsewhere("heap", "system", "from-stock");
+
+	igt_describe("MMAP, in all formats of the multi-planar API");
+	igt_subtest("multi-planar") {
+		reload_camera("multiplanar=1");
+		comply("", "-s -f", "test MMAP (", 6);
+		reload_camera("");
+	}
+}
