@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "screen.h"
+#include "stock.h"
+#include "video.h"
+
+IGT_TEST_DESCRIPTION("The camera's frames on the display, out of VRAM, seen from outside the guest");
+
+#define WIDTH	640
+#define HEIGHT	480
+#define FRAMES	100
+#define LOG	"/tmp/gstreamer.log"
+
+static void example(void)
+{
+	bind_camera();
+	run("camera-to-display --frames 30 -- vm/guest/screendump camera");
+	run("userspace/verify-picture 29 /out/camera.ppm /out/camera.png");
+}
+
+/* The pipeline of userspace/examples/README.md. */
+static pid_t start_pipeline(void)
+{
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	igt_assert(pid >= 0);
+	if (pid)
+		return pid;
+	dup2(open(LOG, O_WRONLY | O_CREAT | O_TRUNC, 0600), 1);
+	dup2(1, 2);
+	setenv("XDG_CACHE_HOME", "/tmp", 1);
+	execlp("gst-launch-1.0", "gst-launch-1.0", "v4l2src",
+	       "device=/dev/video0", "io-mode=dmabuf-import",
+	       "num-buffers=100", "!",
+	       "video/x-raw,format=BGRx,width=640,height=480,framerate=30/1",
+	       "!", "kmssink", "driver-name=" PHYR_VRAM_DRIVER,
+	       "force-modesetting=true", NULL);
+	_exit(127);
+}
+
+/* What the camera's engine has moved, ever. */
+static uint64_t frames_moved(const char *busid)
+{
+	uint64_t number = 0;
+	char path[96], line[128];
+	FILE *file;
+
+	snprintf(path, sizeof(path),
+		 "/sys/kernel/debug/" VIDEO_DRIVER "/%s/jobs", busid);
+	file = fopen(path, "re");
+	igt_assert_f(file, "%s: %s\n", path, strerror(errno));
+	while (fgets(line, sizeof(line), file))
+		igt_assert(sscanf(line, "job %" SCNu64, &number) == 1);
+	fclose(file);
+	return number;
+}
+
+static void assert_runs(pid_t pid)
+{
+	int status;
+
+	if (!waitpid(pid, &status, WNOHANG))
+		return;
+	run("cat " LOG);
+	igt_assert_f(false, "gst-launch-1.0 ended with status %#x\n", status);
+}
+
+/* The number that is in the cells of the uppermost lines. */
+static uint32_t number_on_screen(const struct screen *screen)
+{
+	uint32_t number = 0;
+
+	igt_assert_eq(screen->width, WIDTH);
+	igt_assert_eq(screen->height, HEIGHT);
+	for (int cell = 0; cell < 32; cell++)
+		number = number << 1 |
+			 !!screen_colour(screen, cell * (WIDTH / 32), 0);
+	return number;
+}
+
+static void assert_frame_on_screen(void)
+{
+	struct video video = {
+		.pix = { .width = WIDTH, .height = HEIGHT },
+	};
+	struct screen screen = take_screen();
+	struct video_look look = {
+		.number = number_on_screen(&screen),
+		.brightness = VIDEO_BRIGHTNESS,
+	};
+
+	igt_assert_f(look.number < FRAMES, "frame %u is shown\n", look.number);
+	for (uint32_t y = 0; y < HEIGHT; y++)
+		for (uint32_t x = 0; x < WIDTH; x++)
+			igt_assert_f(screen_colour(&screen, x, y) ==
+				     video_colour(&video, look, x, y),
+				     "frame %u: pixel %u,%u is #%06x\n",
+				     look.number, x, y,
+				     screen_colour(&screen, x, y));
+	igt_info("frame %u is on the screen\n", look.number);
+	free_screen(&screen);
+}
+
+/* The sink's buffers are the camera's, and nobody has an sg_table of them. */
+static void assert_direct(const char *busid)
+{
+	struct attachment seen = { .way = "" };
+
+	igt_assert(find_attachments(NULL, busid, &seen) >= 2);
+	igt_assert(!strcmp(seen.way, "native"));
+	igt_assert_eq(seen.mappings, 1);
+}
+
+static void gstreamer(void)
+{
+	char busid[16];
+	uint64_t before;
+	int status;
+	pid_t pid;
+
+	bind_camera();
+	find_camera(busid);
+	before = frames_moved(busid);
+	pid = start_pipeline();
+	while (frames_moved(busid) < before + FRAMES / 4) {
+		assert_runs(pid);
+		usleep(10000);
+	}
+	/* What it shows, it shows until it goes on. */
+	igt_assert_eq(kill(pid, SIGSTOP), 0);
+	assert_frame_on_screen();
+	assert_direct(busid);
+	igt_assert_eq(kill(pid, SIGCONT), 0);
+	igt_assert_eq(waitpid(pid, &status, 0), pid);
+	run("cat " LOG);
+	igt_assert_f(!status, "gst-launch-1.0 ended with status %#x\n", status);
+	igt_assert(frames_moved(busid) >= before + FRAMES);
+	wait_for_no_attachment(NULL, busid);
+}
+
+igt_main()
+{
+	igt_describe("userspace/examples/camera-to-display.c: frame 29, pixel for pixel");
+	igt_subtest("example")
+		example();
+
+	igt_describe("100 frames by GStreamer; one of them, pixel for pixel");
+	igt_subtest("gstreamer")
+		gstreamer();
+}
