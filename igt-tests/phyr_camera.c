@@ -109,10 +109,8 @@ static void one_frame(struct video *video, uint32_t width, uint32_t height,
 	video_request(video, V4L2_MEMORY_MMAP, 0);
 }
 
-static void formats(const uint32_t *fourccs, int count)
+static void formats(struct video video, const uint32_t *fourccs, int count)
 {
-	struct video video = open_video();
-
 	for (int i = 0; i < count; i++) {
 		one_frame(&video, 64, 64, fourccs[i], 0);
 		one_frame(&video, 322, 242, fourccs[i], 0);
@@ -130,7 +128,7 @@ static void single_planar(void)
 		V4L2_PIX_FMT_YUYV, V4L2_PIX_FMT_NV12,
 	};
 
-	formats(fourccs, ARRAY_SIZE(fourccs));
+	formats(open_video(), fourccs, ARRAY_SIZE(fourccs));
 }
 
 static void multi_planar(void)
@@ -139,23 +137,18 @@ static void multi_planar(void)
 		V4L2_PIX_FMT_XBGR32, V4L2_PIX_FMT_NV12, V4L2_PIX_FMT_NV12M,
 	};
 
-	reload_camera("multiplanar=1");
-	formats(fourccs, ARRAY_SIZE(fourccs));
-	reload_camera("");
+	formats(open_multiplanar_video(), fourccs, ARRAY_SIZE(fourccs));
 }
 
 /* Both planes of a frame in one dma-buf each, then in the same. */
 static void multi_planar_vram(void)
 {
-	int vram, dmabufs[VIDEO_PLANES];
+	struct video video = open_multiplanar_video();
+	int vram = open_vram(0), dmabufs[VIDEO_PLANES];
 	const uint8_t *planes[VIDEO_PLANES];
-	struct video_frame frame;
 	struct shot shots[VIDEO_PLANES];
-	struct video video;
+	struct video_frame frame;
 
-	reload_camera("multiplanar=1");
-	video = open_video();
-	vram = open_vram(0);
 	video_set_format(&video, 640, 480, V4L2_PIX_FMT_NV12M, 0);
 	video_request(&video, V4L2_MEMORY_DMABUF, 1);
 	for (int i = 0; i < VIDEO_PLANES; i++) {
@@ -178,7 +171,6 @@ static void multi_planar_vram(void)
 	for (int i = 0; i < VIDEO_PLANES; i++)
 		close_shot(vram, &shots[i]);
 	close(vram);
-	reload_camera("");
 }
 
 /* While it streams, a control changes the frames that follow. */

@@ -8,6 +8,8 @@
 
 #include "video.h"
 
+#define DRIVER		"/sys/bus/pci/drivers/" VIDEO_DRIVER
+#define MULTIPLANAR	"/sys/module/" VIDEO_DRIVER "/parameters/multiplanar"
 #define NUMBER_LINES	16
 #define NUMBER_CELLS	32
 
@@ -21,24 +23,43 @@ void find_camera(char *busid)
 		     "no second LSI 53C895A\n");
 }
 
-void bind_camera(void)
+static void unbind_camera(void)
+{
+	char busid[16], bound[64];
+
+	find_camera(busid);
+	pci_driver(busid, bound, sizeof(bound));
+	if (!strcmp(bound, VIDEO_DRIVER))
+		write_file(DRIVER "/unbind", busid);
+}
+
+static bool is_multiplanar(void)
+{
+	int fd = open(MULTIPLANAR, O_RDONLY | O_CLOEXEC);
+	char value = 0;
+
+	igt_assert_f(fd >= 0, MULTIPLANAR ": %s\n", strerror(errno));
+	igt_assert_eq(read(fd, &value, 1), 1);
+	close(fd);
+	return value == 'Y';
+}
+
+static void bind_with(bool multiplanar)
 {
 	char busid[16];
 
 	run("modprobe " VIDEO_DRIVER);
+	if (is_multiplanar() != multiplanar) {
+		unbind_camera();
+		write_file(MULTIPLANAR, multiplanar ? "Y" : "N");
+	}
 	find_camera(busid);
 	pci_bind(busid, VIDEO_DRIVER);
 }
 
-void reload_camera(const char *parameters)
+void bind_camera(void)
 {
-	char command[128];
-
-	run("rmmod " VIDEO_DRIVER);
-	snprintf(command, sizeof(command), "modprobe " VIDEO_DRIVER " %s",
-		 parameters);
-	run(command);
-	bind_camera();
+	bind_with(false);
 }
 
 static uint32_t video_type(const struct video *video)
@@ -93,30 +114,48 @@ static void video_get_format(struct video *video)
 	video->pix.plane_fmt[0].sizeimage = format.fmt.pix.sizeimage;
 }
 
-/* What a subtest that failed has left would have all later ones fail, too. */
 static int opened = -1;
 
-struct video open_video(void)
+/* Mappings keep an open file, and the queue its owner: a new camera has neither. */
+static void forget_opened(void)
+{
+	if (opened < 0)
+		return;
+	close(opened);
+	opened = -1;
+	unbind_camera();
+}
+
+static struct video open_with(bool multiplanar)
 {
 	struct v4l2_capability caps = { 0 };
 	struct video video = { 0 };
 	struct video_cache cache;
 
-	if (opened >= 0)
-		close(opened);
-	bind_camera();
+	forget_opened();
+	bind_with(multiplanar);
 	find_camera(video.busid);
 	video.fd = open_node(VIDEO_DRIVER, NULL, &caps);
 	igt_assert(caps.device_caps & V4L2_CAP_STREAMING);
 	video.multiplanar = caps.device_caps & V4L2_CAP_VIDEO_CAPTURE_MPLANE;
-	igt_assert(video.multiplanar ||
-		   caps.device_caps & V4L2_CAP_VIDEO_CAPTURE);
+	igt_assert_eq(video.multiplanar, multiplanar);
+	igt_assert(multiplanar || caps.device_caps & V4L2_CAP_VIDEO_CAPTURE);
 	video_get_format(&video);
 	cache = video_cache(&video);
 	video.attached = cache.attached;
 	video.mapped = cache.mapped;
 	opened = video.fd;
 	return video;
+}
+
+struct video open_video(void)
+{
+	return open_with(false);
+}
+
+struct video open_multiplanar_video(void)
+{
+	return open_with(true);
 }
 
 struct video open_null_video(const char *memory_operations)

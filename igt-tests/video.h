@@ -44,13 +44,13 @@ struct video {
 	uint64_t mapped;
 };
 
-/* The second LSI becomes the camera, if it is not. */
+/* The second LSI becomes the camera, if it is not, with the single-planar API. */
 void bind_camera(void);
 /* Its PCI address, @busid has room for 16 characters. */
 void find_camera(char *busid);
-/* Loads the driver anew, for instance with "multiplanar=1". */
-void reload_camera(const char *parameters);
+/* Whatever a subtest that failed has left: its API, its stream, its buffers. */
 struct video open_video(void);
+struct video open_multiplanar_video(void);
 /* A node that sees nothing, with these: "phyr", "dma-contig" or "dma-sg". */
 struct video open_null_video(const char *memory_operations);
 /* Another file of the same node. */

@@ -26,8 +26,8 @@
 #include "camera.h"
 
 static bool multiplanar;
-module_param(multiplanar, bool, 0444);
-MODULE_PARM_DESC(multiplanar, "nodes have the multi-planar API, and NV12M (default: no)");
+module_param(multiplanar, bool, 0644);
+MODULE_PARM_DESC(multiplanar, "devices bound from now on have the multi-planar API, and NV12M (default: no)");
 
 static struct dentry *camera_debugfs_root;
 
@@ -159,6 +159,7 @@ static int camera_hardware_init(struct camera *camera, struct pci_dev *pdev)
 static int camera_register_video(struct camera *camera)
 {
 	struct video_device *vdev = &camera->vdev;
+	struct vb2_queue *vb2 = &camera->queue.vb2;
 
 	strscpy(vdev->name, "phyr_v4l2", sizeof(vdev->name));
 	/* It is a part of struct camera, and holds a reference to that. */
@@ -166,10 +167,11 @@ static int camera_register_video(struct camera *camera)
 	vdev->fops = &camera_fops;
 	vdev->ioctl_ops = &camera_ioctl_ops;
 	vdev->device_caps = V4L2_CAP_STREAMING |
-			    (multiplanar ? V4L2_CAP_VIDEO_CAPTURE_MPLANE :
-					   V4L2_CAP_VIDEO_CAPTURE);
+			    (V4L2_TYPE_IS_MULTIPLANAR(vb2->type) ?
+			     V4L2_CAP_VIDEO_CAPTURE_MPLANE :
+			     V4L2_CAP_VIDEO_CAPTURE);
 	vdev->lock = &camera->lock;
-	vdev->queue = &camera->queue.vb2;
+	vdev->queue = vb2;
 	vdev->v4l2_dev = &camera->v4l2;
 	video_set_drvdata(vdev, camera);
 	return video_register_device(vdev, VFL_TYPE_VIDEO, -1);
