@@ -17,18 +17,34 @@ IGT_TEST_DESCRIPTION("The camera's frames on the display, out of VRAM, seen from
 #define FRAMES	100
 #define LOG	"/tmp/gstreamer.log"
 
+/* Its number is whichever was free when the camera was bound. */
+static struct video find_node(void)
+{
+	struct video video = open_video();
+
+	close_video(&video);
+	return video;
+}
+
 static void example(void)
 {
-	bind_camera();
-	run("camera-to-display --frames 30 -- vm/guest/screendump camera");
+	struct video video = find_node();
+	char command[160];
+
+	snprintf(command, sizeof(command),
+		 "camera-to-display --camera %s --frames 30 -- vm/guest/screendump camera",
+		 video.node);
+	run(command);
 	run("userspace/verify-picture 29 /out/camera.ppm /out/camera.png");
 }
 
 /* The pipeline of userspace/examples/README.md. */
-static pid_t start_pipeline(void)
+static pid_t start_pipeline(const struct video *video)
 {
+	char device[48];
 	pid_t pid;
 
+	snprintf(device, sizeof(device), "device=%s", video->node);
 	fflush(stdout);
 	pid = fork();
 	igt_assert(pid >= 0);
@@ -37,9 +53,8 @@ static pid_t start_pipeline(void)
 	dup2(open(LOG, O_WRONLY | O_CREAT | O_TRUNC, 0600), 1);
 	dup2(1, 2);
 	setenv("XDG_CACHE_HOME", "/tmp", 1);
-	execlp("gst-launch-1.0", "gst-launch-1.0", "v4l2src",
-	       "device=/dev/video0", "io-mode=dmabuf-import",
-	       "num-buffers=100", "!",
+	execlp("gst-launch-1.0", "gst-launch-1.0", "v4l2src", device,
+	       "io-mode=dmabuf-import", "num-buffers=100", "!",
 	       "video/x-raw,format=BGRx,width=640,height=480,framerate=30/1",
 	       "!", "kmssink", "driver-name=" PHYR_VRAM_DRIVER,
 	       "force-modesetting=true", NULL);
@@ -121,29 +136,25 @@ static void assert_direct(const char *busid)
 
 static void gstreamer(void)
 {
-	char busid[16];
-	uint64_t before;
+	struct video video = find_node();
+	uint64_t before = frames_moved(video.busid);
+	pid_t pid = start_pipeline(&video);
 	int status;
-	pid_t pid;
 
-	bind_camera();
-	find_camera(busid);
-	before = frames_moved(busid);
-	pid = start_pipeline();
-	while (frames_moved(busid) < before + FRAMES / 4) {
+	while (frames_moved(video.busid) < before + FRAMES / 4) {
 		assert_runs(pid);
 		usleep(10000);
 	}
 	/* What it shows, it shows until it goes on. */
 	igt_assert_eq(kill(pid, SIGSTOP), 0);
 	assert_frame_on_screen();
-	assert_direct(busid);
+	assert_direct(video.busid);
 	igt_assert_eq(kill(pid, SIGCONT), 0);
 	igt_assert_eq(waitpid(pid, &status, 0), pid);
 	run("cat " LOG);
 	igt_assert_f(!status, "gst-launch-1.0 ended with status %#x\n", status);
-	igt_assert(frames_moved(busid) >= before + FRAMES);
-	wait_for_no_attachment(NULL, busid);
+	igt_assert(frames_moved(video.busid) >= before + FRAMES);
+	wait_for_no_attachment(NULL, video.busid);
 }
 
 igt_main()

@@ -53,17 +53,12 @@ static void comply(struct video video, const char *prefix, const char *options,
 		   const char *kind, int needed)
 {
 	int passed, failed = -1, warnings = -1, ran = 0;
-	char command[512], line[4096], node[64];
-	ssize_t len;
+	char command[512], line[4096];
 	FILE *pipe;
 
-	snprintf(command, sizeof(command), "/proc/self/fd/%d", video.fd);
-	len = readlink(command, node, sizeof(node) - 1);
-	igt_assert(len > 0);
-	node[len] = '\0';
 	close_video(&video);
 	snprintf(command, sizeof(command), "%sv4l2-compliance -d %s %s 2>&1",
-		 prefix, node, options);
+		 prefix, video.node, options);
 	igt_info("%s\n", command);
 	pipe = popen(command, "re");
 	igt_assert(pipe);

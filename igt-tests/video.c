@@ -77,22 +77,20 @@ static bool is_node(int fd, const char *driver, const char *card,
 }
 
 /* @card NULL is any; @caps is what QUERYCAP tells. */
-static int open_node(const char *driver, const char *card,
-		     struct v4l2_capability *caps)
+static void open_node(struct video *video, const char *driver, const char *card,
+		      struct v4l2_capability *caps)
 {
-	char path[32];
-	int fd;
-
-	for (int minor = 0; minor < 16; minor++) {
-		snprintf(path, sizeof(path), "/dev/video%d", minor);
-		fd = open(path, O_RDWR | O_CLOEXEC);
-		if (fd >= 0 && is_node(fd, driver, card, caps))
-			return fd;
-		if (fd >= 0)
-			close(fd);
+	for (int number = 0; number < 16; number++) {
+		snprintf(video->node, sizeof(video->node), "/dev/video%d",
+			 number);
+		video->fd = open(video->node, O_RDWR | O_CLOEXEC);
+		if (video->fd < 0)
+			continue;
+		if (is_node(video->fd, driver, card, caps))
+			return;
+		close(video->fd);
 	}
 	igt_assert_f(false, "no /dev/video* is of %s\n", driver);
-	return -1;
 }
 
 static void video_get_format(struct video *video)
@@ -135,7 +133,7 @@ static struct video open_with(bool multiplanar)
 	forget_opened();
 	bind_with(multiplanar);
 	find_camera(video.busid);
-	video.fd = open_node(VIDEO_DRIVER, NULL, &caps);
+	open_node(&video, VIDEO_DRIVER, NULL, &caps);
 	igt_assert(caps.device_caps & V4L2_CAP_STREAMING);
 	video.multiplanar = caps.device_caps & V4L2_CAP_VIDEO_CAPTURE_MPLANE;
 	igt_assert_eq(video.multiplanar, multiplanar);
@@ -166,7 +164,7 @@ struct video open_null_video(const char *memory_operations)
 	run("modprobe phyr_null_video");
 	igt_assert_f(pci_find("0x1234", "0x11e8", 0, video.busid), "no edu\n");
 	pci_bind(video.busid, "phyr_null_video");
-	video.fd = open_node("phyr_null_video", memory_operations, &caps);
+	open_node(&video, "phyr_null_video", memory_operations, &caps);
 	video_get_format(&video);
 	return video;
 }

@@ -23,6 +23,7 @@ enum { VIDEO_BARS, VIDEO_GRADIENT, VIDEO_CHECKERBOARD };
 /**
  * struct video - the camera, opened
  * @fd: its node
+ * @node: path of that
  * @busid: its PCI address
  * @multiplanar: which API the node has
  * @memory: V4L2_MEMORY_* of the buffers that were asked for
@@ -34,6 +35,7 @@ enum { VIDEO_BARS, VIDEO_GRADIENT, VIDEO_CHECKERBOARD };
  */
 struct video {
 	int fd;
+	char node[32];
 	char busid[16];
 	bool multiplanar;
 	uint32_t memory;
