@@ -513,13 +513,13 @@ static void assert_same(const uint8_t *at, const uint8_t *want, int count,
 }
 
 static void assert_first_plane(const struct video *video, const uint8_t *plane,
-			       struct video_look look)
+			       uint32_t first_line, struct video_look look)
 {
 	uint32_t pitch = video->pix.plane_fmt[0].bytesperline;
 	uint8_t want[4];
 	int count;
 
-	for (uint32_t y = 0; y < video->pix.height; y++) {
+	for (uint32_t y = first_line; y < video->pix.height; y++) {
 		const uint8_t *at = plane + (uint64_t)y * pitch;
 		struct rgb colour, even = { 0 };
 
@@ -553,7 +553,7 @@ void assert_frame(const struct video *video, const uint8_t *const *planes,
 {
 	uint32_t pitch = video->pix.plane_fmt[0].bytesperline;
 
-	assert_first_plane(video, planes[0], look);
+	assert_first_plane(video, planes[0], 0, look);
 	if (video->pix.pixelformat == V4L2_PIX_FMT_NV12)
 		assert_chroma(video,
 			      planes[0] + (uint64_t)pitch * video->pix.height,
@@ -561,6 +561,18 @@ void assert_frame(const struct video *video, const uint8_t *const *planes,
 	if (video->pix.pixelformat == V4L2_PIX_FMT_NV12M)
 		assert_chroma(video, planes[1],
 			      video->pix.plane_fmt[1].bytesperline, look);
+}
+
+void assert_shared_frame(const struct video *video, const uint8_t *mem,
+			 struct video_look look)
+{
+	const struct v4l2_plane_pix_format *planes = video->pix.plane_fmt;
+	uint32_t overwritten = planes[1].sizeimage / planes[0].bytesperline;
+
+	igt_assert_eq(planes[1].sizeimage % planes[0].bytesperline, 0);
+	igt_assert(overwritten < video->pix.height);
+	assert_chroma(video, mem, planes[1].bytesperline, look);
+	assert_first_plane(video, mem, overwritten, look);
 }
 
 /*

@@ -113,6 +113,9 @@ uint32_t video_colour(const struct video *video, struct video_look look,
 /* The planes of a frame are that, but for what is between two lines. */
 void assert_frame(const struct video *video, const uint8_t *const *planes,
 		  struct video_look look);
+/* Both planes of NV12M are in one buffer: the second has overwritten the first. */
+void assert_shared_frame(const struct video *video, const uint8_t *mem,
+			 struct video_look look);
 
 /**
  * struct video_cache - what the driver's queue has attached
