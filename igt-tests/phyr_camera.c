@@ -760,6 +760,40 @@ static void refused(void)
 	close_video(&video);
 }
 
+/* A dma-buf that has room for the first plane, and not for the second. */
+static void refused_shared(void)
+{
+	struct phyr_device card = vram_device(0);
+	uint64_t free = vram_free(&card);
+	struct video video = open_multiplanar_video();
+	int vram = open_device(&card), dmabufs[VIDEO_PLANES];
+	uint32_t lengths[VIDEO_PLANES];
+
+	dmabufs[0] = create_dmabuf(vram, SZ_4K, 0);
+	dmabufs[1] = dmabufs[0];
+	video_set_format(&video, 64, 64, V4L2_PIX_FMT_NV12M, 0);
+	video_set_pitch(&video, 1, 16384);
+	for (int i = 0; i < VIDEO_PLANES; i++)
+		lengths[i] = video.pix.plane_fmt[i].sizeimage;
+	igt_assert_eq_u64(lengths[0], SZ_4K);
+	video_request(&video, V4L2_MEMORY_DMABUF, 1);
+	igt_assert_eq(try_video_queue_lengths(&video, 0, dmabufs, lengths),
+		      -EFAULT);
+	video_request(&video, V4L2_MEMORY_DMABUF, 0);
+
+	/* Likewise if it is attached already, for planes that it has room for. */
+	video_set_pitch(&video, 1, 64);
+	video_request(&video, V4L2_MEMORY_DMABUF, 1);
+	video_queue(&video, 0, dmabufs);
+	video_stop(&video);
+	igt_assert_eq(try_video_queue_lengths(&video, 0, dmabufs, lengths),
+		      -EFAULT);
+	close(dmabufs[0]);
+	close(vram);
+	wait_for_vram_free(&card, free);
+	close_video(&video);
+}
+
 igt_main()
 {
 	igt_describe("Every format, in sizes small, odd, padded and large, byte for byte");
@@ -833,4 +867,8 @@ igt_main()
 	igt_describe("User pointers, buffers too small, and what is no dma-buf");
 	igt_subtest("refused")
 		refused();
+
+	igt_describe("A dma-buf in two planes, too short for the second");
+	igt_subtest("refused-shared")
+		refused_shared();
 }

@@ -229,6 +229,19 @@ void video_set_format(struct video *video, uint32_t width, uint32_t height,
 		igt_assert_eq(video->pix.plane_fmt[0].bytesperline, pitch);
 }
 
+void video_set_pitch(struct video *video, int plane, uint32_t pitch)
+{
+	struct v4l2_format format = {
+		.type = video_type(video), .fmt.pix_mp = video->pix,
+	};
+
+	igt_assert(video->multiplanar);
+	format.fmt.pix_mp.plane_fmt[plane].bytesperline = pitch;
+	igt_assert_eq(phyr_ioctl(video->fd, VIDIOC_S_FMT, &format), 0);
+	video_get_format(video);
+	igt_assert_eq(video->pix.plane_fmt[plane].bytesperline, pitch);
+}
+
 void video_set_rate(const struct video *video, uint32_t frames_per_second)
 {
 	struct v4l2_streamparm parm = { .type = video_type(video) };
@@ -317,17 +330,29 @@ int video_export(const struct video *video, uint32_t index, uint32_t plane)
 	return export.fd;
 }
 
-int try_video_queue(const struct video *video, uint32_t index,
-		    const int *dmabufs)
+int try_video_queue_lengths(const struct video *video, uint32_t index,
+			    const int *dmabufs, const uint32_t *lengths)
 {
 	struct v4l2_plane planes[VIDEO_PLANES] = { 0 };
 	struct v4l2_buffer buffer = make_buffer(video, index, planes);
 
-	for (int i = 0; dmabufs && i < video->pix.num_planes; i++)
+	for (int i = 0; dmabufs && i < video->pix.num_planes; i++) {
 		planes[i].m.fd = dmabufs[i];
-	if (dmabufs && !video->multiplanar)
+		planes[i].length = lengths[i];
+	}
+	if (dmabufs && !video->multiplanar) {
 		buffer.m.fd = dmabufs[0];
+		buffer.length = lengths[0];
+	}
 	return phyr_ioctl(video->fd, VIDIOC_QBUF, &buffer);
+}
+
+int try_video_queue(const struct video *video, uint32_t index,
+		    const int *dmabufs)
+{
+	static const uint32_t whole[VIDEO_PLANES];
+
+	return try_video_queue_lengths(video, index, dmabufs, whole);
 }
 
 void video_queue(const struct video *video, uint32_t index, const int *dmabufs)

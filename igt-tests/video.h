@@ -62,6 +62,8 @@ void close_video(struct video *video);
 /* @pitch 0 has lines as short as they can be. */
 void video_set_format(struct video *video, uint32_t width, uint32_t height,
 		      uint32_t fourcc, uint32_t pitch);
+/* Of one plane of the multi-planar API. */
+void video_set_pitch(struct video *video, int plane, uint32_t pitch);
 void video_set_rate(const struct video *video, uint32_t frames_per_second);
 void video_set_control(const struct video *video, uint32_t id, int32_t value);
 
@@ -71,6 +73,9 @@ int video_export(const struct video *video, uint32_t index, uint32_t plane);
 /* @dmabufs: one for each plane; NULL where memory is not V4L2_MEMORY_DMABUF. */
 int try_video_queue(const struct video *video, uint32_t index,
 		    const int *dmabufs);
+/* With lengths, which are otherwise those of the dma-bufs. */
+int try_video_queue_lengths(const struct video *video, uint32_t index,
+			    const int *dmabufs, const uint32_t *lengths);
 void video_queue(const struct video *video, uint32_t index, const int *dmabufs);
 void video_start(const struct video *video);
 void video_stop(const struct video *video);

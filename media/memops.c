@@ -164,6 +164,20 @@ static int vb2_phyr_map_planes(struct vb2_buffer *vb)
 	return 0;
 }
 
+/*
+ * videobuf2 has attach_dmabuf compare them, and calls it once for a dma-buf that
+ * several planes share, with the first one's length.
+ */
+static int vb2_phyr_check_lengths(struct vb2_buffer *vb)
+{
+	unsigned int plane;
+
+	for (plane = 0; plane < vb->num_planes; plane++)
+		if (vb2_plane_size(vb, plane) > vb->planes[plane].dbuf->size)
+			return -EFAULT;
+	return 0;
+}
+
 /* What can fail or wait before the frame's fence is published. */
 static int vb2_phyr_make_ready(struct vb2_phyr_locks *locks,
 			       struct vb2_buffer *vb)
@@ -228,9 +242,9 @@ EXPORT_SYMBOL_NS_GPL(vb2_phyr_unprepare_streaming, "PHYR");
  * dma-buf of last time, which may have moved or gone since.
  *
  * Context: vb2_queue.lock; may sleep.
- * Return: 0; -ENODEV for a dma-buf whose memory was taken away; -EREMOTEIO
- * where the device cannot reach the memory any more; -ERESTARTSYS; another
- * negative errno.
+ * Return: 0; -EFAULT for a dma-buf that is shorter than its plane; -ENODEV for
+ * one whose memory was taken away; -EREMOTEIO where the device cannot reach the
+ * memory any more; -ERESTARTSYS; another negative errno.
  */
 int vb2_phyr_prepare(struct vb2_buffer *vb)
 {
@@ -239,6 +253,10 @@ int vb2_phyr_prepare(struct vb2_buffer *vb)
 
 	if (vb->memory != VB2_MEMORY_DMABUF)
 		return 0;
+
+	ret = vb2_phyr_check_lengths(vb);
+	if (ret)
+		return ret;
 
 	vb2_phyr_imports_trim(to_vb2_phyr_queue(vb->vb2_queue));
 	phyr_inject_delay();
