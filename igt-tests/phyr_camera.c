@@ -760,6 +760,91 @@ static void refused(void)
 	close_video(&video);
 }
 
+/* A dma-buf that is said to be long enough, and is not. */
+static void refused_length(void)
+{
+	struct phyr_device card = vram_device(0);
+	uint64_t free = vram_free(&card);
+	struct video video = open_video();
+	int vram = open_device(&card), small;
+	uint32_t length;
+
+	video_set_format(&video, 640, 480, V4L2_PIX_FMT_XBGR32, 0);
+	length = video.pix.plane_fmt[0].sizeimage;
+	video_request(&video, V4L2_MEMORY_DMABUF, 1);
+	small = create_dmabuf(vram, length - SZ_4K, SZ_4K);
+	igt_assert_eq(try_video_queue_lengths(&video, 0, &small, &length),
+		      -EFAULT);
+	close(small);
+	wait_for_vram_free(&card, free);
+	igt_assert_eq(video_cache(&video).imports, 0);
+	close(vram);
+	close_video(&video);
+}
+
+static unsigned int module_users(const char *module)
+{
+	unsigned int users;
+	char path[64];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/sys/module/%s/refcnt", module);
+	file = fopen(path, "re");
+	igt_assert_f(file, "%s: %s\n", path, strerror(errno));
+	igt_assert_eq(fscanf(file, "%u", &users), 1);
+	fclose(file);
+	return users;
+}
+
+/* A dma-buf is one, and the last to let go may be a worker. */
+static void wait_for_module_users(const char *module, unsigned int users)
+{
+	for (int tries = 0; tries < 300; tries++) {
+		if (module_users(module) == users)
+			return;
+		usleep(100000);
+	}
+	igt_assert_eq(module_users(module), users);
+}
+
+/*
+ * The card of one plane is gone before the camera sees its dma-buf. The books of
+ * that card say nothing of what is left; its module's users do.
+ */
+static void refused_revoked(void)
+{
+	struct phyr_device cards[] = { vram_device(0), vram_device(1) };
+	uint64_t free = vram_free(&cards[1]);
+	struct video video = open_multiplanar_video();
+	int vrams[VIDEO_PLANES], dmabufs[VIDEO_PLANES], swapped[VIDEO_PLANES];
+	unsigned int users;
+	char path[64];
+
+	for (int i = 0; i < VIDEO_PLANES; i++)
+		vrams[i] = open_device(&cards[i]);
+	users = module_users(PHYR_VRAM_DRIVER);
+	for (int i = 0; i < VIDEO_PLANES; i++) {
+		dmabufs[i] = create_dmabuf(vrams[i], SZ_4K, 0);
+		swapped[!i] = dmabufs[i];
+	}
+	igt_assert_eq(module_users(PHYR_VRAM_DRIVER), users + VIDEO_PLANES);
+	video_set_format(&video, 64, 64, V4L2_PIX_FMT_NV12M, 0);
+	video_request(&video, V4L2_MEMORY_DMABUF, 1);
+	snprintf(path, sizeof(path), "/sys/bus/pci/drivers/%s/unbind",
+		 PHYR_VRAM_DRIVER);
+	write_file(path, cards[0].busid);
+	igt_assert_eq(try_video_queue(&video, 0, dmabufs), -ENODEV);
+	igt_assert_eq(try_video_queue(&video, 0, swapped), -ENODEV);
+	for (int i = 0; i < VIDEO_PLANES; i++)
+		close(dmabufs[i]);
+	wait_for_vram_free(&cards[1], free);
+	wait_for_module_users(PHYR_VRAM_DRIVER, users);
+	for (int i = 0; i < VIDEO_PLANES; i++)
+		close(vrams[i]);
+	close_video(&video);
+	pci_bind(cards[0].busid, PHYR_VRAM_DRIVER);
+}
+
 /* A dma-buf that has room for the first plane, and not for the second. */
 static void refused_shared(void)
 {
@@ -867,6 +952,14 @@ igt_main()
 	igt_describe("User pointers, buffers too small, and what is no dma-buf");
 	igt_subtest("refused")
 		refused();
+
+	igt_describe("A dma-buf shorter than it is said to be leaves nothing behind");
+	igt_subtest("refused-length")
+		refused_length();
+
+	igt_describe("Neither do a dma-buf of a card that is gone, and the other plane's");
+	igt_subtest("refused-revoked")
+		refused_revoked();
 
 	igt_describe("A dma-buf in two planes, too short for the second");
 	igt_subtest("refused-shared")

@@ -49,28 +49,29 @@ static void vb2_phyr_import_unmap(struct vb2_phyr_import *import)
 	import->stale = false;
 }
 
+/* Every plane's for whose import there was no memory. */
+static struct vb2_phyr_import vb2_phyr_import_none = { .error = -ENOMEM };
+
 static struct vb2_phyr_import *
 vb2_phyr_import_create(struct vb2_phyr_queue *queue, struct device *dev,
 		       struct dma_buf *dmabuf)
 {
 	struct vb2_phyr_import *import;
-	struct phyr_attachment *attach;
 
 	import = kzalloc_obj(*import, GFP_KERNEL_ACCOUNT);
 	if (!import)
-		return ERR_PTR(-ENOMEM);
+		return &vb2_phyr_import_none;
 
 	import->queue = queue;
 	import->dmabuf = dmabuf;
 	import->dev = dev;
-	attach = phyr_attach(dmabuf, dev, &vb2_phyr_importer_ops,
-			     &queue->limits, import);
-	if (IS_ERR(attach)) {
-		kfree(import);
-		return ERR_CAST(attach);
+	import->attach = phyr_attach(dmabuf, dev, &vb2_phyr_importer_ops,
+				     &queue->limits, import);
+	if (IS_ERR(import->attach)) {
+		import->error = PTR_ERR(import->attach);
+		return import;
 	}
 
-	import->attach = attach;
 	get_dma_buf(dmabuf);
 	list_add(&import->node, &queue->imports);
 	queue->attached++;
@@ -99,8 +100,8 @@ static void vb2_phyr_import_destroy(struct vb2_phyr_import *import)
  * @dmabuf: anybody's dma-buf
  *
  * Context: vb2_queue.lock; may sleep.
- * Return: the import, to be given back by vb2_phyr_import_put(); ERR_PTR as
- * phyr_attach().
+ * Return: the import, to be given back by vb2_phyr_import_put(). Whether it is
+ * one, vb2_phyr_import_map() tells.
  */
 struct vb2_phyr_import *vb2_phyr_import_get(struct vb2_phyr_queue *queue,
 					    struct device *dev,
@@ -115,7 +116,7 @@ struct vb2_phyr_import *vb2_phyr_import_get(struct vb2_phyr_queue *queue,
 			goto found;
 
 	import = vb2_phyr_import_create(queue, dev, dmabuf);
-	if (IS_ERR(import))
+	if (import->error)
 		return import;
 found:
 	import->planes++;
@@ -133,6 +134,11 @@ void vb2_phyr_import_put(struct vb2_phyr_import *import)
 {
 	struct vb2_phyr_queue *queue = import->queue;
 
+	if (import->error) {
+		if (import != &vb2_phyr_import_none)
+			kfree(import);
+		return;
+	}
 	lockdep_assert_held(queue->vb2.lock);
 
 	import->planes--;
@@ -147,7 +153,8 @@ void vb2_phyr_import_put(struct vb2_phyr_import *import)
  *
  * Context: the reservation lock; may sleep.
  * Return: 0; -ENODEV where the memory was taken away, -EREMOTEIO where the
- * device cannot reach it; -ERESTARTSYS; another negative errno.
+ * device cannot reach it; -ERESTARTSYS; another negative errno, of phyr_attach()
+ * or phyr_map().
  */
 int vb2_phyr_import_map(struct vb2_phyr_import *import)
 {
@@ -156,6 +163,8 @@ int vb2_phyr_import_map(struct vb2_phyr_import *import)
 	struct dma_range_list *ranges;
 	long ret;
 
+	if (import->error)
+		return import->error;
 	dma_resv_assert_held(dmabuf->resv);
 
 	/* A move that failed has left the mapping to a frame at another index. */

@@ -107,7 +107,7 @@ static void vb2_phyr_locks_find(struct vb2_phyr_locks *locks,
 
 	locks->nr = 0;
 	for (plane = 0; plane < vb->num_planes; plane++) {
-		resv = vb2_phyr_plane_import(vb, plane)->dmabuf->resv;
+		resv = vb->planes[plane].dbuf->resv;
 		for (i = 0; i < locks->nr && locks->resvs[i] != resv; i++)
 			;
 		if (i == locks->nr)
@@ -165,8 +165,8 @@ static int vb2_phyr_map_planes(struct vb2_buffer *vb)
 }
 
 /*
- * videobuf2 has attach_dmabuf compare them, and calls it once for a dma-buf that
- * several planes share, with the first one's length.
+ * videobuf2 would have attach_dmabuf compare them, and calls it once for a dma-buf
+ * that several planes share, with the first one's length.
  */
 static int vb2_phyr_check_lengths(struct vb2_buffer *vb)
 {
@@ -238,8 +238,9 @@ EXPORT_SYMBOL_NS_GPL(vb2_phyr_unprepare_streaming, "PHYR");
  * vb2_phyr_prepare - make sure that a buffer that is being queued can be used
  * @vb: the buffer
  *
- * For &vb2_ops.buf_prepare. videobuf2 does not attach again where it finds the
- * dma-buf of last time, which may have moved or gone since.
+ * For &vb2_ops.buf_prepare, which fails where this does: what has gone wrong since
+ * QBUF began is told here and nowhere else. And videobuf2 does not attach again
+ * where it finds the dma-buf of last time, which may have moved or gone since.
  *
  * Context: vb2_queue.lock; may sleep.
  * Return: 0; -EFAULT for a dma-buf that is shorter than its plane; -ENODEV for
@@ -363,12 +364,16 @@ EXPORT_SYMBOL_NS_GPL(vb2_phyr_show, "PHYR");
  * What videobuf2 calls
  */
 
+/*
+ * Neither this nor map_dmabuf fails, because of videobuf2's __prepare_dmabuf() (in
+ * Linux 7.2), which takes a reference to the dma-bufs of all planes first. When one
+ * of these two fails, it puts those of the planes that have a mem_priv; that of a
+ * plane whose attach failed, and those of the planes behind it, nobody ever puts.
+ * When buf_prepare fails, every plane has a mem_priv.
+ */
 static void *vb2_phyr_attach_dmabuf(struct vb2_buffer *vb, struct device *dev,
 				    struct dma_buf *dmabuf, unsigned long size)
 {
-	if (dmabuf->size < size)
-		return ERR_PTR(-EFAULT);
-
 	return vb2_phyr_import_get(to_vb2_phyr_queue(vb->vb2_queue), dev,
 				   dmabuf);
 }
@@ -380,13 +385,7 @@ static void vb2_phyr_detach_dmabuf(void *priv)
 
 static int vb2_phyr_map_dmabuf(void *priv)
 {
-	struct vb2_phyr_import *import = priv;
-	int ret;
-
-	dma_resv_lock(import->dmabuf->resv, NULL);
-	ret = vb2_phyr_import_map(import);
-	dma_resv_unlock(import->dmabuf->resv);
-	return ret;
+	return 0;
 }
 
 /* The mapping is the import's, and outlives the plane. */

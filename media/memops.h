@@ -22,6 +22,8 @@ struct dma_buf;
  * @queue: whose cache it is in; constant
  * @node: in vb2_phyr_queue.imports; guarded by vb2_queue.lock
  * @planes: vb2 planes that have it now; guarded by vb2_queue.lock
+ * @error: why it is no import: then it is one plane's, in no cache, and has none
+ *	of the others; constant
  * @dmabuf: with a reference; constant
  * @dev: the device that does DMA; constant
  * @attach: constant
@@ -33,6 +35,7 @@ struct vb2_phyr_import {
 	struct vb2_phyr_queue *queue;
 	struct list_head node;
 	unsigned int planes;
+	int error;
 	struct dma_buf *dmabuf;
 	struct device *dev;
 	struct phyr_attachment *attach;

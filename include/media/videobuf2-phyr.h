@@ -7,7 +7,7 @@
  *	sets vb2.mem_ops to &vb2_phyr_memops
  *	sets vb2.ops->unprepare_streaming to vb2_phyr_unprepare_streaming()
  *	calls vb2_phyr_init() before vb2_queue_init()
- *	calls vb2_phyr_prepare() in its buf_prepare
+ *	calls vb2_phyr_prepare() in its buf_prepare, and fails where that does
  *	has its DMA between vb2_phyr_begin() and vb2_phyr_end()
  *
  * The cookie of a plane is a dma_range list. It is valid between begin and end
