@@ -377,6 +377,28 @@ static void recognised(void)
 	close(vram);
 }
 
+/* The camera's own buffer is in somebody's address space, another's is not. */
+static void mapped_flag(void)
+{
+	struct video video = open_video();
+	int vram = open_vram(0);
+	struct shot shot;
+
+	video_set_format(&video, 64, 64, V4L2_PIX_FMT_XBGR32, 0);
+	video_request(&video, V4L2_MEMORY_MMAP, 1);
+	igt_assert(video_flags(&video, 0) & V4L2_BUF_FLAG_MAPPED);
+	video_request(&video, V4L2_MEMORY_MMAP, 0);
+
+	start_with(&video, &shot, vram, IN_VRAM, 1);
+	igt_assert(!(video_flags(&video, 0) & V4L2_BUF_FLAG_MAPPED));
+	igt_assert(!(video_take(&video).flags & V4L2_BUF_FLAG_MAPPED));
+	igt_assert(!(video_flags(&video, 0) & V4L2_BUF_FLAG_MAPPED));
+	video_stop(&video);
+	close_video(&video);
+	close_shot(vram, &shot);
+	close(vram);
+}
+
 /* What its users have closed does not live on in the cache. */
 static void forgotten(void)
 {
@@ -912,6 +934,10 @@ igt_main()
 	igt_describe("A buffer is recognised at another index");
 	igt_subtest("recognised")
 		recognised();
+
+	igt_describe("Which buffers have the flag for a CPU mapping");
+	igt_subtest("mapped-flag")
+		mapped_flag();
 
 	igt_describe("The cache keeps no VRAM alive");
 	igt_subtest("forgotten")

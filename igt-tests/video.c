@@ -317,6 +317,15 @@ void video_request(struct video *video, uint32_t memory, uint32_t count)
 			map_buffer(video, i);
 }
 
+uint32_t video_flags(const struct video *video, uint32_t index)
+{
+	struct v4l2_plane planes[VIDEO_PLANES] = { 0 };
+	struct v4l2_buffer buffer = make_buffer(video, index, planes);
+
+	igt_assert_eq(phyr_ioctl(video->fd, VIDIOC_QUERYBUF, &buffer), 0);
+	return buffer.flags;
+}
+
 int video_export(const struct video *video, uint32_t index, uint32_t plane)
 {
 	struct v4l2_exportbuffer export = {

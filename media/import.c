@@ -50,7 +50,10 @@ static void vb2_phyr_import_unmap(struct vb2_phyr_import *import)
 }
 
 /* Every plane's for whose import there was no memory. */
-static struct vb2_phyr_import vb2_phyr_import_none = { .error = -ENOMEM };
+static struct vb2_phyr_import vb2_phyr_import_none = {
+	.ref = REFCOUNT_INIT(1),
+	.error = -ENOMEM,
+};
 
 static struct vb2_phyr_import *
 vb2_phyr_import_create(struct vb2_phyr_queue *queue, struct device *dev,
@@ -62,6 +65,7 @@ vb2_phyr_import_create(struct vb2_phyr_queue *queue, struct device *dev,
 	if (!import)
 		return &vb2_phyr_import_none;
 
+	refcount_set(&import->ref, 1);
 	import->queue = queue;
 	import->dmabuf = dmabuf;
 	import->dev = dev;

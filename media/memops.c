@@ -403,9 +403,9 @@ static void *vb2_phyr_cookie(struct vb2_buffer *vb, void *priv)
 
 static unsigned int vb2_phyr_num_users(void *priv)
 {
-	struct vb2_phyr_ram *ram = priv;
+	refcount_t *ref = priv;
 
-	return refcount_read(&ram->ref);
+	return refcount_read(ref);
 }
 
 /* The cookie of a plane is its dma_range list: vb2_phyr_plane_ranges(). */

@@ -12,6 +12,7 @@
 #include <linux/mutex.h>
 #include <linux/refcount.h>
 #include <linux/scatterlist.h>
+#include <linux/stddef.h>
 #include <media/videobuf2-memops.h>
 #include <media/videobuf2-phyr.h>
 
@@ -19,6 +20,7 @@ struct dma_buf;
 
 /**
  * struct vb2_phyr_import - a dma-buf that a queue has attached
+ * @ref: 1, the queue's: who else has the dma-buf is not counted here; constant
  * @queue: whose cache it is in; constant
  * @node: in vb2_phyr_queue.imports; guarded by vb2_queue.lock
  * @planes: vb2 planes that have it now; guarded by vb2_queue.lock
@@ -32,6 +34,7 @@ struct dma_buf;
  * @stale: @ranges was invalidated; guarded by the reservation lock
  */
 struct vb2_phyr_import {
+	refcount_t ref;
 	struct vb2_phyr_queue *queue;
 	struct list_head node;
 	unsigned int planes;
@@ -78,6 +81,10 @@ struct vb2_phyr_ram {
 	struct dma_range_list *ranges;
 	struct vb2_vmarea_handler handler;
 };
+
+/* vb2_mem_ops.num_users is not told which of the two it is asked about. */
+static_assert(!offsetof(struct vb2_phyr_import, ref));
+static_assert(!offsetof(struct vb2_phyr_ram, ref));
 
 void *vb2_phyr_ram_alloc(struct vb2_buffer *vb, struct device *dev,
 			 unsigned long size);
