@@ -436,6 +436,39 @@ static void forgotten(void)
 	close(vram);
 }
 
+/* Without a stream there is no cache, whatever other buffers have. */
+static void uncached(void)
+{
+	struct phyr_device card = vram_device(0);
+	uint64_t free = vram_free(&card);
+	struct video video = open_video();
+	int vram = open_device(&card);
+	struct shot shots[3];
+
+	video_set_format(&video, 64, 64, V4L2_PIX_FMT_XBGR32, 0);
+	video_request(&video, V4L2_MEMORY_DMABUF, 2);
+	for (int i = 0; i < 3; i++)
+		shots[i] = create_shot(vram, &video, IN_VRAM);
+	for (int i = 0; i < 2; i++)
+		video_queue(&video, i, &shots[i].dmabuf);
+	igt_assert_eq(video_cache(&video).imports, 2);
+
+	/* They come back, and one index gets another. */
+	video_stop(&video);
+	video_queue(&video, 0, &shots[2].dmabuf);
+	igt_assert_eq(video_cache(&video).imports, 2);
+	video_stop(&video);
+	video_remove(&video, 0);
+	igt_assert_eq(video_cache(&video).imports, 1);
+	video_remove(&video, 1);
+	igt_assert_eq(video_cache(&video).imports, 0);
+	for (int i = 0; i < 3; i++)
+		close_shot(vram, &shots[i]);
+	wait_for_vram_free(&card, free);
+	close(vram);
+	close_video(&video);
+}
+
 /*
  * Memory that moves, and goes
  */
@@ -942,6 +975,10 @@ igt_main()
 	igt_describe("The cache keeps no VRAM alive");
 	igt_subtest("forgotten")
 		forgotten();
+
+	igt_describe("Without a stream nothing is kept that no buffer has");
+	igt_subtest("uncached")
+		uncached();
 
 	igt_describe("100 moves of buffers that are queued, captured into, and done");
 	igt_subtest("moved")

@@ -317,6 +317,17 @@ void video_request(struct video *video, uint32_t memory, uint32_t count)
 			map_buffer(video, i);
 }
 
+void video_remove(const struct video *video, uint32_t index)
+{
+	struct v4l2_remove_buffers remove = {
+		.index = index,
+		.count = 1,
+		.type = video_type(video),
+	};
+
+	igt_assert_eq(phyr_ioctl(video->fd, VIDIOC_REMOVE_BUFS, &remove), 0);
+}
+
 uint32_t video_flags(const struct video *video, uint32_t index)
 {
 	struct v4l2_plane planes[VIDEO_PLANES] = { 0 };

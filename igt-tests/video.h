@@ -69,6 +69,8 @@ void video_set_control(const struct video *video, uint32_t id, int32_t value);
 
 /* Maps what it gets of V4L2_MEMORY_MMAP; 0 gives all back. */
 void video_request(struct video *video, uint32_t memory, uint32_t count);
+/* The buffer at @index goes, which is not queued. */
+void video_remove(const struct video *video, uint32_t index);
 /* V4L2_BUF_FLAG_*, by VIDIOC_QUERYBUF. */
 uint32_t video_flags(const struct video *video, uint32_t index);
 int video_export(const struct video *video, uint32_t index, uint32_t plane);

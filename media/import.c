@@ -8,15 +8,17 @@
  * whatever index, finds it attached and mapped.
  *
  * Invariants
- * - An import has a reference to its dma-buf. One that no plane has is given up
- *   when nobody else refers to the dma-buf any more, at STREAMOFF, and when the
- *   queue has no plane with an import and does not stream: after REQBUFS(0) and
- *   when the file is closed.
+ * - An import has a reference to its dma-buf. While the queue streams, one that no
+ *   plane has is given up when nobody else refers to the dma-buf any more, and at
+ *   STREAMOFF; while it does not, there is none that no plane has.
  * - A mapping is made and dropped under the reservation lock, and dropped only
  *   when no fence in there is pending. There is no DMA to one
  *   that no plane has.
  * - Being told that the memory moves marks the mapping stale, and that is all:
  *   what is left of it is memory to free, at the next map or in the end.
+ *
+ * Limits: two queues that both keep a dma-buf without planes are somebody else to
+ * each other. When all others have closed it, both keep it until one stops.
  */
 #include <linux/dma-buf.h>
 #include <linux/dma-resv.h>
@@ -124,7 +126,6 @@ struct vb2_phyr_import *vb2_phyr_import_get(struct vb2_phyr_queue *queue,
 		return import;
 found:
 	import->planes++;
-	queue->planes++;
 	return import;
 }
 
@@ -145,10 +146,8 @@ void vb2_phyr_import_put(struct vb2_phyr_import *import)
 	}
 	lockdep_assert_held(queue->vb2.lock);
 
-	import->planes--;
-	queue->planes--;
-	if (!queue->planes && !vb2_is_streaming(&queue->vb2))
-		vb2_phyr_imports_drop(queue);
+	if (!--import->planes && !vb2_is_streaming(&queue->vb2))
+		vb2_phyr_import_destroy(import);
 }
 
 /**

@@ -36,7 +36,6 @@ struct vb2_phyr_queue {
 
 	/* private: guarded by vb2.lock */
 	struct list_head imports;	/* struct vb2_phyr_import */
-	unsigned int planes;		/* planes that have an import */
 	u64 attached;			/* phyr_attach() ever */
 	atomic64_t mapped;		/* phyr_map() ever */
 	/* private: one frame at a time */
