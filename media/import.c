@@ -12,7 +12,7 @@
  *   plane has is given up when nobody else refers to the dma-buf any more, and at
  *   STREAMOFF; while it does not, there is none that no plane has.
  * - A mapping is made and dropped under the reservation lock, and dropped only
- *   when no fence in there is pending. There is no DMA to one
+ *   when no fence of this queue's stands for DMA to it. There is no DMA to one
  *   that no plane has.
  * - Being told that the memory moves marks the mapping stale, and that is all:
  *   what is left of it is memory to free, at the next map or in the end.
