@@ -295,6 +295,32 @@ static void exported(void)
 	close(engine);
 }
 
+/* One frame of a camera that looks at its ranges, and fails one that is too long. */
+static void within_limits(struct video *video, uint32_t memory,
+			  const int *dmabuf)
+{
+	video_request(video, memory, 1);
+	video_start(video);
+	video_queue(video, 0, dmabuf);
+	video_take(video);
+	video_stop(video);
+	video_request(video, memory, 0);
+}
+
+static void in_segments(void)
+{
+	struct video video = open_null_video("phyr-limits");
+	int vram = open_vram(0), dmabuf;
+
+	within_limits(&video, V4L2_MEMORY_MMAP, NULL);
+	dmabuf = create_dmabuf(vram, video.pix.plane_fmt[0].sizeimage,
+			       MAX_EXTENT);
+	within_limits(&video, V4L2_MEMORY_DMABUF, &dmabuf);
+	close(dmabuf);
+	close(vram);
+	close_video(&video);
+}
+
 /*
  * VRAM
  */
@@ -959,6 +985,10 @@ igt_main()
 	igt_describe("The camera's own buffer, exported, outlives the queue");
 	igt_subtest("exported")
 		exported();
+
+	igt_describe("What a device takes in one piece is heeded in RAM, and in VRAM");
+	igt_subtest("limits")
+		in_segments();
 
 	igt_describe("Into VRAM in 20 pieces, attached and mapped once each");
 	igt_subtest("vram")

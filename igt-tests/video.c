@@ -8,7 +8,7 @@
 
 #include "video.h"
 
-#define DRIVER		"/sys/bus/pci/drivers/" VIDEO_DRIVER
+#define NULL_DRIVER	"phyr_null_video"
 #define MULTIPLANAR	"/sys/module/" VIDEO_DRIVER "/parameters/multiplanar"
 #define NUMBER_LINES	16
 #define NUMBER_CELLS	32
@@ -23,14 +23,23 @@ void find_camera(char *busid)
 		     "no second LSI 53C895A\n");
 }
 
+static void unbind(const char *busid, const char *driver)
+{
+	char bound[64], path[96];
+
+	pci_driver(busid, bound, sizeof(bound));
+	if (strcmp(bound, driver))
+		return;
+	snprintf(path, sizeof(path), "/sys/bus/pci/drivers/%s/unbind", driver);
+	write_file(path, busid);
+}
+
 static void unbind_camera(void)
 {
-	char busid[16], bound[64];
+	char busid[16];
 
 	find_camera(busid);
-	pci_driver(busid, bound, sizeof(bound));
-	if (!strcmp(bound, VIDEO_DRIVER))
-		write_file(DRIVER "/unbind", busid);
+	unbind(busid, VIDEO_DRIVER);
 }
 
 static bool is_multiplanar(void)
@@ -161,10 +170,12 @@ struct video open_null_video(const char *memory_operations)
 	struct v4l2_capability caps;
 	struct video video = { 0 };
 
-	run("modprobe phyr_null_video");
+	run("modprobe " NULL_DRIVER);
 	igt_assert_f(pci_find("0x1234", "0x11e8", 0, video.busid), "no edu\n");
-	pci_bind(video.busid, "phyr_null_video");
-	open_node(&video, "phyr_null_video", memory_operations, &caps);
+	/* As open_video(): nothing is left of a subtest that failed. */
+	unbind(video.busid, NULL_DRIVER);
+	pci_bind(video.busid, NULL_DRIVER);
+	open_node(&video, NULL_DRIVER, memory_operations, &caps);
 	video_get_format(&video);
 	return video;
 }

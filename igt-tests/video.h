@@ -53,7 +53,7 @@ void find_camera(char *busid);
 /* Whatever a subtest that failed has left: its API, its stream, its buffers. */
 struct video open_video(void);
 struct video open_multiplanar_video(void);
-/* A node that sees nothing, with these: "phyr", "dma-contig" or "dma-sg". */
+/* A node that sees nothing, with these: as media/tests/null_video.c names them. */
 struct video open_null_video(const char *memory_operations);
 /* Another file of the same node. */
 int open_video_again(const struct video *video);

@@ -69,7 +69,8 @@ static int vb2_phyr_ram_alloc_pages(struct vb2_phyr_ram *ram,
 	return 0;
 }
 
-static int vb2_phyr_ram_map(struct vb2_phyr_ram *ram)
+static int vb2_phyr_ram_map(struct vb2_phyr_ram *ram,
+			    const struct phyr_limits *limits)
 {
 	int ret;
 
@@ -82,7 +83,7 @@ static int vb2_phyr_ram_map(struct vb2_phyr_ram *ram)
 	if (ret)
 		goto err_free;
 
-	ram->ranges = dma_range_list_from_sgt(&ram->sgt, NULL);
+	ram->ranges = dma_range_list_from_sgt(&ram->sgt, limits);
 	if (IS_ERR(ram->ranges)) {
 		ret = PTR_ERR(ram->ranges);
 		goto err_unmap;
@@ -120,6 +121,7 @@ static void vb2_phyr_ram_unmap(struct vb2_phyr_ram *ram)
 void *vb2_phyr_ram_alloc(struct vb2_buffer *vb, struct device *dev,
 			 unsigned long size)
 {
+	struct vb2_phyr_queue *queue = to_vb2_phyr_queue(vb->vb2_queue);
 	unsigned int count = size >> PAGE_SHIFT;
 	struct vb2_phyr_ram *ram;
 	int ret = -ENOMEM;
@@ -131,17 +133,17 @@ void *vb2_phyr_ram_alloc(struct vb2_buffer *vb, struct device *dev,
 	refcount_set(&ram->ref, 1);
 	mutex_init(&ram->lock);
 	ram->dev = get_device(dev);
-	ram->dir = vb->vb2_queue->dma_dir;
+	ram->dir = queue->vb2.dma_dir;
 	ram->handler.refcount = &ram->ref;
 	ram->handler.put = vb2_phyr_ram_put;
 	ram->handler.arg = ram;
 	ram->pages = kvcalloc(count, sizeof(*ram->pages), GFP_KERNEL_ACCOUNT);
 	if (!ram->pages)
 		goto err_put;
-	ret = vb2_phyr_ram_alloc_pages(ram, count, vb->vb2_queue->gfp_flags);
+	ret = vb2_phyr_ram_alloc_pages(ram, count, queue->vb2.gfp_flags);
 	if (ret)
 		goto err_put;
-	ret = vb2_phyr_ram_map(ram);
+	ret = vb2_phyr_ram_map(ram, &queue->limits);
 	if (ret)
 		goto err_put;
 	return ram;

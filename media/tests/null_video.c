@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Cameras that see nothing: what queueing a buffer costs, and no more
+ * Cameras that see nothing: what queueing a buffer costs, and what a driver gets
  *
- * Three nodes on one device, which differ in their memory operations: phyr's and
- * the two stock ones that do DMA. A buffer is done as soon as it is queued, and
- * nobody writes to it. The card's name says which node it is.
+ * Nodes on one device, which differ in their memory operations: phyr's, those with
+ * limits, and those of the two stock ones that do DMA and that the kernel has. A
+ * buffer is done as soon as it is queued, and nobody writes to it; with limits, it is
+ * done with an error if one of its ranges does not keep them. The card's name says
+ * which node it is.
  *
  * Binds by driver_override only, to any PCI device: edu, in the guest.
  */
 #include <linux/dma-mapping.h>
+#include <linux/kconfig.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/pci.h>
@@ -41,10 +44,17 @@ struct null_node {
 static const struct {
 	const char *name;
 	const struct vb2_mem_ops *mem_ops;
+	struct phyr_limits limits;
 } null_kinds[] = {
 	{ "phyr", &vb2_phyr_memops },
+	{ "phyr-limits", &vb2_phyr_memops,
+	  { .max_len = SZ_16K, .boundary = SZ_32K } },
+#if IS_ENABLED(CONFIG_VIDEOBUF2_DMA_CONTIG)
 	{ "dma-contig", &vb2_dma_contig_memops },
+#endif
+#if IS_ENABLED(CONFIG_VIDEOBUF2_DMA_SG)
 	{ "dma-sg", &vb2_dma_sg_memops },
+#endif
 };
 
 /**
@@ -77,9 +87,34 @@ static int null_buf_prepare(struct vb2_buffer *vb)
 	return 0;
 }
 
+static bool null_keeps_limits(struct vb2_buffer *vb,
+			      const struct phyr_limits *limits)
+{
+	struct dma_range_cursor cursor;
+	struct dma_range range;
+	struct dma_fence *fence;
+	bool kept = true;
+
+	fence = vb2_phyr_begin(vb);
+	if (IS_ERR(fence))
+		return false;
+
+	dma_range_cursor_init(&cursor, vb2_phyr_plane_ranges(vb, 0), 0);
+	while (dma_range_next(&cursor, &range, 1))
+		kept &= range.len <= limits->max_len &&
+			(range.addr & (limits->boundary - 1)) + range.len <=
+			limits->boundary;
+	vb2_phyr_end(vb, fence, 0);
+	return kept;
+}
+
 static void null_buf_queue(struct vb2_buffer *vb)
 {
-	vb2_buffer_done(vb, VB2_BUF_STATE_DONE);
+	struct null_node *node = vb2_get_drv_priv(vb->vb2_queue);
+	const struct phyr_limits *limits = &node->queue.limits;
+	bool good = !limits->max_len || null_keeps_limits(vb, limits);
+
+	vb2_buffer_done(vb, good ? VB2_BUF_STATE_DONE : VB2_BUF_STATE_ERROR);
 }
 
 static int null_start_streaming(struct vb2_queue *vb2, unsigned int count)
@@ -169,9 +204,10 @@ static int null_node_register(struct null_device *null, unsigned int kind)
 	struct video_device *vdev = &node->vdev;
 	int ret;
 
+	node->queue.limits = null_kinds[kind].limits;
 	vb2_phyr_init(&node->queue);
 	vb2->type = V4L2_BUF_TYPE_VIDEO_CAPTURE;
-	vb2->io_modes = VB2_DMABUF;
+	vb2->io_modes = VB2_MMAP | VB2_DMABUF;
 	vb2->dev = null->v4l2.dev;
 	vb2->lock = &node->lock;
 	vb2->drv_priv = node;
@@ -266,6 +302,6 @@ static struct pci_driver null_pci_driver = {
 };
 module_pci_driver(null_pci_driver);
 
-MODULE_DESCRIPTION("Video nodes that see nothing, to measure videobuf2");
+MODULE_DESCRIPTION("Video nodes that see nothing, to measure and test videobuf2");
 MODULE_LICENSE("GPL");
 MODULE_IMPORT_NS("PHYR");
