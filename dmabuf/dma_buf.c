@@ -58,9 +58,11 @@
  *					struct phyr_attachment
  *	phyr_mem.windows_lock		windows of a memory
  *
- * No lock is held in phyr_attach(), phyr_detach(), phyr_buffer_add_dma_buf(),
- * phyr_buffer_remove_dma_buf() and phyr_buffer_revoke_wait() but, at most, the
- * first.
+ * In phyr_attach() and phyr_detach() an importer may hold the first, and locks of
+ * its own that are taken under none of the others: videobuf2 holds vb2_queue.lock
+ * and vb2_queue.mmap_lock. No lock but, at most, the first is held in
+ * phyr_buffer_add_dma_buf(), phyr_buffer_remove_dma_buf() and
+ * phyr_buffer_revoke_wait().
  */
 #include <linux/dma-resv.h>
 #include <linux/export.h>

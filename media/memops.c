@@ -22,7 +22,8 @@
  * Lock order, outermost first
  *
  *	vb2_queue.lock			the cache of imports
- *	vb2_queue.mmap_lock
+ *	vb2_queue.mmap_lock		held where buffers are freed
+ *	phyr_attachments_lock		phyr_attach(), phyr_detach()
  *	dma_buf.resv, in any order	mappings; by a ww_acquire_ctx
  *
  * Frames of a queue begin and end one after the other, in the same order.
