@@ -2,9 +2,9 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "lib.h"
-#include "traffic.h"
 #include "video.h"
 
 IGT_TEST_DESCRIPTION("A camera captures into RAM, and into page-less VRAM");
@@ -530,48 +530,58 @@ static void moved(void)
 	close(vram);
 }
 
-static pid_t move_in_background(int vram, uint32_t handle, uint32_t place)
+/* In the clock and the units of frames' timestamps. */
+static uint64_t now(void)
 {
-	pid_t pid;
+	struct timespec time;
 
-	fflush(stdout);
-	pid = fork();
-	igt_assert(pid >= 0);
-	if (!pid)
-		_exit(try_move_buffer(vram, handle, place) != 0);
-	return pid;
+	igt_assert(!clock_gettime(CLOCK_MONOTONIC, &time));
+	return time.tv_sec * 1000000ull + time.tv_nsec / 1000;
 }
 
-/* A move waits for the frame in flight, not for the queue. */
+/*
+ * A move waits for the frame in flight, not for the queue. A frame's fence is there
+ * when its event comes, and its timestamp is taken before that signals: a move that
+ * begins after the event ends after the timestamp. One that began after that, too,
+ * has shown nothing: once more.
+ */
 static void moved_in_flight(void)
 {
 	struct v4l2_event_subscription subscription = {
 		.type = V4L2_EVENT_FRAME_SYNC,
 	};
 	struct video video = open_video();
-	int vram = open_vram(0);
+	uint32_t place = IN_VRAM, number = 0;
 	struct video_frame frame;
 	struct shot shots[1];
-	pid_t mover;
+	int vram = open_vram(0);
+	uint64_t start, end;
 
 	video_set_format(&video, 320, 240, V4L2_PIX_FMT_XBGR32, 0);
 	igt_assert_eq(phyr_ioctl(video.fd, VIDIOC_SUBSCRIBE_EVENT,
 				 &subscription), 0);
-	video_hang(&video, 1);
-	start_with(&video, shots, vram, EVICTABLE, 1);
-	igt_assert_eq(next_frame_sync(video.fd), 0);
-	mover = move_in_background(vram, shots[0].handle, IN_SYSTEM);
-	wait_until_sleeps_in(mover, "phyr_buffer_move_begin");
-	assert_ends_well(mover);
-	igt_assert_eq(try_video_take(&video, &frame), 0);
-	igt_assert(frame.flags & V4L2_BUF_FLAG_ERROR);
+	video_request(&video, V4L2_MEMORY_DMABUF, 1);
+	shots[0] = create_shot(vram, &video, EVICTABLE);
+	video_start(&video);
+	do {
+		video_hang(&video, 1);
+		video_queue(&video, 0, &shots[0].dmabuf);
+		igt_assert_eq(next_frame_sync(video.fd), number++);
+		place ^= EVICTABLE;
+		start = now();
+		move_buffer(vram, shots[0].handle, place);
+		end = now();
+		igt_assert_eq(try_video_take(&video, &frame), 0);
+		igt_assert(frame.flags & V4L2_BUF_FLAG_ERROR);
+		igt_assert_lte_u64(frame.time, end);
+	} while (start >= frame.time);
 	video_queue(&video, 0, &shots[0].dmabuf);
 	go_on(&video, shots);
 
 	/* Nothing is in flight before STREAMON: this returns. */
 	video_stop(&video);
 	video_queue(&video, 0, &shots[0].dmabuf);
-	move_buffer(vram, shots[0].handle, IN_VRAM);
+	move_buffer(vram, shots[0].handle, place ^ EVICTABLE);
 	video_start(&video);
 	go_on(&video, shots);
 	video_stop(&video);

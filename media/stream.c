@@ -195,6 +195,7 @@ static int camera_capture(struct camera *camera, struct vb2_buffer *vb)
 	phyr_inject_delay();
 	camera_tell_start(camera);
 	ret = camera_move(camera, vb, fences);
+	vb->timestamp = ktime_get_ns();
 	vb2_phyr_end(vb, fence, ret);
 out_free:
 	for (i = 0; i < CAMERA_PLANES; i++)
@@ -242,10 +243,11 @@ static void camera_do_frame(struct camera *camera)
 		return;
 
 	vb = &buffer->vb.vb2_buf;
+	/* Of a frame that fails before its DMA; any other gets the DMA's end. */
+	vb->timestamp = ktime_get_ns();
 	ret = camera_capture(camera, vb);
 	buffer->vb.sequence = camera->sequence++;
 	buffer->vb.field = V4L2_FIELD_NONE;
-	vb->timestamp = ktime_get_ns();
 	vb2_buffer_done(vb, ret ? VB2_BUF_STATE_ERROR : VB2_BUF_STATE_DONE);
 
 	/* The engine is stopped for good: its driver is being unbound. */
