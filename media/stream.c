@@ -249,10 +249,6 @@ static void camera_do_frame(struct camera *camera)
 	buffer->vb.sequence = camera->sequence++;
 	buffer->vb.field = V4L2_FIELD_NONE;
 	vb2_buffer_done(vb, ret ? VB2_BUF_STATE_ERROR : VB2_BUF_STATE_DONE);
-
-	/* The engine is stopped for good: its driver is being unbound. */
-	if (ret == -ECANCELED)
-		vb2_queue_error(&camera->queue.vb2);
 }
 
 /* Wait until @time, or until the thread shall stop. */
