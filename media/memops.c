@@ -275,7 +275,10 @@ EXPORT_SYMBOL_NS_GPL(vb2_phyr_prepare, "PHYR");
  *
  * On success the ranges of all planes are valid until vb2_phyr_end(), which
  * must come in finite time: nothing in between may allocate memory, take a
- * reservation lock or wait for userspace.
+ * reservation lock or wait for userspace. A driver tells lockdep so, by
+ * dma_fence_begin_signalling() as soon as this has returned, and
+ * dma_fence_end_signalling() after vb2_phyr_end(); where another context ends the
+ * frame, there around vb2_phyr_end().
  *
  * Context: no spinlock is held; may sleep. Not between another begin and end of
  * the same queue.

@@ -148,7 +148,6 @@ static int camera_alloc_fences(struct camera *camera, struct dma_fence **fences)
 static int camera_move(struct camera *camera, struct vb2_buffer *vb,
 		       struct dma_fence **fences)
 {
-	bool cookie = dma_fence_begin_signalling();
 	unsigned int plane;
 	int ret = 0;
 
@@ -156,7 +155,6 @@ static int camera_move(struct camera *camera, struct vb2_buffer *vb,
 		ret = camera_move_plane(camera, vb, plane, fences[plane]);
 		fences[plane] = NULL;
 	}
-	dma_fence_end_signalling(cookie);
 	return ret;
 }
 
@@ -176,6 +174,7 @@ static int camera_capture(struct camera *camera, struct vb2_buffer *vb)
 	struct camera_look look;
 	struct dma_fence *fence;
 	unsigned int i;
+	bool cookie;
 	int ret;
 
 	spin_lock(&camera->buffers_lock);
@@ -192,11 +191,13 @@ static int camera_capture(struct camera *camera, struct vb2_buffer *vb)
 		goto out_free;
 	}
 
+	cookie = dma_fence_begin_signalling();
 	phyr_inject_delay();
 	camera_tell_start(camera);
 	ret = camera_move(camera, vb, fences);
 	vb->timestamp = ktime_get_ns();
 	vb2_phyr_end(vb, fence, ret);
+	dma_fence_end_signalling(cookie);
 out_free:
 	for (i = 0; i < CAMERA_PLANES; i++)
 		kfree(fences[i]);
