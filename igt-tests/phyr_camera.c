@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "lib.h"
+#include "traffic.h"
 #include "video.h"
 
 IGT_TEST_DESCRIPTION("A camera captures into RAM, and into page-less VRAM");
@@ -733,6 +734,33 @@ static void give_camera_back(enum way way)
 	bind_camera();
 }
 
+/* All of the stream's buffers are taken, and a process waits for another. */
+static pid_t wait_in_vain(const struct video *video)
+{
+	struct video_frame frame;
+	pid_t pid;
+
+	for (int i = 0; i < BUFFERS; i++)
+		video_take(video);
+	fflush(stdout);
+	pid = fork();
+	igt_assert(pid >= 0);
+	if (!pid)
+		_exit(-try_video_take(video, &frame));
+	wait_until_sleeps_in(pid, "vb2_core_dqbuf");
+	return pid;
+}
+
+static void assert_told(pid_t pid)
+{
+	int status;
+
+	igt_assert_eq(waitpid(pid, &status, 0), pid);
+	igt_assert(WIFEXITED(status));
+	igt_assert_f(WEXITSTATUS(status) == EIO || WEXITSTATUS(status) == EINVAL,
+		     "DQBUF ended with %d\n", WEXITSTATUS(status));
+}
+
 /* The camera goes while it streams, and who has it open is told. */
 static void camera_gone(enum way way)
 {
@@ -745,13 +773,18 @@ static void camera_gone(enum way way)
 		int vram = open_device(&card), again = open_video_again(&video);
 		struct shot shots[BUFFERS];
 		struct video_frame frame;
+		pid_t waiter = 0;
 
 		video_set_format(&video, 320, 240, V4L2_PIX_FMT_XBGR32, 0);
 		video_set_rate(&video, FAST);
 		start_with(&video, shots, vram, IN_VRAM, BUFFERS);
 		for (int i = 0; i < round % 3; i++)
 			go_on(&video, shots);
+		if (round % 2)
+			waiter = wait_in_vain(&video);
 		take_camera(video.busid, way);
+		if (waiter)
+			assert_told(waiter);
 		igt_assert_eq(try_video_take(&video, &frame), -ENODEV);
 		igt_assert_eq(try_video_queue(&video, 0, &shots[0].dmabuf),
 			      -ENODEV);
