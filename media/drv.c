@@ -177,6 +177,25 @@ static int camera_register_video(struct camera *camera)
 	return video_register_device(vdev, VFL_TYPE_VIDEO, -1);
 }
 
+/*
+ * The node is there before it can be linked to the sensor. Under the lock of its
+ * ioctls nobody starts a stream in between, which would walk the links. Both
+ * registrations take locks of their cores' only, which no ioctl is called under.
+ */
+static int camera_register(struct camera *camera)
+{
+	int ret;
+
+	mutex_lock(&camera->lock);
+	ret = camera_register_video(camera);
+	if (!ret)
+		ret = camera_media_register(camera);
+	mutex_unlock(&camera->lock);
+	if (ret)
+		vb2_video_unregister_device(&camera->vdev);
+	return ret;
+}
+
 static int camera_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
 	struct camera *camera;
@@ -202,14 +221,9 @@ static int camera_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (ret)
 		return ret;
 
-	ret = camera_register_video(camera);
+	ret = camera_register(camera);
 	if (ret)
 		return ret;
-	ret = camera_media_register(camera);
-	if (ret) {
-		vb2_video_unregister_device(&camera->vdev);
-		return ret;
-	}
 	camera_debugfs_init(camera, pdev);
 	return 0;
 }
