@@ -125,7 +125,8 @@ struct vb2_phyr_import *vb2_phyr_import_get(struct vb2_phyr_queue *queue,
 	if (import->error)
 		return import;
 found:
-	import->planes++;
+	if (!import->planes++)
+		list_move(&import->node, &queue->imports);
 	return import;
 }
 
@@ -146,7 +147,11 @@ void vb2_phyr_import_put(struct vb2_phyr_import *import)
 	}
 	lockdep_assert_held(queue->vb2.lock);
 
-	if (!--import->planes && !vb2_is_streaming(&queue->vb2))
+	if (--import->planes)
+		return;
+	if (vb2_is_streaming(&queue->vb2))
+		list_move_tail(&import->node, &queue->imports);
+	else
 		vb2_phyr_import_destroy(import);
 }
 
@@ -203,9 +208,12 @@ void vb2_phyr_imports_trim(struct vb2_phyr_queue *queue)
 {
 	struct vb2_phyr_import *import, *next;
 
-	list_for_each_entry_safe(import, next, &queue->imports, node)
-		if (!import->planes && file_count(import->dmabuf->file) == 1)
+	list_for_each_entry_safe_reverse(import, next, &queue->imports, node) {
+		if (import->planes)
+			break;
+		if (file_count(import->dmabuf->file) == 1)
 			vb2_phyr_import_destroy(import);
+	}
 }
 
 /**
@@ -218,9 +226,11 @@ void vb2_phyr_imports_drop(struct vb2_phyr_queue *queue)
 {
 	struct vb2_phyr_import *import, *next;
 
-	list_for_each_entry_safe(import, next, &queue->imports, node)
-		if (!import->planes)
-			vb2_phyr_import_destroy(import);
+	list_for_each_entry_safe_reverse(import, next, &queue->imports, node) {
+		if (import->planes)
+			break;
+		vb2_phyr_import_destroy(import);
+	}
 }
 
 /**

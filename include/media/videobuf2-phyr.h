@@ -35,7 +35,7 @@ struct vb2_phyr_queue {
 	struct phyr_limits limits;
 
 	/* private: guarded by vb2.lock */
-	struct list_head imports;	/* struct vb2_phyr_import */
+	struct list_head imports;	/* those that no plane has come last */
 	u64 attached;			/* phyr_attach() ever */
 	atomic64_t mapped;		/* phyr_map() ever */
 	/* private: one frame at a time */
