@@ -709,6 +709,50 @@ static void revoked_while_queued(void)
 	pci_bind(card.busid, PHYR_VRAM_DRIVER);
 }
 
+/*
+ * Queued again and again while the card goes, to a camera that sees nothing and takes
+ * no time: once refused, it stays refused, at the latest when the card is gone.
+ */
+static void revoked_beside(void)
+{
+	struct phyr_device card = vram_device(0);
+	struct video video = open_null_video("phyr");
+	int rounds = repeats(50), err, refused, status;
+	struct shot shot;
+	char path[64];
+	pid_t unbinder;
+	bool gone;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/drivers/%s/unbind",
+		 PHYR_VRAM_DRIVER);
+	for (int round = 0; round < rounds; round++) {
+		int vram = open_device(&card);
+
+		start_with(&video, &shot, vram, IN_VRAM, 1);
+		video_take(&video);
+		unbinder = write_in_background(path, card.busid);
+		refused = 0;
+		do {
+			gone = waitpid(unbinder, &status, WNOHANG) == unbinder;
+			err = try_video_queue(&video, 0, &shot.dmabuf);
+			igt_assert(err == -ENODEV || (!err && !refused));
+			refused = err;
+			if (!err)
+				video_take(&video);
+		} while (!gone);
+		igt_assert_eq(status, 0);
+		igt_assert_eq(err, -ENODEV);
+		video_stop(&video);
+		video_request(&video, V4L2_MEMORY_DMABUF, 0);
+		unmap(shot.mem, shot.size);
+		close(shot.dmabuf);
+		close(vram);
+		pci_bind(card.busid, PHYR_VRAM_DRIVER);
+		card = vram_device(0);
+	}
+	close_video(&video);
+}
+
 enum way { UNBIND, UNPLUG };
 
 static void take_camera(const char *busid, enum way way)
@@ -1068,6 +1112,10 @@ igt_main()
 	igt_describe("A card goes whose buffer waits for the stream to begin");
 	igt_subtest("revoked-while-queued")
 		revoked_while_queued();
+
+	igt_describe("A card goes while its buffer is being queued");
+	igt_subtest("revoked-beside")
+		revoked_beside();
 
 	igt_describe("The camera's driver is unbound while it streams");
 	igt_subtest("camera-unbound")

@@ -34,7 +34,7 @@ static void vb2_phyr_import_invalidate(struct phyr_attachment *attach)
 	struct vb2_phyr_import *import = phyr_attachment_priv(attach);
 
 	dma_resv_assert_held(import->dmabuf->resv);
-	import->stale = true;
+	WRITE_ONCE(import->stale, true);
 }
 
 static const struct phyr_importer_ops vb2_phyr_importer_ops = {
@@ -43,12 +43,15 @@ static const struct phyr_importer_ops vb2_phyr_importer_ops = {
 
 static void vb2_phyr_import_unmap(struct vb2_phyr_import *import)
 {
+	struct dma_range_list *ranges = import->ranges;
+
 	dma_resv_assert_held(import->dmabuf->resv);
 
-	if (import->ranges)
-		phyr_unmap(import->attach, import->ranges);
-	import->ranges = NULL;
-	import->stale = false;
+	WRITE_ONCE(import->ranges, NULL);
+	if (ranges)
+		phyr_unmap(import->attach, ranges);
+	/* Pairs with vb2_phyr_import_is_mapped(). */
+	smp_store_release(&import->stale, false);
 }
 
 /* Every plane's for whose import there was no memory. */
@@ -190,9 +193,26 @@ int vb2_phyr_import_map(struct vb2_phyr_import *import)
 	ranges = phyr_map(import->attach, 0, dmabuf->size, queue->vb2.dma_dir);
 	if (IS_ERR(ranges))
 		return PTR_ERR(ranges);
-	import->ranges = ranges;
+	WRITE_ONCE(import->ranges, ranges);
 	atomic64_inc(&queue->mapped);
 	return 0;
+}
+
+/**
+ * vb2_phyr_import_is_mapped - whether an import had a valid mapping just now
+ * @import: the import
+ *
+ * An invalidation that has returned before is seen, or what came after it. One that
+ * runs at the same time may not be: whoever uses the mapping asks again, by
+ * vb2_phyr_import_map().
+ *
+ * Context: any; a plane has @import.
+ * Return: true where vb2_phyr_import_map() would have had nothing to do.
+ */
+bool vb2_phyr_import_is_mapped(const struct vb2_phyr_import *import)
+{
+	/* Who sees a mapping as not stale any more sees that it is gone, too. */
+	return !smp_load_acquire(&import->stale) && READ_ONCE(import->ranges);
 }
 
 /**

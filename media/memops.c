@@ -17,7 +17,8 @@
  * that depends on the frame's DMA alone; a move or a revoke waits for that.
  * What has changed since the buffer was last mapped costs a map there or in
  * vb2_phyr_prepare(), whichever comes first; a buffer that was taken away fails
- * in either.
+ * in either. What changes while vb2_phyr_prepare() looks, which takes no lock where
+ * nothing seems to have changed, is found by vb2_phyr_begin().
  *
  * Lock order, outermost first
  *
@@ -151,6 +152,16 @@ static void vb2_phyr_unlock(struct vb2_phyr_locks *locks)
 	ww_acquire_fini(&locks->ctx);
 }
 
+static bool vb2_phyr_is_mapped(struct vb2_buffer *vb)
+{
+	unsigned int plane;
+
+	for (plane = 0; plane < vb->num_planes; plane++)
+		if (!vb2_phyr_import_is_mapped(vb2_phyr_plane_import(vb, plane)))
+			return false;
+	return true;
+}
+
 /* Under all locks of @vb: a mapping for each plane. */
 static int vb2_phyr_map_planes(struct vb2_buffer *vb)
 {
@@ -261,6 +272,9 @@ int vb2_phyr_prepare(struct vb2_buffer *vb)
 		return ret;
 
 	vb2_phyr_imports_trim(to_vb2_phyr_queue(vb->vb2_queue));
+	if (vb2_phyr_is_mapped(vb))
+		return 0;
+
 	phyr_inject_delay();
 	vb2_phyr_lock(&locks, vb);
 	ret = vb2_phyr_map_planes(vb);

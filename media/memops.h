@@ -29,9 +29,11 @@ struct dma_buf;
  * @dmabuf: with a reference; constant
  * @dev: the device that does DMA; constant
  * @attach: constant
- * @ranges: the mapping, or NULL; guarded by the reservation lock, and by the
- *	fence of a frame in there
- * @stale: @ranges was invalidated; guarded by the reservation lock
+ * @ranges: the mapping, or NULL; written under the reservation lock, and used under
+ *	that or the fence of a frame in there
+ * @stale: @ranges was invalidated; written under the reservation lock
+ *
+ * vb2_phyr_import_is_mapped() looks at @ranges and @stale without any lock.
  */
 struct vb2_phyr_import {
 	refcount_t ref;
@@ -51,6 +53,7 @@ struct vb2_phyr_import *vb2_phyr_import_get(struct vb2_phyr_queue *queue,
 					    struct dma_buf *dmabuf);
 void vb2_phyr_import_put(struct vb2_phyr_import *import);
 int vb2_phyr_import_map(struct vb2_phyr_import *import);
+bool vb2_phyr_import_is_mapped(const struct vb2_phyr_import *import);
 void vb2_phyr_imports_trim(struct vb2_phyr_queue *queue);
 void vb2_phyr_imports_drop(struct vb2_phyr_queue *queue);
 void vb2_phyr_import_show(struct seq_file *m, struct vb2_phyr_import *import);
