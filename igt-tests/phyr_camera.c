@@ -620,15 +620,12 @@ static void revoked(void)
 	struct video video = open_video();
 	int rounds = repeats(100), other = open_vram(1), vram;
 	struct shot shots[BUFFERS];
-	char path[64];
 	uint32_t gone = BUFFERS - 1;
 	struct video_frame frame;
 	int errors = 0;
 
 	video_set_format(&video, 320, 240, V4L2_PIX_FMT_XBGR32, 0);
 	video_set_rate(&video, FAST);
-	snprintf(path, sizeof(path), "/sys/bus/pci/drivers/%s/unbind",
-		 PHYR_VRAM_DRIVER);
 	start_with(&video, shots, other, IN_VRAM, gone);
 	video_stop(&video);
 	video_request(&video, V4L2_MEMORY_DMABUF, 0);
@@ -649,7 +646,7 @@ static void revoked(void)
 					    &shots[frame.index].dmabuf);
 			} while (frame.index != gone);
 		}
-		write_file(path, card.busid);
+		take_away(card.busid, UNBIND);
 		do {
 			igt_assert_eq(try_video_take(&video, &frame), 0);
 			if (frame.index != gone) {
@@ -666,7 +663,7 @@ static void revoked(void)
 		unmap(shots[gone].mem, shots[gone].size);
 		close(shots[gone].dmabuf);
 		close(vram);
-		pci_bind(card.busid, PHYR_VRAM_DRIVER);
+		give_back(card.busid, PHYR_VRAM_DRIVER, UNBIND);
 		card = vram_device(0);
 	}
 	igt_info("%d of the frames came back with the error flag\n", errors);
@@ -684,7 +681,6 @@ static void revoked_while_queued(void)
 	struct video video = open_video();
 	int other = open_vram(1), vram = open_device(&card);
 	struct shot shots[2];
-	char path[64];
 
 	video_set_format(&video, 320, 240, V4L2_PIX_FMT_XBGR32, 0);
 	video_request(&video, V4L2_MEMORY_DMABUF, 2);
@@ -692,9 +688,7 @@ static void revoked_while_queued(void)
 	shots[1] = create_shot(vram, &video, IN_VRAM);
 	for (int i = 0; i < 2; i++)
 		video_queue(&video, i, &shots[i].dmabuf);
-	snprintf(path, sizeof(path), "/sys/bus/pci/drivers/%s/unbind",
-		 PHYR_VRAM_DRIVER);
-	write_file(path, card.busid);
+	take_away(card.busid, UNBIND);
 	video_start(&video);
 	wait_for_error(&video, 1, shots);
 	igt_assert_eq(try_video_queue(&video, 1, &shots[1].dmabuf), -ENODEV);
@@ -706,7 +700,7 @@ static void revoked_while_queued(void)
 	close(vram);
 	close_shot(other, &shots[0]);
 	close(other);
-	pci_bind(card.busid, PHYR_VRAM_DRIVER);
+	give_back(card.busid, PHYR_VRAM_DRIVER, UNBIND);
 }
 
 /*
@@ -747,35 +741,10 @@ static void revoked_beside(void)
 		unmap(shot.mem, shot.size);
 		close(shot.dmabuf);
 		close(vram);
-		pci_bind(card.busid, PHYR_VRAM_DRIVER);
+		give_back(card.busid, PHYR_VRAM_DRIVER, UNBIND);
 		card = vram_device(0);
 	}
 	close_video(&video);
-}
-
-enum way { UNBIND, UNPLUG };
-
-static void take_camera(const char *busid, enum way way)
-{
-	char path[96];
-
-	if (way == UNBIND) {
-		write_file("/sys/bus/pci/drivers/" VIDEO_DRIVER "/unbind",
-			   busid);
-		return;
-	}
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/remove", busid);
-	write_file(path, "1");
-}
-
-static void give_camera_back(enum way way)
-{
-	if (way == UNPLUG) {
-		write_file("/sys/bus/pci/drivers_autoprobe", "0");
-		write_file("/sys/bus/pci/rescan", "1");
-		write_file("/sys/bus/pci/drivers_autoprobe", "1");
-	}
-	bind_camera();
 }
 
 /* All of the stream's buffers are taken, and a process waits for another. */
@@ -826,7 +795,7 @@ static void camera_gone(enum way way)
 			go_on(&video, shots);
 		if (round % 2)
 			waiter = wait_in_vain(&video);
-		take_camera(video.busid, way);
+		take_away(video.busid, way);
 		if (waiter)
 			assert_told(waiter);
 		igt_assert_eq(try_video_take(&video, &frame), -ENODEV);
@@ -837,7 +806,7 @@ static void camera_gone(enum way way)
 		/* All that the camera had is given back, whoever has it open. */
 		wait_for_vram_free(&card, free);
 		close(vram);
-		give_camera_back(way);
+		give_back(video.busid, VIDEO_DRIVER, way);
 		close(again);
 		close_video(&video);
 	}
@@ -863,7 +832,7 @@ static void camera_gone_ram(void)
 	video_start(&video);
 	frame = video_take(&video);
 	igt_assert_eq(frame.index, 0);
-	take_camera(video.busid, UNBIND);
+	take_away(video.busid, UNBIND);
 	assert_frame(&video, (const uint8_t *const[]) { video.mem[0][0] },
 		     look_at(frame.sequence));
 	copy(engine, imported, own, size);
@@ -874,7 +843,7 @@ static void camera_gone_ram(void)
 	close(dmabuf);
 	close(engine);
 	close_video(&video);
-	give_camera_back(UNBIND);
+	give_back(video.busid, VIDEO_DRIVER, UNBIND);
 }
 
 /* A frame that the engine hangs in is returned as an error; the next is not. */
@@ -986,7 +955,6 @@ static void refused_revoked(void)
 	struct video video = open_multiplanar_video();
 	int vrams[VIDEO_PLANES], dmabufs[VIDEO_PLANES], swapped[VIDEO_PLANES];
 	unsigned int users;
-	char path[64];
 
 	for (int i = 0; i < VIDEO_PLANES; i++)
 		vrams[i] = open_device(&cards[i]);
@@ -998,9 +966,7 @@ static void refused_revoked(void)
 	igt_assert_eq(module_users(PHYR_VRAM_DRIVER), users + VIDEO_PLANES);
 	video_set_format(&video, 64, 64, V4L2_PIX_FMT_NV12M, 0);
 	video_request(&video, V4L2_MEMORY_DMABUF, 1);
-	snprintf(path, sizeof(path), "/sys/bus/pci/drivers/%s/unbind",
-		 PHYR_VRAM_DRIVER);
-	write_file(path, cards[0].busid);
+	take_away(cards[0].busid, UNBIND);
 	igt_assert_eq(try_video_queue(&video, 0, dmabufs), -ENODEV);
 	igt_assert_eq(try_video_queue(&video, 0, swapped), -ENODEV);
 	for (int i = 0; i < VIDEO_PLANES; i++)
@@ -1010,7 +976,7 @@ static void refused_revoked(void)
 	for (int i = 0; i < VIDEO_PLANES; i++)
 		close(vrams[i]);
 	close_video(&video);
-	pci_bind(cards[0].busid, PHYR_VRAM_DRIVER);
+	give_back(cards[0].busid, PHYR_VRAM_DRIVER, UNBIND);
 }
 
 /* A dma-buf that has room for the first plane, and not for the second. */

@@ -25,13 +25,11 @@ void find_camera(char *busid)
 
 static void unbind(const char *busid, const char *driver)
 {
-	char bound[64], path[96];
+	char bound[64];
 
 	pci_driver(busid, bound, sizeof(bound));
-	if (strcmp(bound, driver))
-		return;
-	snprintf(path, sizeof(path), "/sys/bus/pci/drivers/%s/unbind", driver);
-	write_file(path, busid);
+	if (!strcmp(bound, driver))
+		take_away(busid, UNBIND);
 }
 
 static void unbind_camera(void)
@@ -64,11 +62,6 @@ static void bind_with(bool multiplanar)
 	}
 	find_camera(busid);
 	pci_bind(busid, VIDEO_DRIVER);
-}
-
-void bind_camera(void)
-{
-	bind_with(false);
 }
 
 static uint32_t video_type(const struct video *video)

@@ -46,11 +46,9 @@ struct video {
 	uint64_t mapped;
 };
 
-/* The second LSI becomes the camera, if it is not, with the single-planar API. */
-void bind_camera(void);
-/* Its PCI address, @busid has room for 16 characters. */
+/* The second LSI's PCI address; @busid has room for 16 characters. */
 void find_camera(char *busid);
-/* Whatever a subtest that failed has left: its API, its stream, its buffers. */
+/* It becomes the camera, whatever a subtest that failed has left. */
 struct video open_video(void);
 struct video open_multiplanar_video(void);
 /* A node that sees nothing, with these: as media/tests/null_video.c names them. */
