@@ -614,11 +614,11 @@ static void wait_for_error(const struct video *video, uint32_t index,
  * One buffer is on the card that goes, three on the other: those go on. The
  * camera takes frames all the while, so that some revokes find one in flight.
  */
-static void revoked(void)
+static void revoked(enum way way, int rounds)
 {
 	struct phyr_device card = vram_device(0);
 	struct video video = open_video();
-	int rounds = repeats(100), other = open_vram(1), vram;
+	int other = open_vram(1), vram;
 	struct shot shots[BUFFERS];
 	uint32_t gone = BUFFERS - 1;
 	struct video_frame frame;
@@ -646,7 +646,7 @@ static void revoked(void)
 					    &shots[frame.index].dmabuf);
 			} while (frame.index != gone);
 		}
-		take_away(card.busid, UNBIND);
+		take_away(card.busid, way);
 		do {
 			igt_assert_eq(try_video_take(&video, &frame), 0);
 			if (frame.index != gone) {
@@ -663,7 +663,7 @@ static void revoked(void)
 		unmap(shots[gone].mem, shots[gone].size);
 		close(shots[gone].dmabuf);
 		close(vram);
-		give_back(card.busid, PHYR_VRAM_DRIVER, UNBIND);
+		give_back(card.busid, PHYR_VRAM_DRIVER, way);
 		card = vram_device(0);
 	}
 	igt_info("%d of the frames came back with the error flag\n", errors);
@@ -1073,7 +1073,11 @@ igt_main()
 
 	igt_describe("100 times, a card goes whose buffer is used; others go on");
 	igt_subtest("revoked")
-		revoked();
+		revoked(UNBIND, repeats(100));
+
+	igt_describe("20 times, such a card is unplugged");
+	igt_subtest("revoked-unplugged")
+		revoked(UNPLUG, repeats(20));
 
 	igt_describe("A card goes whose buffer waits for the stream to begin");
 	igt_subtest("revoked-while-queued")
