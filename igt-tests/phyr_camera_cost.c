@@ -78,7 +78,7 @@ static struct costs measure(struct video video, const int *dmabufs,
 		video_request(&video, V4L2_MEMORY_DMABUF, 0);
 	}
 	close_video(&video);
-	igt_info("%s: first %llu, again %llu, at another index %llu instructions a QBUF\n",
+	igt_info("Figures: %s: first %llu, again %llu, at another index %llu instructions a QBUF\n",
 		 what, (unsigned long long)costs.first,
 		 (unsigned long long)costs.same,
 		 (unsigned long long)costs.other);

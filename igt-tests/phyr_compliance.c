@@ -76,6 +76,8 @@ static void comply(struct video video, const char *prefix, const char *options,
 	igt_assert_eq(failed, 0);
 	igt_assert_eq(warnings, 0);
 	igt_assert(passed > 50);
+	igt_info("Figures: %d tests succeeded, %d failed, %d warnings\n", passed,
+		 failed, warnings);
 	igt_assert_f(ran >= needed, "%d of %d tests of %s ran\n", ran, needed,
 		     kind);
 }

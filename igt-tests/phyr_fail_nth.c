@@ -1811,7 +1811,7 @@ igt_main()
 		igt_require_f(ran == ARRAY_SIZE(subtests),
 			      "%u of %zu other subtests have run\n", ran,
 			      ARRAY_SIZE(subtests));
-		igt_info("%u points\n", fail_nth_points());
+		igt_info("Figures: %u points\n", fail_nth_points());
 		igt_assert_lte_u64(FEWEST_POINTS, fail_nth_points());
 	}
 

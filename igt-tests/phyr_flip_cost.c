@@ -62,7 +62,7 @@ static uint64_t cost_in_mode(bool foreign, bool largest)
 	}
 	cost = cost_of_flip(&display, fbs);
 	assert_shown(&display, &fbs[FLIPS % 2]);
-	igt_info("%s buffer, %s: %llu instructions a flip\n",
+	igt_info("Figures: %s buffer, %s: %llu instructions a flip\n",
 		 foreign ? "a foreign" : "the card's", display.mode.name,
 		 (unsigned long long)cost);
 	remove_fb(&display, &fbs[1]);

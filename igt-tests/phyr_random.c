@@ -121,6 +121,9 @@ static void tell_summary(uint64_t ops, double start)
 	}
 	igt_info("%-24s %9" PRIu64 " %9" PRIu64 " %9" PRIu64 "\n", "all",
 		 calls, calls - refused, refused);
+	igt_info("Figures: seed %" PRIu64 ", client %u: %" PRIu64
+		 " operations, %" PRIu64 " of them refused\n", world.seed,
+		 world.client, calls, refused);
 	igt_info("seed %" PRIu64 ": %.0f operations a second\n", world.seed,
 		 ops / (seconds() - start));
 }
