@@ -295,6 +295,20 @@ void copy(int fd, uint32_t src, uint32_t dst, uint64_t len)
 	igt_assert_eq(phyr_copy_run(fd, src, 0, dst, 0, len), 0);
 }
 
+struct drm_phyr_copy_submit job(uint32_t src, uint32_t dst, uint64_t len)
+{
+	return (struct drm_phyr_copy_submit){
+		.src_handle = src,
+		.dst_handle = dst,
+		.len = len,
+	};
+}
+
+void launch(int fd, struct drm_phyr_copy_submit job)
+{
+	igt_assert_eq(phyr_copy_submit(fd, &job), 0);
+}
+
 /*
  * udmabuf's own table has a segment for each run of pages, however long, and its
  * device claims no more than 64 KiB: DMA-API debug reports that, where memory is

@@ -65,6 +65,9 @@ void assert_zero(const void *mem, uint64_t len);
 void assert_vram(int fd, uint32_t handle, uint64_t size, uint64_t seed);
 void assert_own(int fd, uint32_t handle, uint64_t size, uint64_t seed);
 void copy(int fd, uint32_t src, uint32_t dst, uint64_t len);
+/* Of whole buffers from their first byte; the caller adds fences, and launch() does not wait. */
+struct drm_phyr_copy_submit job(uint32_t src, uint32_t dst, uint64_t len);
+void launch(int fd, struct drm_phyr_copy_submit job);
 
 /* A dma-buf that is nobody's of ours: pages of a memfd. */
 int create_udmabuf(uint64_t size);

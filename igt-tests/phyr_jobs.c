@@ -7,20 +7,6 @@
 
 IGT_TEST_DESCRIPTION("A copy engine's jobs: order, fences, hangs, clients, refusals");
 
-static struct drm_phyr_copy_submit job(uint32_t src, uint32_t dst, uint64_t len)
-{
-	return (struct drm_phyr_copy_submit){
-		.src_handle = src,
-		.dst_handle = dst,
-		.len = len,
-	};
-}
-
-static void submit(int fd, struct drm_phyr_copy_submit submit)
-{
-	igt_assert_eq(phyr_copy_submit(fd, &submit), 0);
-}
-
 static uint32_t create_syncobj(int fd)
 {
 	uint32_t syncobj;
@@ -46,7 +32,7 @@ static void many_jobs(void)
 	for (int i = 0; i < JOBS; i++) {
 		next = job(srcs[i % SRCS], dst, SZ_64K);
 		next.out_syncobj = syncobj;
-		submit(engine, next);
+		launch(engine, next);
 	}
 	igt_assert_eq(phyr_syncobj_wait(engine, syncobj), 0);
 	assert_vram(vram, handle, SZ_64K, 10 + (JOBS - 1) % SRCS);
@@ -67,8 +53,8 @@ static void implicit_sync(int first, int second)
 			at[k][i] = import_from(fds[k], vram, handles[i]);
 	}
 	fill_vram(vram, handles[0], size, 20);
-	submit(fds[0], job(at[0][0], at[0][1], size));
-	submit(fds[1], job(at[1][1], at[1][2], size));
+	launch(fds[0], job(at[0][0], at[0][1], size));
+	launch(fds[1], job(at[1][1], at[1][2], size));
 	igt_assert_eq(phyr_copy_run(fds[0], at[0][2], 0, at[0][3], 0, size), 0);
 	assert_vram(vram, handles[3], size, 20);
 	close(fds[0]);
@@ -87,7 +73,7 @@ static void write_after_read(void)
 
 	fill_vram(vram, a, size, 21);
 	fill_own(second, c, size, 22);
-	submit(first, job(import_from(first, vram, a),
+	launch(first, job(import_from(first, vram, a),
 			  import_from(first, vram, b), size));
 	igt_assert_eq(phyr_copy_run(second, c, 0, import_from(second, vram, a),
 				    0, size), 0);
@@ -113,17 +99,17 @@ static void syncobj_in(void)
 	int sync_file;
 
 	igt_assert_eq(phyr_hang(&device, 1), 0);
-	submit(first, job(b, a, SZ_4K));
+	launch(first, job(b, a, SZ_4K));
 	next = job(a, b, SZ_4K);
 	next.out_syncobj = out;
-	submit(first, next);
+	launch(first, next);
 	igt_assert_eq(drmSyncobjExportSyncFile(first, out, &sync_file), 0);
 	in = create_syncobj(second);
 	igt_assert_eq(drmSyncobjImportSyncFile(second, in, sync_file), 0);
 	next = job(c, d, SZ_4K);
 	next.in_syncobj = in;
 	next.out_syncobj = done;
-	submit(second, next);
+	launch(second, next);
 	igt_assert_eq(phyr_syncobj_wait(second, done), 0);
 	/* When the second is done, the first is. */
 	igt_assert_eq(phyr_sync_file_status(sync_file), 1);
@@ -167,7 +153,7 @@ static void hang_with_queue(void)
 		syncobjs[i] = create_syncobj(engine);
 		next = job(src, import_from(engine, vram, handles[i]), SZ_64K);
 		next.out_syncobj = syncobjs[i];
-		submit(engine, next);
+		launch(engine, next);
 	}
 	for (int i = 0; i < JOBS; i++)
 		igt_assert_eq(phyr_syncobj_wait(engine, syncobjs[i]),
@@ -202,7 +188,7 @@ static void poll_dmabuf(void)
 	igt_assert_eq(poll_now(dst, POLLIN), POLLIN);
 	igt_assert_eq(poll_now(dst, POLLOUT), POLLOUT);
 	igt_assert_eq(phyr_hang(&device, 1), 0);
-	submit(engine, job(import_buffer(engine, src),
+	launch(engine, job(import_buffer(engine, src),
 			   import_buffer(engine, dst), SZ_64K));
 	igt_assert_eq(poll_now(dst, POLLIN), 0);
 	igt_assert_eq(poll_now(dst, POLLOUT), 0);
@@ -232,7 +218,7 @@ static void poll_then_read(void)
 	void *mem = map_dmabuf(dmabuf, SZ_16M);
 
 	fill_own(engine, src, SZ_16M, 32);
-	submit(engine, job(src, import_buffer(engine, dmabuf), SZ_16M));
+	launch(engine, job(src, import_buffer(engine, dmabuf), SZ_16M));
 	igt_assert_eq(poll(&poll_fd, 1, PHYR_WAIT_SECONDS * 1000), 1);
 	assert_bytes(mem, 32, 0, SZ_16M);
 	unmap(mem, SZ_16M);
@@ -253,7 +239,7 @@ static void evicted_between_jobs(void)
 	dst = import_from(engine, vram, handle);
 	src = create_own(engine, SZ_1M);
 	fill_own(engine, src, SZ_1M, 40);
-	submit(engine, job(src, dst, SZ_1M));
+	launch(engine, job(src, dst, SZ_1M));
 	big = create_vram(vram, free, IN_VRAM, 0);
 	igt_assert_eq(vram_info(vram, handle).placement, IN_SYSTEM);
 	assert_vram(vram, handle, SZ_1M, 40);

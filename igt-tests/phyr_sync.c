@@ -16,27 +16,13 @@ IGT_TEST_DESCRIPTION("Fences of dma-bufs: implicit, as sync_files, and to poll()
  */
 #define SIZE	SZ_64K
 
-static struct drm_phyr_copy_submit job(uint32_t src, uint32_t dst, uint64_t len)
-{
-	return (struct drm_phyr_copy_submit){
-		.src_handle = src,
-		.dst_handle = dst,
-		.len = len,
-	};
-}
-
-static void submit(int fd, struct drm_phyr_copy_submit job)
-{
-	igt_assert_eq(phyr_copy_submit(fd, &job), 0);
-}
-
 /* A sync_file of a copy. */
 static int submit_for_fence(int fd, struct drm_phyr_copy_submit job)
 {
 	int sync_file;
 
 	igt_assert_eq(phyr_syncobj_create(fd, &job.out_syncobj), 0);
-	submit(fd, job);
+	launch(fd, job);
 	igt_assert_eq(drmSyncobjExportSyncFile(fd, job.out_syncobj, &sync_file),
 		      0);
 	phyr_syncobj_destroy(fd, job.out_syncobj);
@@ -118,7 +104,7 @@ static void foreign_chain(void)
 
 	for (int round = 0; round < 8; round++) {
 		fill_own(first, src, 4 * SZ_1M, 10 + round);
-		submit(first, job(src, in, 4 * SZ_1M));
+		launch(first, job(src, in, 4 * SZ_1M));
 		copy(second, out, dst, 4 * SZ_1M);
 		assert_own(second, dst, 4 * SZ_1M, 10 + round);
 	}
@@ -138,7 +124,7 @@ static void foreign_write_after_read(void)
 
 	phyr_fill(mem, 20, 0, 4 * SZ_1M);
 	fill_own(second, src, 4 * SZ_1M, 21);
-	submit(first, job(import_buffer(first, dmabuf), old, 4 * SZ_1M));
+	launch(first, job(import_buffer(first, dmabuf), old, 4 * SZ_1M));
 	copy(second, src, import_buffer(second, dmabuf), 4 * SZ_1M);
 	assert_own(first, old, 4 * SZ_1M, 20);
 	assert_bytes(mem, 21, 0, 4 * SZ_1M);
@@ -191,7 +177,7 @@ static void export_sync_file(int dmabuf, bool writing)
 	/* Idle: a sync_file that is signalled. */
 	igt_assert_eq(close_fence(fence_of(dmabuf, DMA_BUF_SYNC_RW)), 1);
 	igt_assert_eq(phyr_hang(&device, 1), 0);
-	submit(engine, writing ? job(own, imported, SIZE) :
+	launch(engine, writing ? job(own, imported, SIZE) :
 				 job(imported, own, SIZE));
 	reader = fence_of(dmabuf, DMA_BUF_SYNC_READ);
 	writer = fence_of(dmabuf, DMA_BUF_SYNC_WRITE);
@@ -264,7 +250,7 @@ static void exported_orders_engine(void)
 	uint32_t syncobj;
 
 	igt_assert_eq(phyr_hang(&device, 1), 0);
-	submit(first, job(create_own(first, SIZE), import_buffer(first, dmabuf),
+	launch(first, job(create_own(first, SIZE), import_buffer(first, dmabuf),
 			  SIZE));
 	fence = fence_of(dmabuf, DMA_BUF_SYNC_READ);
 	igt_assert_eq(phyr_syncobj_create(second, &syncobj), 0);
