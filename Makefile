@@ -40,26 +40,26 @@ demo: guest
 	userspace/demo
 
 check: guest
-	igt-tests/check
+	igt-tests/runner/check
 
 check-debug: guest
 	vm/build debug
-	igt-tests/check --kernel debug
+	igt-tests/runner/check --kernel debug
 
 lint:
 	vm/host-packages
 	lint/run
 
 igt-compare: guest
-	igt-tests/compare $(DRIVERS)
+	igt-tests/runner/compare $(DRIVERS)
 
 soak: guest
 	vm/build debug
-	igt-tests/soak $(if $(SEED),--seed $(SEED)) $(if $(OPS),--ops $(OPS))
+	igt-tests/runner/soak $(if $(SEED),--seed $(SEED)) $(if $(OPS),--ops $(OPS))
 
 coverage: guest
 	vm/build debug
-	igt-tests/coverage $(RUNS)
+	igt-tests/coverage/run $(RUNS)
 
 mutants: guest
 	vm/build debug
@@ -81,7 +81,7 @@ help:
 	@echo "              some of them: make igt-compare DRIVERS=\"phyr_vram bochs\""
 	@echo "make soak     1,000,000 random operations on the debug kernel; SEED=N, OPS=N"
 	@echo "make coverage which lines of dmabuf/, drm/, engine/ and media/ the tests reach, on the debug kernel;"
-	@echo "              some runs: make coverage RUNS=\"kunit intel\" (igt-tests/coverage --help)"
+	@echo "              some runs: make coverage RUNS=\"kunit intel\" (igt-tests/coverage/run --help)"
 	@echo "make mutants  do the tests notice when the code is wrong? 30 wrong changes, one by one;"
 	@echo "              some of them: make mutants MUTANTS=\"05 12\""
 	@echo "make shell    a guest with everything loaded, to look around"

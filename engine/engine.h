@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The SCRIPTS processor of an LSI 53C895A as a copy engine, for the drivers that
- * have one: phyr_copy offers it to userspace, phyr_v4l2 moves frames with it
+ * have one: phyr_copy offers it to userspace, phyr_camera moves frames with it
  *
  * The driver binds the PCI device and owns struct copy_engine. It walks no list
  * and touches no register itself: it fills in a run, two dma_range lists from

@@ -33,7 +33,7 @@ sub about {
 	return $name =~ /^(?:$expectation->{regex})$/;
 }
 
-# met(EXPECTATION, RESULT, WHY): whether what igt-tests/summary says came of its subtest is what it expects. A failure
+# met(EXPECTATION, RESULT, WHY): whether what igt-tests/runner/summary says came of its subtest is what it expects. A failure
 # is expected in its words only; one with a kernel report or without an end never is.
 sub met {
 	my ($expectation, $result, $why) = @_;

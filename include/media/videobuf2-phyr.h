@@ -13,7 +13,7 @@
  * The cookie of a plane is a dma_range list. It is valid between begin and end
  * and at no other time: a dma-buf may move whenever no DMA is in flight.
  *
- * media/memops.c tells how long a buffer stays attached and mapped.
+ * media/vb2/memops.c tells how long a buffer stays attached and mapped.
  */
 #ifndef _MEDIA_VIDEOBUF2_PHYR_H
 #define _MEDIA_VIDEOBUF2_PHYR_H

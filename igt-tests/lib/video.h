@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The camera, phyr_v4l2, as its users drive it, and what it sees. As in lib.h
+ * The camera, phyr_camera, as its users drive it, and what it sees. As in lib.h
  * every helper asserts success, but for try_*(), which return 0 or a negative
  * errno.
  */
@@ -13,7 +13,7 @@
 
 #include "lib.h"
 
-#define VIDEO_DRIVER	"phyr_v4l2"
+#define VIDEO_DRIVER	"phyr_camera"
 #define VIDEO_PLANES	2
 
 /* The menu of V4L2_CID_TEST_PATTERN. */
@@ -51,7 +51,7 @@ void find_camera(char *busid);
 /* It becomes the camera, whatever a subtest that failed has left. */
 struct video open_video(void);
 struct video open_multiplanar_video(void);
-/* A node that sees nothing, with these: as media/tests/null_video.c names them. */
+/* A node that sees nothing, with these: as media/vb2/tests/null_video.c names them. */
 struct video open_null_video(const char *memory_operations);
 /* Another file of the same node. */
 int open_video_again(const struct video *video);

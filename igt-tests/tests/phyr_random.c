@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "world.h"
+#include "random/world.h"
 
 IGT_TEST_DESCRIPTION("Anything that clients may do, in any order, and what they may not");
 

@@ -349,7 +349,7 @@ static int camera_s_input(struct file *file, void *fh, unsigned int index)
 static int camera_querycap(struct file *file, void *fh,
 			   struct v4l2_capability *cap)
 {
-	strscpy(cap->driver, "phyr_v4l2", sizeof(cap->driver));
+	strscpy(cap->driver, "phyr_camera", sizeof(cap->driver));
 	strscpy(cap->card, "LSI 53C895A camera", sizeof(cap->card));
 	return 0;
 }

@@ -432,7 +432,7 @@ struct video_frame video_take(const struct video *video)
 }
 
 /*
- * What the camera sees: as media/pattern.c describes it
+ * What the camera sees: as media/camera/pattern.c describes it
  */
 
 struct rgb {

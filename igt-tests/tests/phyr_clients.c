@@ -331,7 +331,7 @@ static void drm_info_tells(void)
 		 display.card.primary);
 	run(command);
 	snprintf(command, sizeof(command),
-		 "jq -e --argjson modes %d -f /phyr/igt-tests/drm-info.jq " RUNTIME_DIR "/drm_info",
+		 "jq -e --argjson modes %d -f /phyr/igt-tests/data/drm-info.jq " RUNTIME_DIR "/drm_info",
 		 display.nr_modes);
 	run(command);
 }
@@ -412,7 +412,7 @@ static void weston_runs(void)
 	run("/phyr/vm/guest/udev");
 	start_counting();
 	igt_assert_eq(setenv("XDG_RUNTIME_DIR", RUNTIME_DIR, 1), 0);
-	start("exec seatd-launch -- weston --config=/phyr/igt-tests/weston.ini");
+	start("exec seatd-launch -- weston --config=/phyr/igt-tests/data/weston.ini");
 	wait_for_picture("weston", is_desktop, NULL);
 	before = take_screen();
 	wait_for_picture("weston-after", is_other, &before);

@@ -161,7 +161,7 @@ static int camera_register_video(struct camera *camera)
 	struct video_device *vdev = &camera->vdev;
 	struct vb2_queue *vb2 = &camera->queue.vb2;
 
-	strscpy(vdev->name, "phyr_v4l2", sizeof(vdev->name));
+	strscpy(vdev->name, "phyr_camera", sizeof(vdev->name));
 	/* It is a part of struct camera, and holds a reference to that. */
 	vdev->release = video_device_release_empty;
 	vdev->fops = &camera_fops;
@@ -260,7 +260,7 @@ static const struct pci_device_id camera_ids[] = {
 };
 
 static struct pci_driver camera_pci_driver = {
-	.name = "phyr_v4l2",
+	.name = "phyr_camera",
 	.id_table = camera_ids,
 	.probe = camera_probe,
 	.remove = camera_remove,
@@ -271,7 +271,7 @@ static int __init camera_init(void)
 {
 	int ret;
 
-	camera_debugfs_root = debugfs_create_dir("phyr_v4l2", NULL);
+	camera_debugfs_root = debugfs_create_dir("phyr_camera", NULL);
 	ret = pci_register_driver(&camera_pci_driver);
 	if (ret)
 		debugfs_remove(camera_debugfs_root);

@@ -41,6 +41,7 @@
 #include <linux/dma-mapping.h>
 #include <linux/dma-resv.h>
 #include <linux/export.h>
+#include <linux/module.h>
 #include <linux/phyr_inject.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
@@ -440,3 +441,8 @@ const struct vb2_mem_ops vb2_phyr_memops = {
 	.cookie = vb2_phyr_cookie,
 };
 EXPORT_SYMBOL_NS_GPL(vb2_phyr_memops, "PHYR");
+
+MODULE_DESCRIPTION("videobuf2 memory operations for page-less dma-bufs");
+MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS("DMA_BUF");
+MODULE_IMPORT_NS("PHYR");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * phyr_v4l2: a camera whose frames a copy engine moves
+ * phyr_camera: a camera whose frames a copy engine moves
  *
  *	drv.c		the device: probe, remove, media graph, debugfs
  *	video.c		formats, frame rates, controls: what VIDIOC_* set
@@ -8,7 +8,7 @@
  *	memory.c	the device's coherent memory, where a frame begins
  *	pattern.c	what the camera sees
  *
- * with, of any driver that wants it, vb2_phyr_memops (memops.h).
+ * Its videobuf2 memory operations are vb2_phyr_memops (media/vb2/).
  */
 #ifndef _PHYR_CAMERA_H
 #define _PHYR_CAMERA_H
@@ -24,7 +24,7 @@
 #include <media/v4l2-device.h>
 #include <media/videobuf2-phyr.h>
 
-#include "../engine/engine.h"
+#include "../../engine/engine.h"
 
 struct dentry;
 struct task_struct;
