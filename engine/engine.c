@@ -40,61 +40,61 @@
 
 #include "engine.h"
 
-#define COPY_DSTAT		0x0c
-#define COPY_ISTAT0		0x14
-#define   COPY_ISTAT0_DIP	BIT(0)	/* DSTAT has something */
-#define   COPY_ISTAT0_SIP	BIT(1)	/* SIST0 or SIST1 has something */
-#define   COPY_ISTAT0_SRST	BIT(6)
-#define   COPY_ISTAT0_GONE	0xff	/* nobody answers */
-#define COPY_DSP		0x2c
-#define COPY_DSPS		0x30
-#define COPY_DMODE		0x38
-#define   COPY_DMODE_BURST16	0xc0
-#define COPY_DIEN		0x39
-#define COPY_SIEN0		0x40
-#define   COPY_SIEN0_ERRORS	0x0c	/* gross error, unexpected disconnect */
-#define COPY_SIST0		0x42
-#define COPY_SIST1		0x43
+#define LSI_DSTAT		0x0c
+#define LSI_ISTAT0		0x14
+#define   LSI_ISTAT0_DIP	BIT(0)	/* DSTAT has something */
+#define   LSI_ISTAT0_SIP	BIT(1)	/* SIST0 or SIST1 has something */
+#define   LSI_ISTAT0_SRST	BIT(6)
+#define   LSI_ISTAT0_GONE	0xff	/* nobody answers */
+#define LSI_DSP		0x2c
+#define LSI_DSPS		0x30
+#define LSI_DMODE		0x38
+#define   LSI_DMODE_BURST16	0xc0
+#define LSI_DIEN		0x39
+#define LSI_SIEN0		0x40
+#define   LSI_SIEN0_ERRORS	0x0c	/* gross error, unexpected disconnect */
+#define LSI_SIST0		0x42
+#define LSI_SIST1		0x43
 
 /* Bits of DSTAT and DIEN. */
-#define COPY_DMA_ILLEGAL	BIT(0)
-#define COPY_DMA_SCRIPT		BIT(2)	/* the script's interrupt instruction */
-#define COPY_DMA_ABORTED	BIT(4)
-#define COPY_DMA_BUS_FAULT	BIT(5)
-#define COPY_DMA_PARITY		BIT(6)
-#define COPY_DMA_ALL		(COPY_DMA_ILLEGAL | COPY_DMA_SCRIPT | \
-				 COPY_DMA_ABORTED | COPY_DMA_BUS_FAULT | \
-				 COPY_DMA_PARITY)
+#define LSI_DMA_ILLEGAL	BIT(0)
+#define LSI_DMA_SCRIPT		BIT(2)	/* the script's interrupt instruction */
+#define LSI_DMA_ABORTED	BIT(4)
+#define LSI_DMA_BUS_FAULT	BIT(5)
+#define LSI_DMA_PARITY		BIT(6)
+#define LSI_DMA_ALL		(LSI_DMA_ILLEGAL | LSI_DMA_SCRIPT | \
+				 LSI_DMA_ABORTED | LSI_DMA_BUS_FAULT | \
+				 LSI_DMA_PARITY)
 
-/* In copy_engine.status, beside the bits of DSTAT. */
-#define COPY_STATUS_SCSI	BIT(8)
+/* In phyr_engine.status, beside the bits of DSTAT. */
+#define LSI_STATUS_SCSI	BIT(8)
 
-#define COPY_OP_MOVE		0xc0000000
-#define COPY_OP_INTERRUPT	0x98080000
-#define COPY_OP_WAIT_RESELECT	0x50000000
+#define LSI_OP_MOVE		0xc0000000
+#define LSI_OP_INTERRUPT	0x98080000
+#define LSI_OP_WAIT_RESELECT	0x50000000
 
 /*
  * Newer QEMUs stop a script after 100 instructions. The bytes bound the time
  * that a script takes, some 40 ms on the card's 32-bit bus: what makes no
  * progress in the scheduler's timeout hangs.
  */
-#define COPY_SCRIPT_MOVES	96
-#define COPY_SCRIPT_BYTES	(4ULL << 20)
-#define COPY_SCRIPT_WORDS	(COPY_SCRIPT_MOVES * 3 + 2 + 2)
+#define LSI_SCRIPT_MOVES	96
+#define LSI_SCRIPT_BYTES	(4ULL << 20)
+#define LSI_SCRIPT_WORDS	(LSI_SCRIPT_MOVES * 3 + 2 + 2)
 
-static const char *copy_fence_driver_name(struct dma_fence *fence)
+static const char *phyr_engine_fence_driver_name(struct dma_fence *fence)
 {
 	return "phyr_engine";
 }
 
-static const char *copy_fence_timeline_name(struct dma_fence *fence)
+static const char *phyr_engine_fence_timeline_name(struct dma_fence *fence)
 {
 	return "copies";
 }
 
-static const struct dma_fence_ops copy_fence_ops = {
-	.get_driver_name = copy_fence_driver_name,
-	.get_timeline_name = copy_fence_timeline_name,
+static const struct dma_fence_ops phyr_engine_fence_ops = {
+	.get_driver_name = phyr_engine_fence_driver_name,
+	.get_timeline_name = phyr_engine_fence_timeline_name,
 };
 
 /*
@@ -102,14 +102,14 @@ static const struct dma_fence_ops copy_fence_ops = {
  */
 
 /* Return: bytes of the walk's range in hand; 0 at the end. */
-static u64 copy_walk_left(struct copy_walk *walk)
+static u64 phyr_engine_walk_left(struct phyr_engine_walk *walk)
 {
 	if (!walk->range.len)
 		dma_range_next(&walk->cursor, &walk->range, 1);
 	return walk->range.len;
 }
 
-static u32 copy_walk_take(struct copy_walk *walk, u64 len)
+static u32 phyr_engine_walk_take(struct phyr_engine_walk *walk, u64 len)
 {
 	u32 addr = lower_32_bits(walk->range.addr);
 
@@ -119,14 +119,14 @@ static u32 copy_walk_take(struct copy_walk *walk, u64 len)
 }
 
 /* Return: 0, or -EIO when a walk ends before the run does. */
-static int copy_engine_build(struct copy_engine *engine, struct copy_run *run)
+static int phyr_engine_build(struct phyr_engine *engine, struct phyr_engine_run *run)
 {
-	u64 left = min(run->left, COPY_SCRIPT_BYTES);
+	u64 left = min(run->left, LSI_SCRIPT_BYTES);
 	__le32 *word = engine->script;
 	u64 len;
 
-	BUILD_BUG_ON(COPY_SCRIPT_WORDS * sizeof(*word) > PAGE_SIZE);
-	BUILD_BUG_ON(COPY_SCRIPT_BYTES >> 24);
+	BUILD_BUG_ON(LSI_SCRIPT_WORDS * sizeof(*word) > PAGE_SIZE);
+	BUILD_BUG_ON(LSI_SCRIPT_BYTES >> 24);
 	lockdep_assert_held(&engine->lock);
 
 	if (phyr_inject_fault())
@@ -136,25 +136,25 @@ static int copy_engine_build(struct copy_engine *engine, struct copy_run *run)
 	engine->script_moves = 0;
 	engine->script_seq++;
 	if (run->hang) {
-		*word++ = cpu_to_le32(COPY_OP_WAIT_RESELECT);
+		*word++ = cpu_to_le32(LSI_OP_WAIT_RESELECT);
 		*word++ = 0;
 		run->hang = false;
 	}
 
-	for (; left && engine->script_moves < COPY_SCRIPT_MOVES; left -= len) {
-		len = min3(left, copy_walk_left(&run->src),
-			   copy_walk_left(&run->dst));
+	for (; left && engine->script_moves < LSI_SCRIPT_MOVES; left -= len) {
+		len = min3(left, phyr_engine_walk_left(&run->src),
+			   phyr_engine_walk_left(&run->dst));
 		if (WARN_ON_ONCE(!len))
 			return -EIO;
 
-		*word++ = cpu_to_le32(COPY_OP_MOVE | (u32)len);
-		*word++ = cpu_to_le32(copy_walk_take(&run->src, len));
-		*word++ = cpu_to_le32(copy_walk_take(&run->dst, len));
+		*word++ = cpu_to_le32(LSI_OP_MOVE | (u32)len);
+		*word++ = cpu_to_le32(phyr_engine_walk_take(&run->src, len));
+		*word++ = cpu_to_le32(phyr_engine_walk_take(&run->dst, len));
 		engine->script_bytes += len;
 		engine->script_moves++;
 	}
 
-	*word++ = cpu_to_le32(COPY_OP_INTERRUPT);
+	*word++ = cpu_to_le32(LSI_OP_INTERRUPT);
 	*word++ = cpu_to_le32(engine->script_seq);
 	return 0;
 }
@@ -167,30 +167,30 @@ static int copy_engine_build(struct copy_engine *engine, struct copy_run *run)
  * Afterwards the device is idle, has no interrupt pending, and nobody will
  * hear of one that it raised before.
  */
-static void copy_engine_reset(struct copy_engine *engine)
+static void phyr_engine_reset(struct phyr_engine *engine)
 {
 	lockdep_assert_held(&engine->lock);
 
-	writeb(COPY_ISTAT0_SRST, engine->regs + COPY_ISTAT0);
-	readb(engine->regs + COPY_ISTAT0);
+	writeb(LSI_ISTAT0_SRST, engine->regs + LSI_ISTAT0);
+	readb(engine->regs + LSI_ISTAT0);
 	usleep_range(100, 200);
-	writeb(0, engine->regs + COPY_ISTAT0);
+	writeb(0, engine->regs + LSI_ISTAT0);
 
-	writeb(COPY_DMODE_BURST16, engine->regs + COPY_DMODE);
-	writeb(COPY_DMA_ALL, engine->regs + COPY_DIEN);
-	writeb(COPY_SIEN0_ERRORS, engine->regs + COPY_SIEN0);
-	readb(engine->regs + COPY_ISTAT0);
+	writeb(LSI_DMODE_BURST16, engine->regs + LSI_DMODE);
+	writeb(LSI_DMA_ALL, engine->regs + LSI_DIEN);
+	writeb(LSI_SIEN0_ERRORS, engine->regs + LSI_SIEN0);
+	readb(engine->regs + LSI_ISTAT0);
 
 	synchronize_hardirq(engine->irq);
 	atomic_set(&engine->status, 0);
 }
 
-static void copy_engine_record(struct copy_engine *engine,
-			       const struct copy_run *run, int error)
+static void phyr_engine_record(struct phyr_engine *engine,
+			       const struct phyr_engine_run *run, int error)
 {
-	u64 slot = engine->record_count++ % COPY_RECORDS;
+	u64 slot = engine->record_count++ % PHYR_ENGINE_RECORDS;
 
-	engine->records[slot] = (struct copy_record) {
+	engine->records[slot] = (struct phyr_engine_record) {
 		.seqno = run->fence->seqno,
 		.len = run->len,
 		.moves = run->moves,
@@ -203,7 +203,7 @@ static void copy_engine_record(struct copy_engine *engine,
  * Return: the run's fence, for the caller to signal and put once it has
  * released the lock.
  */
-static struct dma_fence *copy_engine_finish(struct copy_engine *engine,
+static struct dma_fence *phyr_engine_finish(struct phyr_engine *engine,
 					    int error)
 {
 	struct dma_fence *fence = dma_fence_get(engine->run->fence);
@@ -212,12 +212,12 @@ static struct dma_fence *copy_engine_finish(struct copy_engine *engine,
 
 	if (error)
 		dma_fence_set_error(fence, error);
-	copy_engine_record(engine, engine->run, error);
+	phyr_engine_record(engine, engine->run, error);
 	engine->run = NULL;
 	return fence;
 }
 
-static void copy_fence_complete(struct dma_fence *fence)
+static void phyr_engine_fence_complete(struct dma_fence *fence)
 {
 	if (!fence)
 		return;
@@ -226,50 +226,50 @@ static void copy_fence_complete(struct dma_fence *fence)
 	dma_fence_put(fence);
 }
 
-/* Return: as copy_engine_finish(), or NULL while the run goes on. */
-static struct dma_fence *copy_engine_step(struct copy_engine *engine,
+/* Return: as phyr_engine_finish(), or NULL while the run goes on. */
+static struct dma_fence *phyr_engine_step(struct phyr_engine *engine,
 					  int status)
 {
-	struct copy_run *run = engine->run;
+	struct phyr_engine_run *run = engine->run;
 
-	if (status != COPY_DMA_SCRIPT) {
+	if (status != LSI_DMA_SCRIPT) {
 		dev_err(engine->dev, "engine error, status %#x\n", status);
-		copy_engine_reset(engine);
-		return copy_engine_finish(engine, -EIO);
+		phyr_engine_reset(engine);
+		return phyr_engine_finish(engine, -EIO);
 	}
-	if (readl(engine->regs + COPY_DSPS) != engine->script_seq)
+	if (readl(engine->regs + LSI_DSPS) != engine->script_seq)
 		return NULL;
 
 	run->left -= engine->script_bytes;
 	run->moves += engine->script_moves;
 	run->scripts++;
 	if (!run->left)
-		return copy_engine_finish(engine, 0);
-	if (copy_engine_build(engine, run))
-		return copy_engine_finish(engine, -EIO);
+		return phyr_engine_finish(engine, 0);
+	if (phyr_engine_build(engine, run))
+		return phyr_engine_finish(engine, -EIO);
 
-	writel(lower_32_bits(engine->script_addr), engine->regs + COPY_DSP);
+	writel(lower_32_bits(engine->script_addr), engine->regs + LSI_DSP);
 	return NULL;
 }
 
-static irqreturn_t copy_engine_irq(int irq, void *data)
+static irqreturn_t phyr_engine_irq(int irq, void *data)
 {
-	struct copy_engine *engine = data;
-	u8 istat = readb(engine->regs + COPY_ISTAT0);
+	struct phyr_engine *engine = data;
+	u8 istat = readb(engine->regs + LSI_ISTAT0);
 	int status = 0;
 
-	if (istat == COPY_ISTAT0_GONE ||
-	    !(istat & (COPY_ISTAT0_DIP | COPY_ISTAT0_SIP)))
+	if (istat == LSI_ISTAT0_GONE ||
+	    !(istat & (LSI_ISTAT0_DIP | LSI_ISTAT0_SIP)))
 		return IRQ_NONE;
 
 	/* Reading clears, and takes the interrupt line down. */
-	if (istat & COPY_ISTAT0_SIP) {
-		if (readb(engine->regs + COPY_SIST0) & COPY_SIEN0_ERRORS)
-			status |= COPY_STATUS_SCSI;
-		readb(engine->regs + COPY_SIST1);
+	if (istat & LSI_ISTAT0_SIP) {
+		if (readb(engine->regs + LSI_SIST0) & LSI_SIEN0_ERRORS)
+			status |= LSI_STATUS_SCSI;
+		readb(engine->regs + LSI_SIST1);
 	}
-	if (istat & COPY_ISTAT0_DIP)
-		status |= readb(engine->regs + COPY_DSTAT) & COPY_DMA_ALL;
+	if (istat & LSI_ISTAT0_DIP)
+		status |= readb(engine->regs + LSI_DSTAT) & LSI_DMA_ALL;
 	if (!status)
 		return IRQ_HANDLED;
 
@@ -277,9 +277,9 @@ static irqreturn_t copy_engine_irq(int irq, void *data)
 	return IRQ_WAKE_THREAD;
 }
 
-static irqreturn_t copy_engine_thread(int irq, void *data)
+static irqreturn_t phyr_engine_thread(int irq, void *data)
 {
-	struct copy_engine *engine = data;
+	struct phyr_engine *engine = data;
 	struct dma_fence *fence = NULL;
 	bool cookie;
 	int status;
@@ -289,10 +289,10 @@ static irqreturn_t copy_engine_thread(int irq, void *data)
 	mutex_lock(&engine->lock);
 	status = atomic_xchg(&engine->status, 0);
 	if (status && engine->run)
-		fence = copy_engine_step(engine, status);
+		fence = phyr_engine_step(engine, status);
 	mutex_unlock(&engine->lock);
 
-	copy_fence_complete(fence);
+	phyr_engine_fence_complete(fence);
 	dma_fence_end_signalling(cookie);
 	return IRQ_HANDLED;
 }
@@ -306,8 +306,8 @@ static irqreturn_t copy_engine_thread(int irq, void *data)
  * Return: a reference to the run's fence; -ECANCELED when the engine is gone,
  * -EIO when the run's lists are too short. The fence is not initialised then.
  */
-struct dma_fence *phyr_engine_start(struct copy_engine *engine,
-				    struct copy_run *run)
+struct dma_fence *phyr_engine_start(struct phyr_engine *engine,
+				    struct phyr_engine_run *run)
 {
 	struct dma_fence *fence;
 	int ret = -ECANCELED;
@@ -320,16 +320,16 @@ struct dma_fence *phyr_engine_start(struct copy_engine *engine,
 		run->hang = true;
 		run->injected = true;
 	}
-	ret = copy_engine_build(engine, run);
+	ret = phyr_engine_build(engine, run);
 	if (ret)
 		goto err_unlock;
 
-	dma_fence_init(run->fence, &copy_fence_ops, NULL, engine->context,
+	dma_fence_init(run->fence, &phyr_engine_fence_ops, NULL, engine->context,
 		       ++engine->seqno);
 	fence = dma_fence_get(run->fence);
 	WARN_ON_ONCE(engine->run);
 	engine->run = run;
-	writel(lower_32_bits(engine->script_addr), engine->regs + COPY_DSP);
+	writel(lower_32_bits(engine->script_addr), engine->regs + LSI_DSP);
 	mutex_unlock(&engine->lock);
 	return fence;
 
@@ -348,7 +348,7 @@ EXPORT_SYMBOL_NS_GPL(phyr_engine_start, "PHYR_ENGINE");
  * Return: false when no script of @run was completed since the last call, or
  * since it started.
  */
-bool phyr_engine_progress(struct copy_engine *engine, struct copy_run *run)
+bool phyr_engine_progress(struct phyr_engine *engine, struct phyr_engine_run *run)
 {
 	bool progress;
 
@@ -371,19 +371,19 @@ EXPORT_SYMBOL_NS_GPL(phyr_engine_progress, "PHYR_ENGINE");
  *
  * Context: may sleep; on the way to signalling a fence.
  */
-void phyr_engine_abort(struct copy_engine *engine, struct copy_run *run,
+void phyr_engine_abort(struct phyr_engine *engine, struct phyr_engine_run *run,
 		       int error)
 {
 	struct dma_fence *fence = NULL;
 
 	mutex_lock(&engine->lock);
 	if (engine->run == run) {
-		copy_engine_reset(engine);
-		fence = copy_engine_finish(engine, error);
+		phyr_engine_reset(engine);
+		fence = phyr_engine_finish(engine, error);
 	}
 	mutex_unlock(&engine->lock);
 
-	copy_fence_complete(fence);
+	phyr_engine_fence_complete(fence);
 }
 EXPORT_SYMBOL_NS_GPL(phyr_engine_abort, "PHYR_ENGINE");
 
@@ -396,20 +396,20 @@ EXPORT_SYMBOL_NS_GPL(phyr_engine_abort, "PHYR_ENGINE");
  *
  * Context: before the driver is unbound; may sleep.
  */
-void phyr_engine_stop(struct copy_engine *engine)
+void phyr_engine_stop(struct phyr_engine *engine)
 {
 	struct dma_fence *fence = NULL;
 
 	mutex_lock(&engine->lock);
 	engine->stopped = true;
-	copy_engine_reset(engine);
-	writeb(0, engine->regs + COPY_DIEN);
-	writeb(0, engine->regs + COPY_SIEN0);
+	phyr_engine_reset(engine);
+	writeb(0, engine->regs + LSI_DIEN);
+	writeb(0, engine->regs + LSI_SIEN0);
 	if (engine->run)
-		fence = copy_engine_finish(engine, -ECANCELED);
+		fence = phyr_engine_finish(engine, -ECANCELED);
 	mutex_unlock(&engine->lock);
 
-	copy_fence_complete(fence);
+	phyr_engine_fence_complete(fence);
 }
 EXPORT_SYMBOL_NS_GPL(phyr_engine_stop, "PHYR_ENGINE");
 
@@ -422,7 +422,7 @@ EXPORT_SYMBOL_NS_GPL(phyr_engine_stop, "PHYR_ENGINE");
  * Context: probe.
  * Return: 0 or a negative errno.
  */
-int phyr_engine_init(struct copy_engine *engine, struct pci_dev *pdev)
+int phyr_engine_init(struct phyr_engine *engine, struct pci_dev *pdev)
 {
 	const char *name = dev_driver_string(&pdev->dev);
 	int ret;
@@ -443,12 +443,12 @@ int phyr_engine_init(struct copy_engine *engine, struct pci_dev *pdev)
 		return -ENOMEM;
 
 	mutex_lock(&engine->lock);
-	copy_engine_reset(engine);
+	phyr_engine_reset(engine);
 	mutex_unlock(&engine->lock);
 
 	pci_set_master(pdev);
 	return devm_request_threaded_irq(&pdev->dev, engine->irq,
-					 copy_engine_irq, copy_engine_thread,
+					 phyr_engine_irq, phyr_engine_thread,
 					 IRQF_SHARED, name, engine);
 }
 EXPORT_SYMBOL_NS_GPL(phyr_engine_init, "PHYR_ENGINE");
@@ -457,36 +457,36 @@ EXPORT_SYMBOL_NS_GPL(phyr_engine_init, "PHYR_ENGINE");
  * What root may read, and break
  */
 
-static int copy_jobs_show(struct seq_file *m, void *unused)
+static int phyr_engine_jobs_show(struct seq_file *m, void *unused)
 {
-	struct copy_engine *engine = m->private;
-	const struct copy_record *record;
+	struct phyr_engine *engine = m->private;
+	const struct phyr_engine_record *record;
 	u64 i;
 
 	guard(mutex)(&engine->lock);
-	i = engine->record_count - min(engine->record_count, COPY_RECORDS);
+	i = engine->record_count - min(engine->record_count, PHYR_ENGINE_RECORDS);
 	for (; i < engine->record_count; i++) {
-		record = &engine->records[i % COPY_RECORDS];
+		record = &engine->records[i % PHYR_ENGINE_RECORDS];
 		seq_printf(m, "job %llu len %llu moves %llu scripts %llu status %d\n",
 			   record->seqno, record->len, record->moves,
 			   record->scripts, record->status);
 	}
 	return 0;
 }
-DEFINE_SHOW_ATTRIBUTE(copy_jobs);
+DEFINE_SHOW_ATTRIBUTE(phyr_engine_jobs);
 
-static int copy_hang_get(void *data, u64 *value)
+static int phyr_engine_hang_get(void *data, u64 *value)
 {
-	struct copy_engine *engine = data;
+	struct phyr_engine *engine = data;
 
 	guard(mutex)(&engine->lock);
 	*value = engine->hang;
 	return 0;
 }
 
-static int copy_hang_set(void *data, u64 value)
+static int phyr_engine_hang_set(void *data, u64 value)
 {
-	struct copy_engine *engine = data;
+	struct phyr_engine *engine = data;
 
 	if (value > U32_MAX)
 		return -EINVAL;
@@ -495,7 +495,7 @@ static int copy_hang_set(void *data, u64 value)
 	engine->hang = value;
 	return 0;
 }
-DEFINE_DEBUGFS_ATTRIBUTE(copy_hang_fops, copy_hang_get, copy_hang_set,
+DEFINE_DEBUGFS_ATTRIBUTE(phyr_engine_hang_fops, phyr_engine_hang_get, phyr_engine_hang_set,
 			 "%llu\n");
 
 /**
@@ -508,26 +508,26 @@ DEFINE_DEBUGFS_ATTRIBUTE(copy_hang_fops, copy_hang_get, copy_hang_set,
  *
  * Context: probe.
  */
-void phyr_engine_debugfs(struct copy_engine *engine, struct dentry *root)
+void phyr_engine_debugfs(struct phyr_engine *engine, struct dentry *root)
 {
-	debugfs_create_file("jobs", 0400, root, engine, &copy_jobs_fops);
+	debugfs_create_file("jobs", 0400, root, engine, &phyr_engine_jobs_fops);
 	debugfs_create_file_unsafe("hang", 0600, root, engine,
-				   &copy_hang_fops);
+				   &phyr_engine_hang_fops);
 }
 EXPORT_SYMBOL_NS_GPL(phyr_engine_debugfs, "PHYR_ENGINE");
 
-static void __exit copy_engine_exit(void)
+static void __exit phyr_engine_exit(void)
 {
 	/* Who asks a fence for its name may still be in this module. */
 	synchronize_rcu();
 }
-module_exit(copy_engine_exit);
+module_exit(phyr_engine_exit);
 
-static int __init copy_engine_load(void)
+static int __init phyr_engine_load(void)
 {
 	return 0;
 }
-module_init(copy_engine_load);
+module_init(phyr_engine_load);
 
 MODULE_DESCRIPTION("LSI 53C895A as a copy engine");
 MODULE_LICENSE("GPL");

@@ -3,7 +3,7 @@
  * The SCRIPTS processor of an LSI 53C895A as a copy engine, for the drivers that
  * have one: phyr_copy offers it to userspace, phyr_camera moves frames with it
  *
- * The driver binds the PCI device and owns struct copy_engine. It walks no list
+ * The driver binds the PCI device and owns struct phyr_engine. It walks no list
  * and touches no register itself: it fills in a run, two dma_range lists from
  * some byte on, and gets a fence.
  */
@@ -21,22 +21,22 @@ struct device;
 struct pci_dev;
 
 /* Finished copies that debugfs remembers. */
-#define COPY_RECORDS 16
+#define PHYR_ENGINE_RECORDS 16
 
 /**
- * struct copy_walk - one side of a copy: where its next byte is
+ * struct phyr_engine_walk - one side of a copy: where its next byte is
  * @cursor: what comes after @range
  * @range: what is left of the range in hand; empty before the first one
  *
- * Guarded by copy_engine.lock once the run has started.
+ * Guarded by phyr_engine.lock once the run has started.
  */
-struct copy_walk {
+struct phyr_engine_walk {
 	struct dma_range_cursor cursor;
 	struct dma_range range;
 };
 
 /**
- * struct copy_run - one copy, as the engine sees it
+ * struct phyr_engine_run - one copy, as the engine sees it
  * @src: where to read
  * @dst: where to write
  * @len: bytes to copy in all; constant
@@ -49,11 +49,11 @@ struct copy_walk {
  * @fence: allocated by the submitter, initialised when the run starts; the
  *	run's owner has a reference
  *
- * All but @len and the pointer @fence is guarded by copy_engine.lock.
+ * All but @len and the pointer @fence is guarded by phyr_engine.lock.
  */
-struct copy_run {
-	struct copy_walk src;
-	struct copy_walk dst;
+struct phyr_engine_run {
+	struct phyr_engine_walk src;
+	struct phyr_engine_walk dst;
 	u64 len;
 	u64 left;
 	u64 moves;
@@ -65,14 +65,14 @@ struct copy_run {
 };
 
 /**
- * struct copy_record - what became of a copy
+ * struct phyr_engine_record - what became of a copy
  * @seqno: the engine's number for it
  * @len: bytes asked for
  * @moves: Memory Moves that completed scripts held
  * @scripts: completed scripts
  * @status: 0 or a negative errno
  */
-struct copy_record {
+struct phyr_engine_record {
 	u64 seqno;
 	u64 len;
 	u64 moves;
@@ -81,7 +81,7 @@ struct copy_record {
 };
 
 /**
- * struct copy_engine - the hardware
+ * struct phyr_engine - the hardware
  * @dev: the PCI device; constant
  * @regs: BAR 1; constant
  * @irq: interrupt number, possibly shared; constant
@@ -104,7 +104,7 @@ struct copy_record {
  * @records: the latest finished runs, a ring
  * @record_count: finished runs ever
  */
-struct copy_engine {
+struct phyr_engine {
 	struct device *dev;
 	void __iomem *regs;
 	int irq;
@@ -114,24 +114,24 @@ struct copy_engine {
 	atomic_t status;
 
 	struct mutex lock;		/* what follows */
-	struct copy_run *run;
+	struct phyr_engine_run *run;
 	u64 script_bytes;
 	u32 script_moves;
 	u32 script_seq;
 	u64 seqno;
 	bool stopped;
 	u32 hang;
-	struct copy_record records[COPY_RECORDS];
+	struct phyr_engine_record records[PHYR_ENGINE_RECORDS];
 	u64 record_count;
 };
 
-int phyr_engine_init(struct copy_engine *engine, struct pci_dev *pdev);
-void phyr_engine_stop(struct copy_engine *engine);
-struct dma_fence *phyr_engine_start(struct copy_engine *engine,
-				    struct copy_run *run);
-bool phyr_engine_progress(struct copy_engine *engine, struct copy_run *run);
-void phyr_engine_abort(struct copy_engine *engine, struct copy_run *run,
+int phyr_engine_init(struct phyr_engine *engine, struct pci_dev *pdev);
+void phyr_engine_stop(struct phyr_engine *engine);
+struct dma_fence *phyr_engine_start(struct phyr_engine *engine,
+				    struct phyr_engine_run *run);
+bool phyr_engine_progress(struct phyr_engine *engine, struct phyr_engine_run *run);
+void phyr_engine_abort(struct phyr_engine *engine, struct phyr_engine_run *run,
 		       int error);
-void phyr_engine_debugfs(struct copy_engine *engine, struct dentry *root);
+void phyr_engine_debugfs(struct phyr_engine *engine, struct dentry *root);
 
 #endif

@@ -76,7 +76,7 @@ struct copy_job {
 	struct drm_sched_job base;
 	struct phyr_copy *copy;
 	struct copy_client *client;
-	struct copy_run run;
+	struct phyr_engine_run run;
 	struct copy_bo *src;
 	struct copy_bo *dst;
 	struct work_struct free_work;

@@ -54,14 +54,14 @@ struct seq_file;
  *	clients_lock
  *	a buffer's reservation lock	all of struct copy_bo
  *	copy_client.lock
- *	copy_engine.lock
+ *	phyr_engine.lock
  *
  * The last reference to a buffer is dropped under none of them, since that
  * takes the reservation lock, nor from the scheduler's own work.
  */
 struct phyr_copy {
 	struct drm_device drm;
-	struct copy_engine engine;
+	struct phyr_engine engine;
 	struct drm_gpu_scheduler sched;
 	bool dma32;
 	struct workqueue_struct *wq;

@@ -166,7 +166,7 @@ struct camera {
 	struct v4l2_subdev sensor;
 	struct media_pad source;
 	struct v4l2_ctrl_handler ctrls;
-	struct copy_engine engine;
+	struct phyr_engine engine;
 	struct dentry *debugfs;
 
 	struct mutex lock;		/* ioctls */
@@ -183,7 +183,7 @@ struct camera {
 	struct task_struct *thread;
 	u64 period;
 	struct camera_frame frame;
-	struct copy_run run;
+	struct phyr_engine_run run;
 	u32 sequence;
 };
 

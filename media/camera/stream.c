@@ -111,11 +111,11 @@ static int camera_move_plane(struct camera *camera, struct vb2_buffer *vb,
 			     unsigned int plane, struct dma_fence *fence)
 {
 	u64 len = camera->frame.pix.plane_fmt[plane].sizeimage;
-	struct copy_run *run = &camera->run;
+	struct phyr_engine_run *run = &camera->run;
 	struct dma_fence *started;
 	int ret;
 
-	*run = (struct copy_run) { .len = len, .left = len, .fence = fence };
+	*run = (struct phyr_engine_run) { .len = len, .left = len, .fence = fence };
 	dma_range_cursor_init(&run->src.cursor,
 			      camera->frame.memory[plane].ranges, 0);
 	dma_range_cursor_init(&run->dst.cursor,
