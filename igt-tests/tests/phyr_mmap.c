@@ -8,38 +8,46 @@ IGT_TEST_DESCRIPTION("CPU mappings of page-less memory, by PFN");
 
 #define SIZE	SZ_1M
 
-static void same_bytes(uint64_t max_extent)
-{
-	int vram = open_vram(0), dmabuf;
-	uint32_t handle = create_vram(vram, SIZE, IN_VRAM, max_extent);
-	uint8_t *node, *file;
+/**
+ * struct buffer - a buffer of SIZE bytes and the two files to map it from
+ * @vram: DRM node of the card
+ * @handle: the buffer's handle in @vram
+ * @dmabuf: the exported buffer
+ */
+struct buffer {
+	int vram;
+	uint32_t handle;
+	int dmabuf;
+};
 
-	dmabuf = export_buffer(vram, handle);
-	node = map_vram(vram, handle, SIZE);
-	file = map_dmabuf(dmabuf, SIZE);
-	phyr_fill(node, 1, 0, SIZE);
-	assert_bytes(file, 1, 0, SIZE);
-	phyr_fill(file, 2, 0, SIZE);
-	assert_bytes(node, 2, 0, SIZE);
-	unmap(node, SIZE);
-	unmap(file, SIZE);
-	close(dmabuf);
-	close(vram);
+static struct buffer open_buffer(uint32_t placement, uint64_t max_extent)
+{
+	struct buffer buffer = { .vram = open_vram(0) };
+
+	buffer.handle = create_vram(buffer.vram, SIZE, placement, max_extent);
+	buffer.dmabuf = export_buffer(buffer.vram, buffer.handle);
+	return buffer;
 }
 
-static void system_memory(void)
+static void close_buffer(struct buffer *buffer)
 {
-	int vram = open_vram(0), dmabuf;
-	uint32_t handle = create_vram(vram, SIZE, IN_SYSTEM, 0);
-	void *file;
+	close(buffer->dmabuf);
+	close(buffer->vram);
+}
 
-	dmabuf = export_buffer(vram, handle);
-	file = map_dmabuf(dmabuf, SIZE);
-	phyr_fill(file, 3, 0, SIZE);
-	assert_vram(vram, handle, SIZE, 3);
-	unmap(file, SIZE);
-	close(dmabuf);
-	close(vram);
+static void same_bytes(uint32_t placement, uint64_t max_extent)
+{
+	struct buffer buffer = open_buffer(placement, max_extent);
+	void *drm_mem = map_vram(buffer.vram, buffer.handle, SIZE);
+	void *dmabuf_mem = map_dmabuf(buffer.dmabuf, SIZE);
+
+	phyr_fill(drm_mem, 1, 0, SIZE);
+	assert_bytes(dmabuf_mem, 1, 0, SIZE);
+	phyr_fill(dmabuf_mem, 2, 0, SIZE);
+	assert_bytes(drm_mem, 2, 0, SIZE);
+	unmap(drm_mem, SIZE);
+	unmap(dmabuf_mem, SIZE);
+	close_buffer(&buffer);
 }
 
 static void part(void)
@@ -80,62 +88,55 @@ static int mmap_error(int fd, uint64_t len, int prot, int flags,
 	return 0;
 }
 
+/* The mapping cannot become executable; it is unmapped. */
+static void assert_mprotect_refuses_exec(void *mem)
+{
+	igt_assert_eq(mprotect(mem, SIZE, PROT_READ | PROT_EXEC), -1);
+	igt_assert_eq(errno, EACCES);
+	unmap(mem, SIZE);
+}
+
 static void no_exec(void)
 {
-	int vram = open_vram(0), dmabuf;
-	uint32_t handle = create_vram(vram, SIZE, IN_VRAM, 0);
-	uint64_t offset = mmap_offset(vram, handle);
-	void *mem;
+	struct buffer buffer = open_buffer(IN_VRAM, 0);
+	uint64_t offset = mmap_offset(buffer.vram, buffer.handle);
 
-	dmabuf = export_buffer(vram, handle);
-	igt_assert_eq(mmap_error(vram, SIZE, PROT_READ | PROT_EXEC, MAP_SHARED,
-				 offset), EPERM);
-	igt_assert_eq(mmap_error(dmabuf, SIZE, PROT_READ | PROT_EXEC,
+	igt_assert_eq(mmap_error(buffer.vram, SIZE, PROT_READ | PROT_EXEC,
+				 MAP_SHARED, offset), EPERM);
+	igt_assert_eq(mmap_error(buffer.dmabuf, SIZE, PROT_READ | PROT_EXEC,
 				 MAP_SHARED, 0), EPERM);
-	mem = map_vram(vram, handle, SIZE);
-	igt_assert_eq(mprotect(mem, SIZE, PROT_READ | PROT_EXEC), -1);
-	igt_assert_eq(errno, EACCES);
-	unmap(mem, SIZE);
-	mem = map_dmabuf(dmabuf, SIZE);
-	igt_assert_eq(mprotect(mem, SIZE, PROT_READ | PROT_EXEC), -1);
-	igt_assert_eq(errno, EACCES);
-	unmap(mem, SIZE);
-	close(dmabuf);
-	close(vram);
+	assert_mprotect_refuses_exec(map_vram(buffer.vram, buffer.handle,
+					      SIZE));
+	assert_mprotect_refuses_exec(map_dmabuf(buffer.dmabuf, SIZE));
+	close_buffer(&buffer);
 }
 
 static void past_end(void)
 {
-	int vram = open_vram(0), dmabuf;
-	uint32_t handle = create_vram(vram, SIZE, IN_VRAM, 0);
-	uint64_t offset = mmap_offset(vram, handle);
+	struct buffer buffer = open_buffer(IN_VRAM, 0);
+	uint64_t offset = mmap_offset(buffer.vram, buffer.handle);
 
-	dmabuf = export_buffer(vram, handle);
-	igt_assert_eq(mmap_error(vram, SIZE + SZ_4K, PROT_READ, MAP_SHARED,
-				 offset), EINVAL);
-	igt_assert_eq(mmap_error(dmabuf, SIZE + SZ_4K, PROT_READ, MAP_SHARED,
-				 0), EINVAL);
-	igt_assert_eq(mmap_error(dmabuf, 2 * SZ_4K, PROT_READ, MAP_SHARED,
-				 SIZE - SZ_4K), EINVAL);
-	igt_assert_eq(mmap_error(dmabuf, SZ_4K, PROT_READ, MAP_SHARED, SIZE),
-		      EINVAL);
-	close(dmabuf);
-	close(vram);
+	igt_assert_eq(mmap_error(buffer.vram, SIZE + SZ_4K, PROT_READ,
+				 MAP_SHARED, offset), EINVAL);
+	igt_assert_eq(mmap_error(buffer.dmabuf, SIZE + SZ_4K, PROT_READ,
+				 MAP_SHARED, 0), EINVAL);
+	igt_assert_eq(mmap_error(buffer.dmabuf, 2 * SZ_4K, PROT_READ,
+				 MAP_SHARED, SIZE - SZ_4K), EINVAL);
+	igt_assert_eq(mmap_error(buffer.dmabuf, SZ_4K, PROT_READ, MAP_SHARED,
+				 SIZE), EINVAL);
+	close_buffer(&buffer);
 }
 
 static void no_private(void)
 {
-	int vram = open_vram(0), dmabuf;
-	uint32_t handle = create_vram(vram, SIZE, IN_VRAM, 0);
+	struct buffer buffer = open_buffer(IN_VRAM, 0);
+	uint64_t offset = mmap_offset(buffer.vram, buffer.handle);
 
-	dmabuf = export_buffer(vram, handle);
-	igt_assert_eq(mmap_error(vram, SIZE, PROT_READ | PROT_WRITE,
-				 MAP_PRIVATE, mmap_offset(vram, handle)),
-		      EINVAL);
-	igt_assert_eq(mmap_error(dmabuf, SIZE, PROT_READ | PROT_WRITE,
+	igt_assert_eq(mmap_error(buffer.vram, SIZE, PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE, offset), EINVAL);
+	igt_assert_eq(mmap_error(buffer.dmabuf, SIZE, PROT_READ | PROT_WRITE,
 				 MAP_PRIVATE, 0), EINVAL);
-	close(dmabuf);
-	close(vram);
+	close_buffer(&buffer);
 }
 
 static void after_close(void)
@@ -294,15 +295,15 @@ igt_main()
 {
 	igt_describe("The DRM node and the dma-buf show the same bytes");
 	igt_subtest("same-bytes")
-		same_bytes(0);
+		same_bytes(IN_VRAM, 0);
 
 	igt_describe("The same for a fragmented buffer: each page is the right one");
 	igt_subtest("same-bytes-fragmented")
-		same_bytes(SZ_4K);
+		same_bytes(IN_VRAM, SZ_4K);
 
 	igt_describe("The same for a buffer in system memory");
 	igt_subtest("same-bytes-system")
-		system_memory();
+		same_bytes(IN_SYSTEM, 0);
 
 	igt_describe("Parts of a buffer");
 	igt_subtest("part")

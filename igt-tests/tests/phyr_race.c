@@ -428,17 +428,44 @@ static bool can_reset(void)
 	return !access(path, F_OK);
 }
 
-/* Everybody does one thing, all at once. */
-static void race(void (*first)(int child), void (*second)(int child),
-		 void (*third)(int child), void (*fourth)(int child))
-{
-	void (*const processes[4])(int child) = { first, second, third, fourth };
+/**
+ * struct race - a subtest of four processes that run at the same time
+ * @name: the subtest
+ * @description: its description
+ * @processes: what each process runs
+ */
+struct race {
+	const char *name;
+	const char *description;
+	void (*processes[4])(int child);
+};
 
-	arena_open();
-	igt_fork(child, 4)
-		processes[child](child);
-	igt_waitchildren();
-	arena_close();
+static const struct race races[] = {
+	{ "attach-move", "Attach, map, unmap and detach while the buffer moves",
+	  { attach_and_detach, attach_and_detach, attach_and_detach,
+	    move_about } },
+	{ "copy-move", "Copy and write by the CPU while the buffer moves",
+	  { import_and_copy, import_and_copy, map_and_look, move_about } },
+	{ "import-move", "Copy, attach and detach while the buffer moves",
+	  { import_and_copy, attach_and_detach, import_and_copy, move_about } },
+	{ "import-close", "Close handles while they are imported and exported",
+	  { import_and_close, import_and_close, import_and_close,
+	    import_and_close } },
+	{ "close", "Close buffers and clients while engines use them",
+	  { create_and_close, create_and_close, create_and_close,
+	    attach_and_detach } },
+};
+
+static void race_subtest(const struct race *race)
+{
+	igt_describe(race->description);
+	igt_subtest(race->name) {
+		arena_open();
+		igt_fork(child, 4)
+			race->processes[child](child);
+		igt_waitchildren();
+		arena_close();
+	}
 }
 
 /*
@@ -516,30 +543,8 @@ igt_main()
 		set_delays(true);
 	}
 
-	igt_describe("Importers attach, map, unmap and detach while the buffer moves");
-	igt_subtest("attach-move")
-		race(attach_and_detach, attach_and_detach, attach_and_detach,
-		     move_about);
-
-	igt_describe("Engines copy and the CPU writes while the buffer moves");
-	igt_subtest("copy-move")
-		race(import_and_copy, import_and_copy, map_and_look,
-		     move_about);
-
-	igt_describe("Engines copy, others attach and detach, while the buffer moves");
-	igt_subtest("import-move")
-		race(import_and_copy, attach_and_detach, import_and_copy,
-		     move_about);
-
-	igt_describe("Handles are closed while they are imported and exported");
-	igt_subtest("import-close")
-		race(import_and_close, import_and_close, import_and_close,
-		     import_and_close);
-
-	igt_describe("Buffers and clients go while engines work for them");
-	igt_subtest("close")
-		race(create_and_close, create_and_close, create_and_close,
-		     attach_and_detach);
+	for (unsigned int i = 0; i < ARRAY_SIZE(races); i++)
+		race_subtest(&races[i]);
 
 	igt_describe("The exporter is unbound while others create, import and copy");
 	igt_subtest("unbind-exporter")

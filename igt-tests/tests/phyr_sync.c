@@ -135,11 +135,12 @@ static void foreign_write_after_read(void)
 }
 
 /* The second engine's copy is over after the hung write that it depends on. */
-static void waits_for_hang(int dmabuf)
+static void waits_for_hang(int dmabuf, uint32_t flags)
 {
 	struct phyr_device device = copy_device(0);
 	int first = open_device(&device), second = open_copy(1), write, read;
 
+	(void)flags;
 	igt_assert_eq(phyr_hang(&device, 1), 0);
 	write = submit_for_fence(first, job(create_own(first, SIZE),
 					    import_buffer(first, dmabuf), SIZE));
@@ -166,13 +167,14 @@ static int card_dmabuf(uint32_t placement)
 	return dmabuf;
 }
 
-/* What a reader, and what a writer, would have to wait for. */
-static void export_sync_file(int dmabuf, bool writing)
+/* Export fences while the engine reads or writes, by @flags. */
+static void export_sync_file(int dmabuf, uint32_t flags)
 {
 	struct phyr_device device = copy_device(0);
 	int engine = open_device(&device), reader, writer, both;
 	uint32_t imported = import_buffer(engine, dmabuf);
 	uint32_t own = create_own(engine, SIZE);
+	bool writing = flags & DMA_BUF_SYNC_WRITE;
 
 	/* Idle: a sync_file that is signalled. */
 	igt_assert_eq(close_fence(fence_of(dmabuf, DMA_BUF_SYNC_RW)), 1);
@@ -307,6 +309,66 @@ static void sync_ioctl_waits(void)
 	close(engine);
 }
 
+/**
+ * struct dmabuf_subtest - a subtest that is given an idle dma-buf
+ * @name: the subtest
+ * @description: its description
+ * @run: the test; it closes the dma-buf
+ * @placement: of a buffer of phyr_vram, or 0 for a stock driver's buffer
+ * @flags: DMA_BUF_SYNC_* for @run
+ */
+struct dmabuf_subtest {
+	const char *name;
+	const char *description;
+	void (*run)(int dmabuf, uint32_t flags);
+	uint32_t placement;
+	uint32_t flags;
+};
+
+static const struct dmabuf_subtest dmabuf_subtests[] = {
+	{ "foreign-hang",
+	  "A copy out of a stock driver's buffer waits for a hung copy into it",
+	  waits_for_hang, 0, 0 },
+	{ "vram-hang",
+	  "A copy out of a VRAM buffer waits for a hung copy into it",
+	  waits_for_hang, IN_VRAM, 0 },
+	{ "export-while-written",
+	  "Export sync_files of a dma-buf while it is written",
+	  export_sync_file, IN_VRAM, DMA_BUF_SYNC_WRITE },
+	{ "export-while-read",
+	  "Export sync_files of a dma-buf while it is read",
+	  export_sync_file, IN_VRAM, DMA_BUF_SYNC_READ },
+	{ "export-foreign",
+	  "Export sync_files of a stock driver's dma-buf while it is written",
+	  export_sync_file, 0, DMA_BUF_SYNC_WRITE },
+	{ "import-as-write",
+	  "Import a sync_file into a dma-buf as a write",
+	  import_sync_file, IN_VRAM, DMA_BUF_SYNC_WRITE },
+	{ "import-as-read",
+	  "Import a sync_file into a dma-buf as a read",
+	  import_sync_file, IN_VRAM, DMA_BUF_SYNC_READ },
+	{ "import-system",
+	  "Import a sync_file into a dma-buf in system memory, as both",
+	  import_sync_file, IN_SYSTEM, DMA_BUF_SYNC_RW },
+	{ "import-orders-engine",
+	  "An engine waits for a sync_file imported into a VRAM dma-buf",
+	  imported_orders_engine, IN_VRAM, DMA_BUF_SYNC_WRITE },
+	{ "import-as-read-orders-engine",
+	  "An engine's write waits for a sync_file imported as a read",
+	  imported_orders_engine, IN_VRAM, DMA_BUF_SYNC_READ },
+	{ "import-orders-engine-foreign",
+	  "An engine waits for a sync_file imported into a stock dma-buf",
+	  imported_orders_engine, 0, DMA_BUF_SYNC_WRITE },
+};
+
+static void dmabuf_subtest(const struct dmabuf_subtest *test)
+{
+	igt_describe(test->description);
+	igt_subtest(test->name)
+		test->run(test->placement ? card_dmabuf(test->placement) :
+					    create_udmabuf(SIZE), test->flags);
+}
+
 static void errors(void)
 {
 	int engine = open_copy(0), dmabuf = card_dmabuf(IN_VRAM), fence, none;
@@ -341,51 +403,8 @@ igt_main()
 	igt_subtest("foreign-write-after-read")
 		foreign_write_after_read();
 
-	igt_describe("A copy out of a stock driver's buffer waits for a hung copy into it");
-	igt_subtest("foreign-hang")
-		waits_for_hang(create_udmabuf(SIZE));
-
-	igt_describe("A copy out of a VRAM buffer waits for a hung copy into it");
-	igt_subtest("vram-hang")
-		waits_for_hang(card_dmabuf(IN_VRAM));
-
-	igt_describe("A sync_file of a dma-buf that is being written");
-	igt_subtest("export-while-written")
-		export_sync_file(card_dmabuf(IN_VRAM), true);
-
-	igt_describe("A sync_file of a dma-buf that is being read");
-	igt_subtest("export-while-read")
-		export_sync_file(card_dmabuf(IN_VRAM), false);
-
-	igt_describe("A sync_file of a stock driver's dma-buf that is being written");
-	igt_subtest("export-foreign")
-		export_sync_file(create_udmabuf(SIZE), true);
-
-	igt_describe("A sync_file that is put into a dma-buf as a write");
-	igt_subtest("import-as-write")
-		import_sync_file(card_dmabuf(IN_VRAM), DMA_BUF_SYNC_WRITE);
-
-	igt_describe("A sync_file that is put into a dma-buf as a read");
-	igt_subtest("import-as-read")
-		import_sync_file(card_dmabuf(IN_VRAM), DMA_BUF_SYNC_READ);
-
-	igt_describe("The same with a buffer in system memory");
-	igt_subtest("import-system")
-		import_sync_file(card_dmabuf(IN_SYSTEM), DMA_BUF_SYNC_RW);
-
-	igt_describe("An engine waits for a sync_file that a VRAM dma-buf was given");
-	igt_subtest("import-orders-engine")
-		imported_orders_engine(card_dmabuf(IN_VRAM),
-				       DMA_BUF_SYNC_WRITE);
-
-	igt_describe("An engine's write waits for a read that a VRAM dma-buf was told of");
-	igt_subtest("import-as-read-orders-engine")
-		imported_orders_engine(card_dmabuf(IN_VRAM), DMA_BUF_SYNC_READ);
-
-	igt_describe("An engine waits for a sync_file that a stock dma-buf was given");
-	igt_subtest("import-orders-engine-foreign")
-		imported_orders_engine(create_udmabuf(SIZE),
-				       DMA_BUF_SYNC_WRITE);
+	for (unsigned int i = 0; i < ARRAY_SIZE(dmabuf_subtests); i++)
+		dmabuf_subtest(&dmabuf_subtests[i]);
 
 	igt_describe("A sync_file of a dma-buf holds up copies of other buffers");
 	igt_subtest("export-orders-engine")
