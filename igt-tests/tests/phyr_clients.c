@@ -357,11 +357,11 @@ static bool is_cube(const struct screen *picture, const void *data)
 	(void)data;
 	return percentage(picture, 0, 0, width, height / 20, 0x808080) == 100 &&
 	       percentage(picture, 0, height - height / 20, width, height / 20,
-		     0x808080) == 100 &&
+			  0x808080) == 100 &&
 	       percentage(picture, width * 2 / 5, height * 2 / 5, width / 5,
-		     height / 5, 0x808080) < 10 &&
+			  height / 5, 0x808080) < 10 &&
 	       count_colours(picture, width / 4, height / 4, width / 2,
-		       height / 2) > 500;
+			     height / 2) > 500;
 }
 
 static void kmscube_draws(const char *options)
@@ -433,9 +433,9 @@ static bool has_text(const struct screen *picture, const void *data)
 	(void)data;
 	/* Light grey text on black: more than a cursor, less than a picture. */
 	return percentage(picture, 0, 0, picture->width, picture->height,
-		     0) > 80 &&
+			  0) > 80 &&
 	       percentage(picture, 0, 0, picture->width / 2, picture->height,
-		     0xaaaaaa) >= 2;
+			  0xaaaaaa) >= 2;
 }
 
 /* IGT unbinds the console during a test and binds it again afterwards. */

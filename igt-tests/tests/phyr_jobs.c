@@ -292,7 +292,7 @@ static void open_valid(void)
 	valid.engine = open_copy(0);
 	valid.small = create_own(valid.engine, SZ_64K);
 	valid.large = import_from(valid.engine, valid.vram,
-				create_vram(valid.vram, SZ_1M, IN_VRAM, 0));
+				  create_vram(valid.vram, SZ_1M, IN_VRAM, 0));
 }
 
 static void close_valid(void)

@@ -25,8 +25,8 @@ static void assert_in_use(const char *module)
 	int err = unload(module);
 
 	igt_assert_f(err == -EWOULDBLOCK || err == -EBUSY,
-		     "unloading %s returned %d (%s), expected -EWOULDBLOCK or -EBUSY\n", module, err,
-		     strerror(-err));
+		     "unloading %s returned %d (%s), expected -EWOULDBLOCK or -EBUSY\n",
+		     module, err, strerror(-err));
 	igt_assert_f(loaded(module), "%s was unloaded while in use\n", module);
 }
 
