@@ -6,9 +6,9 @@
 #include "display.h"
 #include "lib.h"
 
-IGT_TEST_DESCRIPTION("A card whose BAR begins in the section of memory in which RAM ends, where pfn_valid() says that there are struct pages (vm/run --memory 1568)");
+IGT_TEST_DESCRIPTION("A card whose BAR begins in the memory section in which RAM ends, so that pfn_valid() is true for it (vm/run --memory 1568)");
 
-/* What pfn_valid() is the same for where some of it is RAM from the beginning. */
+/* A sparsemem section: pfn_valid() is true for all of it if RAM was at boot. */
 #define SECTION	0x8000000ull
 #define SIZE	SZ_1M
 
@@ -29,8 +29,8 @@ static uint64_t last_byte_of_ram(void)
 	return ram;
 }
 
-/* The kernel, unlike the firmware, has a card begin as low as can be. */
-static void plug_again(void)
+/* Hot-plugged, the card gets the lowest free address, unlike from the firmware. */
+static void replug(void)
 {
 	struct phyr_device before = display_device();
 	struct phyr_vram_dump dump;
@@ -41,14 +41,14 @@ static void plug_again(void)
 	card = display_device();
 	igt_assert_eq(phyr_vram_dump_read(&card, &dump), 0);
 	igt_assert_f(dump.bar / SECTION == ram / SECTION,
-		     "the card begins at 0x%" PRIx64 ", RAM's last byte is at 0x%"
-		     PRIx64 ": not within one section of memory\n",
+		     "the BAR begins at 0x%" PRIx64 ", the last byte of RAM is at 0x%"
+		     PRIx64 ": not in the same memory section\n",
 		     dump.bar, ram);
 	phyr_vram_dump_free(&dump);
 }
 
-/* By the CPU and by an engine, which imports it, there and back. */
-static void bytes(uint64_t max_extent)
+/* Access the buffer by the CPU and, imported, by an engine. */
+static void access_bytes(uint64_t max_extent)
 {
 	int vram = open_device(&card), engine = open_copy(0), dmabuf;
 	uint32_t own = create_own(engine, SIZE), handle, imported;
@@ -74,8 +74,8 @@ static void bytes(uint64_t max_extent)
 }
 
 /*
- * What reaches over an edge of the screen is copied there, by the CPU, for which
- * the framebuffer is mapped: in one piece by ioremap(), else by vmap_pfn().
+ * A framebuffer that extends beyond the screen is copied by the CPU. It is
+ * mapped with ioremap() if contiguous, else with vmap_pfn().
  */
 static void copy_to_screen(const struct display *display, uint64_t max_extent,
 			   int expected)
@@ -93,7 +93,7 @@ static void copy_to_screen(const struct display *display, uint64_t max_extent,
 	remove_fb(display, &fb);
 }
 
-static void copied(uint64_t max_extent, int expected)
+static void show_copied(uint64_t max_extent, int expected)
 {
 	struct display display = open_display();
 
@@ -102,8 +102,8 @@ static void copied(uint64_t max_extent, int expected)
 	close_display(&display);
 }
 
-/* The refusal was of that picture only. */
-static void goes_on(void)
+/* A refused framebuffer does not prevent others from being shown. */
+static void show_after_refusal(void)
 {
 	struct fb fb = { .width = 640, .height = 480,
 			 .format = DRM_FORMAT_XRGB8888, .max_extent = SZ_4K };
@@ -122,25 +122,25 @@ static void goes_on(void)
 igt_main()
 {
 	igt_fixture()
-		plug_again();
+		replug();
 
-	igt_describe("The CPU and an engine read and write a buffer in one piece");
+	igt_describe("The CPU and an engine read and write a contiguous buffer");
 	igt_subtest("bytes")
-		bytes(0);
+		access_bytes(0);
 
-	igt_describe("The same in many pieces");
+	igt_describe("The CPU and an engine read and write a fragmented buffer");
 	igt_subtest("bytes-fragmented")
-		bytes(SZ_4K);
+		access_bytes(SZ_4K);
 
-	igt_describe("A picture in one piece is copied to the screen");
+	igt_describe("A contiguous framebuffer is copied to the screen");
 	igt_subtest("copied")
-		copied(0, 0);
+		show_copied(0, 0);
 
-	igt_describe("One in many pieces is refused, without a warning of vmap_pfn()'s");
+	igt_describe("A fragmented framebuffer is refused, without a warning from vmap_pfn()");
 	igt_subtest("copied-fragmented")
-		copied(SZ_4K, -EOPNOTSUPP);
+		show_copied(SZ_4K, -EOPNOTSUPP);
 
-	igt_describe("After that, one in many pieces is shown that need not be copied");
+	igt_describe("After the refusal, a fragmented framebuffer that needs no copy is shown");
 	igt_subtest("goes-on")
-		goes_on();
+		show_after_refusal();
 }

@@ -13,26 +13,26 @@
 #include "lib.h"
 #include "screen.h"
 
-IGT_TEST_DESCRIPTION("What people run on a display, seen from outside the guest");
+IGT_TEST_DESCRIPTION("Programs that use a display; the screen is checked from outside the guest");
 
-/* A picture, or a program, is waited for that long; software emulation is slow. */
+/* Attempts to see an expected picture, 100 ms each; emulation is slow. */
 #define TRIES		100
 #define RUNTIME_DIR	"/run/phyr-clients"
 
 /**
  * struct program - a program that runs in the background
  * @pid: leader of its process group
- * @input: its standard input; nothing comes, and it does not end
+ * @input: write end of its standard input, which stays open
  */
 struct program {
 	pid_t pid;
 	int input;
 };
 
-/* What it has; closed, for the programs to be its master. */
+/* Its modes and IDs; closed, so that a program can become DRM master. */
 static struct display display;
 
-/* The program that a failed subtest has left. */
+/* The program that runs now; a failed subtest may leave it running. */
 static struct program running;
 
 static const char *const formats[] = { "XR24", "BX24", "RG16" };
@@ -51,7 +51,7 @@ static void stop(void)
 	running.pid = 0;
 }
 
-/* Its output goes to the log, which show_log() shows. */
+/* The output goes to the file that show_log() prints. */
 static void start(const char *command)
 {
 	int input[2];
@@ -72,7 +72,7 @@ static void start(const char *command)
 		execl("/bin/sh", "sh", "-c", command, NULL);
 		_exit(127);
 	}
-	/* Whichever of the two comes first, so that stop() finds the group. */
+	/* Also in the parent, so that the group exists before stop(). */
 	setpgid(running.pid, running.pid);
 	close(input[0]);
 }
@@ -82,8 +82,8 @@ static void show_log(void)
 	run("cat " RUNTIME_DIR "/log");
 }
 
-/* Wait for its end, which must be a good one. */
-static void finish(void)
+/* Wait until it exits; its status must be 0. */
+static void wait_for_exit(void)
 {
 	int status;
 
@@ -91,7 +91,7 @@ static void finish(void)
 	close(running.input);
 	running.pid = 0;
 	show_log();
-	igt_assert_f(!status, "it ended with status %#x\n", status);
+	igt_assert_f(!status, "the program ended with wait status %#x\n", status);
 }
 
 static void assert_runs(void)
@@ -102,15 +102,16 @@ static void assert_runs(void)
 		return;
 	running.pid = 0;
 	show_log();
-	igt_assert_f(false, "it ended with status %#x\n", status);
+	igt_assert_f(false, "the program ended early with wait status %#x\n",
+		     status);
 }
 
 /*
  * Pictures
  */
 
-/* RGB565 has 8 steps less in each colour. */
-static bool alike(uint32_t a, uint32_t b)
+/* Tolerate RGB565, which drops up to 3 bits of each colour. */
+static bool is_similar(uint32_t a, uint32_t b)
 {
 	for (int shift = 0; shift < 24; shift += 8)
 		if (abs((int)(a >> shift & 0xff) - (int)(b >> shift & 0xff)) > 8)
@@ -118,10 +119,10 @@ static bool alike(uint32_t a, uint32_t b)
 	return true;
 }
 
-/* How many different colours a part of the picture has. */
-static unsigned int colours(const struct screen *picture, unsigned int x,
-			    unsigned int y, unsigned int width,
-			    unsigned int height)
+/* Number of different colours in a part of the picture. */
+static unsigned int count_colours(const struct screen *picture, unsigned int x,
+				  unsigned int y, unsigned int width,
+				  unsigned int height)
 {
 	uint8_t *seen = calloc(1, 1 << 21);
 	unsigned int count = 0;
@@ -139,23 +140,24 @@ static unsigned int colours(const struct screen *picture, unsigned int x,
 	return count;
 }
 
-/* Share of the part's pixels, in percent, that are of this colour. */
-static unsigned int share(const struct screen *picture, unsigned int x,
-			  unsigned int y, unsigned int width,
-			  unsigned int height, uint32_t wanted)
+/* Percentage of the part's pixels that have this colour. */
+static unsigned int percentage(const struct screen *picture, unsigned int x,
+			       unsigned int y, unsigned int width,
+			       unsigned int height, uint32_t wanted)
 {
 	unsigned long count = 0;
 
 	for (unsigned int row = y; row < y + height; row++)
 		for (unsigned int column = x; column < x + width; column++)
-			count += alike(screen_colour(picture, column, row), wanted);
+			count += is_similar(screen_colour(picture, column, row),
+					    wanted);
 	return 100 * count / ((unsigned long)width * height);
 }
 
-/* Look until @good says so; the picture stays as /out/NAME.ppm. */
+/* Wait until @matches is true; keep the last picture as /out/NAME.ppm. */
 static void wait_for_picture(const char *name,
-			     bool (*good)(const struct screen *picture,
-					  const void *data), const void *data)
+			     bool (*matches)(const struct screen *picture,
+					     const void *data), const void *data)
 {
 	bool done = false;
 
@@ -166,18 +168,18 @@ static void wait_for_picture(const char *name,
 		if (running.pid)
 			assert_runs();
 		picture = take_screen();
-		done = good(&picture, data);
+		done = matches(&picture, data);
 		free_screen(&picture);
 	}
 	keep_screen(name);
 	if (!done && running.pid)
 		show_log();
-	igt_assert_f(done, "the screen does not show what it should; it shows /out/%s.ppm\n",
+	igt_assert_f(done, "the screen does not show the expected picture; see /out/%s.ppm\n",
 		     name);
 }
 
 /*
- * Frames: events that tell a client that its flip is done
+ * Frames: counted by vblank events, which clients get when a flip is done
  */
 
 static void start_counting(void)
@@ -187,8 +189,8 @@ static void start_counting(void)
 	trace_start();
 }
 
-/* The client's own, or those for its fences; the console's are few. */
-static void see_frame(char *line, void *data)
+/* Also counts the console's, which are few. */
+static void count_frame(char *line, void *data)
 {
 	unsigned int *frames = data;
 
@@ -199,7 +201,7 @@ static unsigned int frames(void)
 {
 	unsigned int count = 0;
 
-	trace_each(see_frame, &count);
+	trace_each(count_frame, &count);
 	return count;
 }
 
@@ -217,7 +219,7 @@ static void wait_for_frames(unsigned int wanted)
  * modetest
  */
 
-/* Its pattern: the upper bars of SMPTE's test picture. */
+/* modetest draws the upper bars of the SMPTE test pattern. */
 static bool is_smpte(const struct screen *picture, const void *data)
 {
 	static const uint32_t bars[] = {
@@ -232,8 +234,9 @@ static bool is_smpte(const struct screen *picture, const void *data)
 	for (unsigned int i = 0; i < ARRAY_SIZE(bars); i++) {
 		unsigned int x = (2 * i + 1) * picture->width / 14;
 
-		if (!alike(screen_colour(picture, x, 1), bars[i]) ||
-		    !alike(screen_colour(picture, x, picture->height / 2), bars[i]))
+		if (!is_similar(screen_colour(picture, x, 1), bars[i]) ||
+		    !is_similar(screen_colour(picture, x, picture->height / 2),
+				bars[i]))
 			return false;
 	}
 	return true;
@@ -244,7 +247,7 @@ static const drmModeModeInfo *small_mode(void)
 	for (unsigned int i = 0; i < display.nr_modes; i++)
 		if (!strcmp(display.modes[i].name, "1024x768"))
 			return &display.modes[i];
-	igt_assert_f(false, "there is no mode 1024x768\n");
+	igt_assert_f(false, "the display has no mode 1024x768\n");
 	return NULL;
 }
 
@@ -256,8 +259,8 @@ static void modetest_lists(void)
 	run("grep -qE '#0 .* type: preferred' " RUNTIME_DIR "/modetest");
 }
 
-/* A line ends it, as the user's key does. */
-static void key(void)
+/* modetest exits when it reads a line. */
+static void press_enter(void)
 {
 	igt_assert_eq(write(running.input, "\n", 1), 1);
 }
@@ -276,8 +279,8 @@ static void modetest_modes(void)
 			start(command);
 			wait_for_picture("modetest", is_smpte,
 					 &display.modes[i]);
-			key();
-			finish();
+			press_enter();
+			wait_for_exit();
 		}
 	}
 }
@@ -295,8 +298,8 @@ static void modetest_atomic(void)
 			 mode->vdisplay, formats[k]);
 		start(command);
 		wait_for_picture("modetest", is_smpte, mode);
-		key();
-		finish();
+		press_enter();
+		wait_for_exit();
 	}
 }
 
@@ -310,10 +313,10 @@ static void modetest_flips(void)
 			 display.connector, formats[k]);
 		start_counting();
 		start(command);
-		/* It tells its rate every second, that is 60 frames. */
+		/* modetest prints its rate each second, that is every 60 frames. */
 		wait_for_frames(150);
-		key();
-		finish();
+		press_enter();
+		wait_for_exit();
 		run("grep -q '^freq: ' " RUNTIME_DIR "/log");
 	}
 }
@@ -343,22 +346,22 @@ static void drm_info_tells(void)
 static bool is_black(const struct screen *picture, const void *data)
 {
 	(void)data;
-	return share(picture, 0, 0, picture->width, picture->height, 0) == 100;
+	return percentage(picture, 0, 0, picture->width, picture->height, 0) == 100;
 }
 
-/* A shaded cube in the middle, on grey. */
+/* A shaded cube in the middle on a grey background. */
 static bool is_cube(const struct screen *picture, const void *data)
 {
 	unsigned int width = picture->width, height = picture->height;
 
 	(void)data;
-	return share(picture, 0, 0, width, height / 20, 0x808080) == 100 &&
-	       share(picture, 0, height - height / 20, width, height / 20,
-		     0x808080) == 100 &&
-	       share(picture, width * 2 / 5, height * 2 / 5, width / 5,
-		     height / 5, 0x808080) < 10 &&
-	       colours(picture, width / 4, height / 4, width / 2,
-		       height / 2) > 500;
+	return percentage(picture, 0, 0, width, height / 20, 0x808080) == 100 &&
+	       percentage(picture, 0, height - height / 20, width, height / 20,
+			  0x808080) == 100 &&
+	       percentage(picture, width * 2 / 5, height * 2 / 5, width / 5,
+			  height / 5, 0x808080) < 10 &&
+	       count_colours(picture, width / 4, height / 4, width / 2,
+			     height / 2) > 500;
 }
 
 static void kmscube_draws(const char *options)
@@ -368,9 +371,9 @@ static void kmscube_draws(const char *options)
 	snprintf(command, sizeof(command), "exec kmscube %s -c 30", options);
 	start_counting();
 	start(command);
-	finish();
+	wait_for_exit();
 	igt_info("%u frames\n", frames());
-	/* The first one comes with the mode. */
+	/* The first frame is shown by the mode set, not by a flip. */
 	igt_assert_lte_u64(29, frames());
 	run("grep -q 'renderer: \"llvmpipe' " RUNTIME_DIR "/log");
 
@@ -390,14 +393,14 @@ static bool is_desktop(const struct screen *picture, const void *data)
 	unsigned int width = picture->width, height = picture->height;
 
 	(void)data;
-	/* The panel, its clock's white text, the wallpaper's greys, windows. */
-	return share(picture, width / 3, 0, width / 3, 24, 0x2b2926) > 90 &&
-	       colours(picture, width - 200, 0, 200, 24) > 20 &&
-	       share(picture, 0, height - 100, width, 100, 0x837d78) > 50 &&
-	       colours(picture, 0, 40, width, height - 40) > 1000;
+	/* In this order: panel, clock text, grey wallpaper, windows. */
+	return percentage(picture, width / 3, 0, width / 3, 24, 0x2b2926) > 90 &&
+	       count_colours(picture, width - 200, 0, 200, 24) > 20 &&
+	       percentage(picture, 0, height - 100, width, 100, 0x837d78) > 50 &&
+	       count_colours(picture, 0, 40, width, height - 40) > 1000;
 }
 
-static bool is_other(const struct screen *picture, const void *data)
+static bool has_changed(const struct screen *picture, const void *data)
 {
 	const struct screen *before = data;
 
@@ -415,7 +418,7 @@ static void weston_runs(void)
 	start("exec seatd-launch -- weston --config=/phyr/igt-tests/data/weston.ini");
 	wait_for_picture("weston", is_desktop, NULL);
 	before = take_screen();
-	wait_for_picture("weston-after", is_other, &before);
+	wait_for_picture("weston-after", has_changed, &before);
 	free_screen(&before);
 	wait_for_frames(60);
 	stop();
@@ -428,15 +431,15 @@ static void weston_runs(void)
 static bool has_text(const struct screen *picture, const void *data)
 {
 	(void)data;
-	/* Light grey letters on black: more than a cursor, less than a picture. */
-	return share(picture, 0, 0, picture->width, picture->height,
-		     0) > 80 &&
-	       share(picture, 0, 0, picture->width / 2, picture->height,
-		     0xaaaaaa) >= 2;
+	/* Light grey text on black: more than a cursor, less than a picture. */
+	return percentage(picture, 0, 0, picture->width, picture->height,
+			  0) > 80 &&
+	       percentage(picture, 0, 0, picture->width / 2, picture->height,
+			  0xaaaaaa) >= 2;
 }
 
-/* IGT takes the console off the display for every test, and puts it back. */
-static void bind_fbcon(const char *yes)
+/* IGT unbinds the console during a test and binds it again afterwards. */
+static void bind_fbcon(const char *value)
 {
 	char path[64], name[64];
 	FILE *file;
@@ -445,19 +448,19 @@ static void bind_fbcon(const char *yes)
 		snprintf(path, sizeof(path), "/sys/class/vtconsole/vtcon%d/name",
 			 i);
 		file = fopen(path, "re");
-		igt_assert_f(file, "there is no console for framebuffers\n");
+		igt_assert_f(file, "no 'frame buffer' console in /sys/class/vtconsole\n");
 		igt_assert(fgets(name, sizeof(name), file));
 		fclose(file);
 		if (!strstr(name, "frame buffer"))
 			continue;
 		snprintf(path, sizeof(path), "/sys/class/vtconsole/vtcon%d/bind",
 			 i);
-		write_file(path, yes);
+		write_file(path, value);
 		return;
 	}
 }
 
-/* What /dev/fb0 gives is what the screen shows, and what it takes is, too. */
+/* The screen shows the bytes read from, or written to, /dev/fb0. */
 static bool is_fb0(const struct screen *picture, const void *data)
 {
 	const uint8_t *bytes = data;
@@ -504,7 +507,7 @@ static void console_shows(void)
 	bind_fbcon("1");
 	run("yes 'The quick brown fox jumps over the lazy dog' | head -n 40 >/dev/tty0");
 	wait_for_picture("fbcon", has_text, NULL);
-	/* And nothing is missing of what the console has drawn. */
+	/* The screen also shows everything that the console has drawn. */
 	bytes = read_fb0(fd, &size);
 	wait_for_picture("fbcon", is_fb0, bytes);
 	free(bytes);
@@ -518,7 +521,7 @@ static void fb0_agrees(void)
 	uint8_t *bytes;
 	size_t size;
 
-	/* A cursor that blinks would make them differ. */
+	/* A blinking cursor would make them differ. */
 	write_file("/sys/class/graphics/fbcon/cursor_blink", "0");
 	bytes = read_fb0(fd, &size);
 	wait_for_picture("fb0", is_fb0, bytes);
@@ -552,7 +555,7 @@ igt_main()
 	igt_subtest("fb0")
 		fb0_agrees();
 
-	igt_describe("modetest finds connector, formats and modes");
+	igt_describe("modetest lists the connector, formats and modes");
 	igt_subtest("modetest-lists")
 		modetest_lists();
 
@@ -560,7 +563,7 @@ igt_main()
 	igt_subtest("modetest-modes")
 		modetest_modes();
 
-	igt_describe("The same by atomic commits");
+	igt_describe("modetest shows its pattern by atomic commits in each format");
 	igt_subtest("modetest-atomic")
 		modetest_atomic();
 
@@ -568,23 +571,23 @@ igt_main()
 	igt_subtest("modetest-flips")
 		modetest_flips();
 
-	igt_describe("drm_info tells the driver, atomic, three formats and the modes");
+	igt_describe("drm_info reports the driver, atomic support, three formats and the modes");
 	igt_subtest("drm-info")
 		drm_info_tells();
 
-	igt_describe("kmscube draws 30 frames and more by Mesa's software renderer");
+	igt_describe("kmscube draws at least 30 frames with Mesa's software renderer");
 	igt_subtest("kmscube")
 		kmscube_draws("");
 
-	igt_describe("The same by atomic commits with fences");
+	igt_describe("kmscube draws at least 30 frames by atomic commits with fences");
 	igt_subtest("kmscube-atomic")
 		kmscube_draws("-A");
 
-	igt_describe("weston shows a desktop with clients that draw 60 frames");
+	igt_describe("weston shows a desktop whose clients draw 60 frames");
 	igt_subtest("weston")
 		weston_runs();
 
-	igt_describe("The console is back");
+	igt_describe("The console is shown again after the other clients");
 	igt_subtest("fbcon-again")
 		console_shows();
 

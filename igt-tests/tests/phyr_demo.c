@@ -3,15 +3,15 @@
 
 #include "lib.h"
 
-IGT_TEST_DESCRIPTION("What a newcomer is shown: phyrctl and its demo");
+IGT_TEST_DESCRIPTION("phyrctl and its demo");
 
 igt_main()
 {
-	igt_describe("The demo ends well: bytes are verified in the guest, and from outside by userspace/verify-vram");
+	igt_describe("The demo succeeds; bytes are verified in the guest, and from outside by userspace/verify-vram");
 	igt_subtest("demo")
 		run("phyrctl demo");
 
-	igt_describe("Every command does what its help says");
+	igt_describe("Every command succeeds");
 	igt_subtest("commands") {
 		run("phyrctl --help");
 		run("phyrctl devices");
@@ -24,7 +24,7 @@ igt_main()
 		run("phyrctl map vram:4M:64K");
 	}
 
-	igt_describe("Bad words get an error and a status, and do nothing");
+	igt_describe("Invalid arguments are refused with the documented exit status");
 	igt_subtest("bad-usage") {
 		run("phyrctl; test $? = 2");
 		run("phyrctl nonsense; test $? = 2");

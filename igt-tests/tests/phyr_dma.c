@@ -8,7 +8,7 @@
 
 #include "lib.h"
 
-IGT_TEST_DESCRIPTION("A real engine's DMA into and out of page-less memory");
+IGT_TEST_DESCRIPTION("DMA by a copy engine to and from page-less memory");
 
 static void to_vram(uint64_t size, uint64_t max_extent)
 {
@@ -67,33 +67,33 @@ static void system_to_system(void)
 }
 
 /**
- * struct place - a copy
- * @src: first byte to read
- * @dst: first byte to write
+ * struct copy_range - a copy of part of a buffer
+ * @src: offset of the first byte to read
+ * @dst: offset of the first byte to write
  * @len: bytes
  */
-struct place {
+struct copy_range {
 	uint64_t src;
 	uint64_t dst;
 	uint64_t len;
 };
 
-static const struct place odd_places[] = {
+static const struct copy_range odd_ranges[] = {
 	{ 0, 0, 1 }, { 1, 0, 1 }, { 0, 1, 1 }, { 4094, 4096, 3 },
 	{ 4096, 4094, 3 }, { 1, 2, 4096 }, { 3, 3, 8191 },
 	{ 4097, 12289, 65535 }, { 123456, 7, 200001 }, { 5, 9, SZ_1M - 9 },
 };
 
-static const struct place last_bytes[] = {
+static const struct copy_range last_bytes[] = {
 	{ 4095, 4096, 2 }, { 4096, 4095, 2 }, { 4095, 8191, 8193 },
 	{ SZ_1M - 1, 0, 1 }, { 0, SZ_1M - 1, 1 },
 };
 
 /*
- * What lies before and behind the copied range must be as it was. Fragmented,
- * so that most copies cross seams.
+ * The bytes before and after the copied range must not change. The buffer is
+ * fragmented, so most copies cross extents.
  */
-static void copy_places(const struct place *places, unsigned int nr)
+static void copy_ranges(const struct copy_range *copies, unsigned int nr)
 {
 	int vram = open_vram(0), engine = open_copy(0);
 	uint32_t src = create_own(engine, SZ_1M), handle, dst;
@@ -103,14 +103,15 @@ static void copy_places(const struct place *places, unsigned int nr)
 	dst = import_from(engine, vram, handle);
 	mem = map_vram(vram, handle, SZ_1M);
 	fill_own(engine, src, SZ_1M, 5);
-	for (const struct place *place = places; place < places + nr; place++) {
-		uint64_t end = place->dst + place->len;
+	for (unsigned int i = 0; i < nr; i++) {
+		const struct copy_range *range = &copies[i];
+		uint64_t end = range->dst + range->len;
 
 		phyr_fill(mem, 6, 0, SZ_1M);
-		igt_assert_eq(phyr_copy_run(engine, src, place->src, dst,
-					    place->dst, place->len), 0);
-		assert_bytes(mem, 6, 0, place->dst);
-		assert_bytes(mem + place->dst, 5, place->src, place->len);
+		igt_assert_eq(phyr_copy_run(engine, src, range->src, dst,
+					    range->dst, range->len), 0);
+		assert_bytes(mem, 6, 0, range->dst);
+		assert_bytes(mem + range->dst, 5, range->src, range->len);
 		assert_bytes(mem + end, 6, end, SZ_1M - end);
 	}
 	unmap(mem, SZ_1M);
@@ -118,14 +119,14 @@ static void copy_places(const struct place *places, unsigned int nr)
 	close(vram);
 }
 
-/* A reproducible stream of numbers. */
+/* A reproducible pseudo-random number. */
 static uint64_t random_below(uint64_t *state, uint64_t limit)
 {
 	*state = *state * 6364136223846793005ull + 1442695040888963407ull;
 	return (*state >> 33) % limit;
 }
 
-static void random_places(void)
+static void random_ranges(void)
 {
 	uint64_t state = 2026, size = SZ_1M;
 	int vram = open_vram(0), engine = open_copy(0);
@@ -148,7 +149,7 @@ static void random_places(void)
 		igt_assert_eq(phyr_copy_run(engine, src, from, dst, to, len), 0);
 	}
 	igt_assert_f(!memcmp(mem, want, size),
-		     "the bytes are wrong after 100 copies (seed 2026)\n");
+		     "wrong bytes in the destination after 100 copies (seed 2026)\n");
 	free(want);
 	unmap(mem, size);
 	close(engine);
@@ -173,7 +174,7 @@ static void script_length(void)
 	igt_info("%" PRIu64 " moves in %" PRIu64 " scripts\n", job.moves,
 		 job.scripts);
 	if (iommu_is_on() && !is_on_switch()) {
-		/* One IOVA range on either side. */
+		/* Source and destination are one IOVA range each. */
 		igt_assert_eq_u64(job.moves, 1);
 		igt_assert_eq_u64(job.scripts, 1);
 	} else {
@@ -184,8 +185,8 @@ static void script_length(void)
 	close(vram);
 }
 
-/* The range list that the engine was given. */
-static void ranges_add_up(void)
+/* The DMA ranges of the imported buffer match its extents and the mode. */
+static void check_ranges(void)
 {
 	struct phyr_device device = copy_device(0), card = vram_device(0);
 	int vram = open_device(&card), engine = open_device(&device);
@@ -262,7 +263,7 @@ igt_main()
 	igt_subtest("vram-to-vram")
 		vram_to_vram(0, 0, 0, 0, SZ_1M);
 
-	igt_describe("From one card to another, without a stop in system memory");
+	igt_describe("From one card to another, without a copy in system memory");
 	igt_subtest("card-to-card") {
 		vram_to_vram(0, SZ_64K, 1, SZ_4K, SZ_1M);
 		vram_to_vram(1, 0, 0, SZ_4K, SZ_1M);
@@ -272,7 +273,7 @@ igt_main()
 	igt_subtest("system-to-system")
 		system_to_system();
 
-	igt_describe("Fragmented on either side, with seams in different places");
+	igt_describe("Fragmented buffers whose extents have different borders");
 	igt_subtest("fragmented") {
 		to_vram(SZ_1M, SZ_4K);
 		from_vram(SZ_1M, SZ_4K);
@@ -280,42 +281,42 @@ igt_main()
 		vram_to_vram(0, SZ_64K, 0, SZ_4K, SZ_1M);
 	}
 
-	igt_describe("16 MiB in pages each way");
+	igt_describe("16 MiB in extents of a page, each way");
 	igt_subtest("large") {
 		to_vram(SZ_16M, SZ_4K);
 		from_vram(SZ_16M, SZ_4K);
 	}
 
-	igt_describe("Sizes that are no power of two");
+	igt_describe("Sizes that are not a power of two");
 	igt_subtest("odd-sizes") {
 		to_vram(SZ_1M + SZ_4K, SZ_64K);
 		from_vram(7 * SZ_4K, 2 * SZ_4K);
 	}
 
-	igt_describe("Any byte to any byte; neighbours stay as they are");
+	igt_describe("Unaligned offsets and lengths; other bytes do not change");
 	igt_subtest("odd-places")
-		copy_places(odd_places, ARRAY_SIZE(odd_places));
+		copy_ranges(odd_ranges, ARRAY_SIZE(odd_ranges));
 
-	igt_describe("The same from and to the last byte of a page");
+	igt_describe("Copies that start at the last byte of a page");
 	igt_subtest("last-byte-of-page") {
 		igt_require_f(!iommu_is("virtio"),
-			      "QEMU's virtio-iommu translates an access that starts at the last byte of a mapping by the next mapping\n");
-		copy_places(last_bytes, ARRAY_SIZE(last_bytes));
+			      "QEMU's virtio-iommu translates an access that starts at the last byte of a mapping with the next mapping\n");
+		copy_ranges(last_bytes, ARRAY_SIZE(last_bytes));
 	}
 
 	igt_describe("Random ranges of fragmented buffers");
 	igt_subtest("random-places")
-		random_places();
+		random_ranges();
 
-	igt_describe("The script follows from both DMA range lists, and is split");
+	igt_describe("The script has a move per pair of DMA ranges and is split if too long");
 	igt_subtest("script-length")
 		script_length();
 
-	igt_describe("The engine's DMA ranges are what this configuration gives");
+	igt_describe("The engine's DMA ranges match the configuration");
 	igt_subtest("ranges")
-		ranges_add_up();
+		check_ranges();
 
-	igt_describe("Dumb buffers can be copied too");
+	igt_describe("A dumb buffer is copied");
 	igt_subtest("dumb")
 		dumb_copy();
 }

@@ -4,14 +4,14 @@
 #include "lib.h"
 #include "traffic.h"
 
-IGT_TEST_DESCRIPTION("Buffers make room for each other");
+IGT_TEST_DESCRIPTION("Eviction of buffers from VRAM by other buffers");
 
 #define CLIENTS	8
 #define BUFFERS	8
 #define ROUNDS	3
 
 /**
- * struct client - a process with its share of what is 4 times the VRAM
+ * struct client - one of the processes that together allocate 4 times the VRAM
  * @vram: the card
  * @size: bytes of each buffer
  * @handles: the buffers
@@ -28,10 +28,10 @@ static uint64_t seed_of(int client, int buffer)
 }
 
 /*
- * Into VRAM, out of which somebody else's goes; where there is no room for a
- * moment, since others hold what they are about to move, it stays outside.
+ * Move a buffer into VRAM, which evicts another one. Return false if there is
+ * no room because other clients hold the buffers that they move.
  */
-static bool bring_in(struct client *client, int buffer)
+static bool move_in(struct client *client, int buffer)
 {
 	int err = try_move_buffer(client->vram, client->handles[buffer],
 				  IN_VRAM);
@@ -41,7 +41,7 @@ static bool bring_in(struct client *client, int buffer)
 	return !err;
 }
 
-/* A client that has its bytes read by the engine, too. */
+/* Verify the bytes through the engine. */
 static void read_by_engine(struct client *client, int number, int buffer)
 {
 	int engine = open_copy(0);
@@ -54,7 +54,7 @@ static void read_by_engine(struct client *client, int number, int buffer)
 	close(engine);
 }
 
-static void be_client(int number, uint64_t size)
+static void run_client(int number, uint64_t size)
 {
 	struct client client = { .vram = open_vram(0), .size = size };
 	struct phyr_device engine = copy_device(0);
@@ -67,7 +67,7 @@ static void be_client(int number, uint64_t size)
 		fill_vram(client.vram, client.handles[i], size,
 			  seed_of(number, i));
 	}
-	/* Two of them have an engine at work on their first one all the time. */
+	/* An engine constantly accesses the first buffer of two clients. */
 	if (number < 2) {
 		dmabuf = export_buffer(client.vram, client.handles[0]);
 		traffic = traffic_start(&engine, dmabuf, size,
@@ -75,16 +75,16 @@ static void be_client(int number, uint64_t size)
 	}
 	for (int round = 0; round < repeats(ROUNDS); round++) {
 		for (int i = number < 2; i < BUFFERS; i++) {
-			moved += bring_in(&client, i);
+			moved += move_in(&client, i);
 			if (number < 2)
-				bring_in(&client, 0);
+				move_in(&client, 0);
 			if (number >= 2 && (i + round) % 4 == 0)
 				read_by_engine(&client, number, i);
 			assert_vram(client.vram, client.handles[i], size,
 				    seed_of(number, i));
 		}
 	}
-	igt_assert_f(moved, "client %d never had anything in VRAM\n", number);
+	igt_assert_f(moved, "client %d could not move any buffer into VRAM\n", number);
 	if (number < 2) {
 		traffic_wait(&traffic, 1);
 		traffic_stop(&traffic);
@@ -93,7 +93,7 @@ static void be_client(int number, uint64_t size)
 	close(client.vram);
 }
 
-static void four_times(void)
+static void oversubscribe(void)
 {
 	struct phyr_device card = vram_device(0);
 	uint64_t free = vram_free(&card);
@@ -101,12 +101,12 @@ static void four_times(void)
 
 	igt_assert_eq_u64(CLIENTS * BUFFERS * size, 4 * free);
 	igt_fork(child, CLIENTS)
-		be_client(child, size);
+		run_client(child, size);
 	igt_waitchildren();
 	wait_for_vram_free(&card, free);
 }
 
-/* What must be in VRAM has priority over what may be elsewhere. */
+/* Buffers that must be in VRAM evict those that need not be. */
 static void fixed_first(void)
 {
 	struct phyr_device card = vram_device(0);
@@ -128,7 +128,7 @@ static void fixed_first(void)
 		assert_vram(vram, movable[i], size, i);
 	}
 	igt_assert_eq(in_system, 8);
-	/* Nothing of what fills VRAM now can go. */
+	/* Now VRAM holds only buffers that cannot be evicted. */
 	igt_assert_eq(try_move_buffer(vram, movable[0], IN_VRAM), -ENOSPC);
 	assert_vram(vram, movable[0], size, 0);
 	close(vram);
@@ -140,11 +140,11 @@ igt_main()
 	igt_fixture()
 		reload_vram("poison=1");
 
-	igt_describe("Clients use 4 times the VRAM, some under DMA; all keep their bytes");
+	igt_describe("Clients use 4 times the VRAM, some under DMA; all buffers keep their bytes");
 	igt_subtest("four-times")
-		four_times();
+		oversubscribe();
 
-	igt_describe("What must be in VRAM displaces what need not, and is not displaced");
+	igt_describe("Buffers that must be in VRAM evict others and are not evicted");
 	igt_subtest("fixed-first")
 		fixed_first();
 

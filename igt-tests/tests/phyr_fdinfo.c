@@ -8,9 +8,9 @@
 
 #include "lib.h"
 
-IGT_TEST_DESCRIPTION("A client's memory as /proc/PID/fdinfo and gputop tell it");
+IGT_TEST_DESCRIPTION("A client's memory in /proc/PID/fdinfo and gputop");
 
-/* A client's buffers in one place, in bytes. */
+/* Sizes of a client's buffers in one memory region, in bytes. */
 struct usage {
 	uint64_t total;
 	uint64_t shared;
@@ -20,7 +20,7 @@ struct usage {
 
 static char fdinfo_text[4096];
 
-/* The file as it is now, to look up keys in. */
+/* Read the file into fdinfo_text, where key_text() looks up keys. */
 static void read_fdinfo(pid_t pid, int fd)
 {
 	char path[64];
@@ -35,7 +35,7 @@ static void read_fdinfo(pid_t pid, int fd)
 	fclose(file);
 }
 
-/* The rest of the line "@key:\t…". */
+/* The text after "@key:\t". */
 static const char *key_text(const char *key)
 {
 	const char *at = fdinfo_text;
@@ -46,7 +46,7 @@ static const char *key_text(const char *key)
 		if (!strncmp(at, key, len) && at[len] == ':')
 			return at + len + 1 + strspn(at + len + 1, "\t ");
 	}
-	igt_assert_f(false, "there is no %s in\n%s\n", key, fdinfo_text);
+	igt_assert_f(false, "no key %s in fdinfo:\n%s\n", key, fdinfo_text);
 	return NULL;
 }
 
@@ -58,13 +58,13 @@ static uint64_t key_bytes(const char *kind, const char *place)
 
 	snprintf(key, sizeof(key), "drm-%s-%s", kind, place);
 	text = key_text(key);
-	/* No unit means bytes, and then the next line's word follows. */
+	/* No unit means bytes; then the first word of the next line follows. */
 	igt_assert(sscanf(text, "%" SCNu64 "%7[ KMGiB]", &value, unit) >= 1);
 	if (!strcmp(unit, " KiB"))
 		return value << 10;
 	if (!strcmp(unit, " MiB"))
 		return value << 20;
-	igt_assert_f(!unit[0], "unit '%s' of %s\n", unit, key);
+	igt_assert_f(!unit[0], "unknown unit '%s' of %s\n", unit, key);
 	return value;
 }
 
@@ -84,7 +84,7 @@ static void assert_usage(const char *place, struct usage expected)
 
 	igt_assert_f(!memcmp(&usage, &expected, sizeof(usage)),
 		     "%s: total %" PRIu64 " shared %" PRIu64 " resident %"
-		     PRIu64 " active %" PRIu64 ", but should be %" PRIu64 " %"
+		     PRIu64 " active %" PRIu64 ", expected %" PRIu64 " %"
 		     PRIu64 " %" PRIu64 " %" PRIu64 "\n", place, usage.total,
 		     usage.shared, usage.resident, usage.active,
 		     expected.total, expected.shared, expected.resident,
@@ -143,7 +143,7 @@ static void places(void)
 	close(fd);
 }
 
-/* Shared is what more than one handle is for, whoever has the handles. */
+/* A buffer counts as shared if it has more than one handle, in any client. */
 static void shared(void)
 {
 	int fd = open_vram(0), other = open_vram(0);
@@ -164,7 +164,7 @@ static void shared(void)
 	close(fd);
 }
 
-/* A hung job keeps its buffer busy for as long as the engine does not give up. */
+/* A hung job keeps its buffer busy until the engine times out. */
 static void active(void)
 {
 	struct phyr_device device = copy_device(0);
@@ -181,7 +181,7 @@ static void active(void)
 	igt_assert_eq(phyr_copy_submit(engine, &submit), 0);
 	read_fdinfo(getpid(), fd);
 	igt_assert_eq_u64(usage_of("vram").active, SZ_1M);
-	/* Waits for the buffer, and thereby for the end of the job. */
+	/* Wait for the fences of the buffer, and so for the job. */
 	move_buffer(fd, handle, IN_VRAM);
 	unmap(map_vram(fd, handle, SZ_1M), SZ_1M);
 	copy(engine, create_own(engine, SZ_4K), create_own(engine, SZ_4K),
@@ -192,8 +192,8 @@ static void active(void)
 	close(fd);
 }
 
-/* gputop draws on terminals only; its second picture is of clients it knows. */
-static const char *gputop_picture(void)
+/* gputop needs a terminal. Its second update is of clients it knows. */
+static const char *gputop_output(void)
 {
 	struct winsize size = { .ws_row = 50, .ws_col = 120 };
 	static char text[65536];
@@ -213,13 +213,13 @@ static const char *gputop_picture(void)
 		len += got;
 	text[len] = '\0';
 	igt_assert_eq(waitpid(pid, &status, 0), pid);
-	igt_assert_f(!status, "gputop ended with status %#x\n", status);
+	igt_assert_f(!status, "gputop ended with wait status %#x\n", status);
 	close(terminal);
 	igt_info("%s\n", text);
 	return text;
 }
 
-/* As gputop prints sizes: rounded down, in the largest unit that leaves 1 or more. */
+/* Format like gputop: rounded down, in the largest unit that gives at least 1. */
 static void gputop_size(uint64_t bytes, char text[16])
 {
 	const char *unit = "BKMG";
@@ -229,7 +229,7 @@ static void gputop_size(uint64_t bytes, char text[16])
 	snprintf(text, 16, "%" PRIu64 "%c", bytes, *unit);
 }
 
-/* One row for @pid in the last picture, with these two sizes. */
+/* gputop's last update has one row for @pid, with these two sizes. */
 static void assert_row(const char *text, pid_t pid, uint64_t total,
 		       uint64_t resident)
 {
@@ -246,40 +246,40 @@ static void assert_row(const char *text, pid_t pid, uint64_t total,
 			continue;
 		rows++;
 		igt_assert_f(!strcmp(mem, seen_mem) && !strcmp(rss, seen_rss),
-			     "gputop says %s %s of client %d, which has %s %s\n",
+			     "gputop shows %s %s for client %d, expected %s %s\n",
 			     seen_mem, seen_rss, pid, mem, rss);
 	}
-	igt_assert_f(rows == 1, "gputop has %d rows for client %d\n", rows,
+	igt_assert_f(rows == 1, "gputop shows %d rows for client %d, expected 1\n", rows,
 		     pid);
 }
 
-/* What a client in a process of its own has. */
+/* Bytes allocated by each client, which are processes of their own. */
 static const struct {
 	uint64_t vram;
 	uint64_t system;
 } clients[] = {
 	{ 7 * SZ_1M, 0 },
-	/* Its sum is in KiB, that of the first in MiB. */
+	/* A sum in KiB; that of the first client is in MiB. */
 	{ 37 * SZ_4K, 5 * SZ_4K },
 	{ SZ_1M + SZ_4K, 3 * SZ_1M - SZ_4K },
-	/* And what its parent shares with it. */
+	/* Also imports a buffer of its parent. */
 	{ SZ_4K, 0 },
 };
 
-#define SHARING	3
+#define SHARING_CLIENT	3
 
 struct report {
 	pid_t pid;
 	int fd;
 };
 
-/* Pipes between a parent and its clients: what it hears, and until when they live. */
+/* Pipes: clients report to the parent, and exit when it closes @end. */
 struct pipes {
 	int report[2];
 	int end[2];
 };
 
-static void be_client(int number, int dmabuf, struct pipes *pipes)
+static void run_client(int number, int dmabuf, struct pipes *pipes)
 {
 	struct report report = { .pid = getpid(), .fd = open_vram(0) };
 	char byte;
@@ -289,7 +289,7 @@ static void be_client(int number, int dmabuf, struct pipes *pipes)
 		create_vram(report.fd, clients[number].vram, IN_VRAM, SZ_4K);
 	if (clients[number].system)
 		create_vram(report.fd, clients[number].system, IN_SYSTEM, 0);
-	if (number == SHARING)
+	if (number == SHARING_CLIENT)
 		import_buffer(report.fd, dmabuf);
 	igt_assert(write(pipes->report[1], &report, sizeof(report)) ==
 		   (ssize_t)sizeof(report));
@@ -297,44 +297,44 @@ static void be_client(int number, int dmabuf, struct pipes *pipes)
 }
 
 static void assert_client(int number, struct report report,
-			  const char *picture, uint64_t shared)
+			  const char *output, uint64_t shared)
 {
 	uint64_t vram = clients[number].vram, system = clients[number].system;
 
-	if (number != SHARING)
+	if (number != SHARING_CLIENT)
 		shared = 0;
 	vram += shared;
 	read_fdinfo(report.pid, report.fd);
 	ASSERT_USAGE("vram", .total = vram, .shared = shared,
 		     .resident = vram);
 	ASSERT_USAGE("system", .total = system, .resident = system);
-	assert_row(picture, report.pid, vram + system, vram + system);
+	assert_row(output, report.pid, vram + system, vram + system);
 }
 
 static void gputop_agrees(void)
 {
 	int fd = open_vram(0), dmabuf = create_dmabuf(fd, 2 * SZ_1M, 0);
 	struct report reports[ARRAY_SIZE(clients)];
-	const char *picture;
+	const char *output;
 	struct pipes pipes;
 	unsigned int i;
 
 	igt_assert_eq(pipe2(pipes.end, O_CLOEXEC), 0);
 	for (i = 0; i < ARRAY_SIZE(clients); i++) {
-		/* Each writes once, so that reports come in order. */
+		/* One pipe per client, so that reports come in order. */
 		igt_assert_eq(pipe2(pipes.report, O_CLOEXEC), 0);
 		igt_fork(child, 1)
-			be_client(i, dmabuf, &pipes);
+			run_client(i, dmabuf, &pipes);
 		close(pipes.report[1]);
 		igt_assert_f(read(pipes.report[0], &reports[i],
 				  sizeof(reports[i])) ==
 			     (ssize_t)sizeof(reports[i]),
-			     "client %u failed\n", i);
+			     "client %u sent no report\n", i);
 		close(pipes.report[0]);
 	}
-	picture = gputop_picture();
+	output = gputop_output();
 	for (i = 0; i < ARRAY_SIZE(clients); i++)
-		assert_client(i, reports[i], picture, 2 * SZ_1M);
+		assert_client(i, reports[i], output, 2 * SZ_1M);
 	close(pipes.end[0]);
 	close(pipes.end[1]);
 	igt_waitchildren();
@@ -344,19 +344,19 @@ static void gputop_agrees(void)
 
 igt_main()
 {
-	igt_describe("A file descriptor tells whose it is: driver, card, client");
+	igt_describe("fdinfo names the driver, the card and the client");
 	igt_subtest("identity")
 		identity();
 
-	igt_describe("Each place's bytes are exact, and follow buffers that move");
+	igt_describe("The bytes in VRAM and in system memory are exact and follow buffers that move");
 	igt_subtest("places")
 		places();
 
-	igt_describe("A buffer that two clients have is shared for both");
+	igt_describe("A buffer with a handle in two clients is shared for both");
 	igt_subtest("shared")
 		shared();
 
-	igt_describe("A buffer under DMA is active, until the DMA is over");
+	igt_describe("A buffer is active while it is under DMA");
 	igt_subtest("active")
 		active();
 

@@ -6,11 +6,11 @@
 #include "display.h"
 #include "lib.h"
 
-IGT_TEST_DESCRIPTION("Page flips, and who else has to do with what is shown");
+IGT_TEST_DESCRIPTION("Page flips, and moves, evictions and DMA of framebuffers that are shown");
 
 #define FLIPS	100
 
-/* At places in VRAM that have nothing to do with each other. */
+/* Allocate buffers in between, so that the offsets in VRAM are irregular. */
 static void create_fbs(const struct display *display, struct fb *fbs,
 		       unsigned int nr)
 {
@@ -67,7 +67,7 @@ static void legacy_flips(void)
 	close_display(&display);
 }
 
-/* Each at its first flip, from whatever place; no two have a pitch in common. */
+/* Flip between buffers of VRAM and system memory; all pitches differ. */
 static void different(void)
 {
 	static const struct fb templates[] = {
@@ -98,7 +98,7 @@ static void different(void)
 	close_display(&display);
 }
 
-/* One flip is under way, and another is asked for. */
+/* Request a flip while another one is pending. */
 static void busy(void)
 {
 	struct display display = open_display();
@@ -107,7 +107,7 @@ static void busy(void)
 
 	create_fbs(&display, fbs, 3);
 	show(&display, &fbs[0]);
-	/* Two at once are one too many, unless the first is over by then. */
+	/* Retry, because the first flip may complete before the second request. */
 	for (int i = 0; i < 50 && !err; i++) {
 		igt_assert_eq(try_flip(&display, &fbs[1],
 				       DRM_MODE_ATOMIC_NONBLOCK |
@@ -121,9 +121,9 @@ static void busy(void)
 	close_display(&display);
 }
 
-/* The event of a flip comes before what was shown is let go of. */
-static void move_when_let_go(const struct display *display,
-			     const struct fb *fb)
+/* Retry: the old framebuffer is unpinned some time after the flip event. */
+static void move_when_unpinned(const struct display *display,
+			       const struct fb *fb)
 {
 	int err = -EBUSY;
 
@@ -150,11 +150,11 @@ static void pinned(void)
 	flip(&display, &fbs[1]);
 	igt_assert_eq(try_move_buffer(display.fd, fbs[1].handle, IN_SYSTEM),
 		      -EBUSY);
-	move_when_let_go(&display, &fbs[0]);
+	move_when_unpinned(&display, &fbs[0]);
 	assert_shown(&display, &fbs[1]);
-	/* Removed, it is free to go though the buffer is there. */
+	/* Removing the framebuffer unpins its buffer. */
 	igt_assert_eq(drmModeRmFB(display.fd, fbs[1].id), 0);
-	move_when_let_go(&display, &fbs[1]);
+	move_when_unpinned(&display, &fbs[1]);
 	igt_assert_eq(try_add_fb(display.fd, &fbs[1], &fbs[1].id), 0);
 	show(&display, &fbs[1]);
 	assert_shown(&display, &fbs[1]);
@@ -162,7 +162,7 @@ static void pinned(void)
 	close_display(&display);
 }
 
-/* Three times the VRAM is asked for, and the picture stays. */
+/* Allocate three times the VRAM while a framebuffer is shown. */
 static void pressure(void)
 {
 	struct display display = open_display();
@@ -177,7 +177,7 @@ static void pressure(void)
 	}
 	for (unsigned int i = 0; i < ARRAY_SIZE(handles); i++) {
 		assert_vram(display.fd, handles[i], SZ_1M, i);
-		/* All are evictable but the one that is shown. */
+		/* Every buffer except the shown one can be evicted. */
 		move_buffer(display.fd, handles[i], IN_VRAM);
 	}
 	assert_not_copied(&display, &fb);
@@ -188,7 +188,7 @@ static void pressure(void)
 	close_display(&display);
 }
 
-/* What is to be shown has others evicted; what cannot be shown is refused. */
+/* Showing a framebuffer evicts others; it fails if none can be evicted. */
 static void full(void)
 {
 	struct display display = open_display();
@@ -221,10 +221,10 @@ static void full(void)
 
 /**
  * struct painter - a copy engine that paints framebuffers
- * @fd: the engine
- * @size: bytes of a picture
- * @own: its buffer
- * @mem: mapping of that
+ * @fd: DRM node of the engine
+ * @size: bytes of a framebuffer
+ * @own: the engine's buffer with the picture to copy
+ * @mem: mapping of @own
  */
 struct painter {
 	int fd;
@@ -248,7 +248,7 @@ static void close_painter(struct painter *painter)
 	close(painter->fd);
 }
 
-/* Queues the copy; the caller has the picture in the engine's buffer. */
+/* Queue the copy of the picture that the caller has painted into @own. */
 static void submit_paint(struct painter *painter, uint32_t dst, uint32_t fence)
 {
 	struct drm_phyr_copy_submit job = {
@@ -270,7 +270,7 @@ static void prepare_paint(struct painter *painter, struct fb *fb, uint32_t seed)
 	fb->seed = seed;
 }
 
-/* DMA into what is shown, by a device that knows nothing of displays. */
+/* DMA by the engine into the framebuffer that is shown. */
 static void engine_writes(void)
 {
 	struct display display = open_display();
@@ -291,7 +291,7 @@ static void engine_writes(void)
 	close_display(&display);
 }
 
-/* Imported before the buffer moves to where it is shown, and told so. */
+/* The engine imports the buffer before it moves to VRAM to be shown. */
 static void engine_follows(void)
 {
 	struct display display = open_display();
@@ -313,7 +313,7 @@ static void engine_follows(void)
 	close_display(&display);
 }
 
-/* Nobody waits in userspace for what is painted behind the scenes. */
+/* Userspace flips without waiting for the copy into the framebuffer. */
 static void engine_flips(void)
 {
 	struct display display = open_display();
@@ -337,7 +337,7 @@ static void engine_flips(void)
 	close_display(&display);
 }
 
-/* Until the engine is reset, the old picture is the one to see. */
+/* The old framebuffer is shown until the hung engine is reset. */
 static void waits_for_engine(void)
 {
 	struct phyr_device engine = copy_device(0);
@@ -350,7 +350,7 @@ static void waits_for_engine(void)
 	create_fbs(&display, fbs, 2);
 	painter = open_painter(fbs[0].size);
 	igt_assert_eq(phyr_syncobj_create(painter.fd, &fence), 0);
-	/* At its first time it may have to move, and the commit waits for that. */
+	/* Show both once: a first commit may wait for a move into VRAM. */
 	show(&display, &fbs[1]);
 	show(&display, &fbs[0]);
 	igt_assert_eq(phyr_hang(&engine, 1), 0);
@@ -373,51 +373,51 @@ static void waits_for_engine(void)
 
 igt_main()
 {
-	igt_describe("100 flips between two pictures");
+	igt_describe("100 flips between two framebuffers");
 	igt_subtest("two")
 		flips(2);
 
-	igt_describe("100 flips between three pictures");
+	igt_describe("100 flips between three framebuffers");
 	igt_subtest("three")
 		flips(3);
 
-	igt_describe("Flips by the call from before atomic commits");
+	igt_describe("Flips by the legacy page flip ioctl");
 	igt_subtest("legacy")
 		legacy_flips();
 
-	igt_describe("Flips between pictures of different formats, pitches and places");
+	igt_describe("Flips between framebuffers of different formats, pitches and placements");
 	igt_subtest("different")
 		different();
 
-	igt_describe("A second flip before the first is over is refused");
+	igt_describe("A second flip is refused while the first is pending");
 	igt_subtest("busy")
 		busy();
 
-	igt_describe("What is shown cannot be moved; what is not can");
+	igt_describe("A framebuffer cannot be moved while it is shown");
 	igt_subtest("pinned")
 		pinned();
 
-	igt_describe("What is shown is not evicted, whoever needs VRAM");
+	igt_describe("A framebuffer that is shown is not evicted under memory pressure");
 	igt_subtest("pressure")
 		pressure();
 
-	igt_describe("Showing evicts what can be evicted, and fails without harm where nothing can");
+	igt_describe("Showing a framebuffer evicts others, and fails cleanly if none can be evicted");
 	igt_subtest("full")
 		full();
 
-	igt_describe("What a copy engine writes into a picture that is shown is seen");
+	igt_describe("Writes by a copy engine to the shown framebuffer appear on the screen");
 	igt_subtest("engine-writes")
 		engine_writes();
 
-	igt_describe("An engine that has the buffer already follows it to the screen");
+	igt_describe("An engine writes to a buffer that moved to VRAM to be shown");
 	igt_subtest("engine-follows")
 		engine_follows();
 
-	igt_describe("Pictures that an engine has just been asked to paint are shown whole");
+	igt_describe("A flip waits for a queued copy into its framebuffer");
 	igt_subtest("engine-flips")
 		engine_flips();
 
-	igt_describe("A flip to what an engine is still at waits");
+	igt_describe("A nonblocking flip waits for a hung copy into its framebuffer");
 	igt_subtest("waits-for-engine")
 		waits_for_engine();
 }

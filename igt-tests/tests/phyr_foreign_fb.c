@@ -6,7 +6,7 @@
 #include "screen.h"
 #include "stock.h"
 
-IGT_TEST_DESCRIPTION("Other drivers' buffers on the screen");
+IGT_TEST_DESCRIPTION("Framebuffers in buffers of other drivers");
 
 #define WIDTH	1024
 #define HEIGHT	768
@@ -18,8 +18,8 @@ static const struct fb template = {
 	.format = DRM_FORMAT_XRGB8888,
 };
 
-/* Shown; updated as a whole and in part; shown again after another one. */
-static void shown(int dmabuf)
+/* Show it, update it in part and as a whole, and flip away and back. */
+static void show_dmabuf(int dmabuf)
 {
 	struct rect part = { 77, 99, 401, 203 };
 	struct display display = open_display();
@@ -75,13 +75,13 @@ static int card_dmabuf(uint32_t placement)
 	return dmabuf;
 }
 
-/* The other card's memory must come back, too. */
-static void card_shown(uint32_t placement)
+/* The other card's memory must be free again afterwards. */
+static void show_other_card(uint32_t placement)
 {
 	struct phyr_device card = vram_device(0);
 	uint64_t free = vram_free(&card);
 
-	shown(card_dmabuf(placement));
+	show_dmabuf(card_dmabuf(placement));
 	wait_for_vram_free(&card, free);
 }
 
@@ -94,7 +94,7 @@ static int engine_dmabuf(void)
 	return dmabuf;
 }
 
-/* A buffer of the card that comes back through a dma-buf is not foreign. */
+/* The card's own buffer, imported through a dma-buf, is not copied. */
 static void own_dmabuf(void)
 {
 	struct display display = open_display();
@@ -111,7 +111,7 @@ static void own_dmabuf(void)
 	close_display(&display);
 }
 
-/* What pixels there are, and where they begin, is as with one's own. */
+/* Formats, pitches and offsets are handled as for the card's own buffers. */
 static void formats(void)
 {
 	static const struct fb templates[] = {
@@ -144,7 +144,7 @@ static void formats(void)
 	close_display(&display);
 }
 
-/* A hundred flips between foreign ones leave nothing behind in VRAM. */
+/* 100 flips between foreign buffers leave nothing allocated in VRAM. */
 static void flips(void)
 {
 	struct display display = open_display();
@@ -169,7 +169,7 @@ static void flips(void)
 	close_display(&display);
 }
 
-/* The memory of another card that cannot leave it: no CPU may copy that. */
+/* A buffer fixed in another card's VRAM: the CPU must not copy it. */
 static void other_card_fixed(void)
 {
 	struct display display = open_display();
@@ -187,7 +187,7 @@ static void other_card_fixed(void)
 		igt_assert_eq(drmModeRmFB(display.fd, fb.id), 0);
 		igt_assert_eq(phyr_close_handle(display.fd, fb.handle), 0);
 	}
-	igt_assert_f(err < 0, "it was shown\n");
+	igt_assert_f(err < 0, "the buffer was shown (%d), expected an error\n", err);
 	igt_info("%s\n", strerror(-err));
 	assert_shown(&display, &own);
 	close(dmabuf);
@@ -230,7 +230,7 @@ static void too_small(void)
 	close_display(&display);
 }
 
-/* No room for the copy: the old picture stays. */
+/* Without room for the copy, the old framebuffer stays on the screen. */
 static void no_room(void)
 {
 	struct display display = open_display();
@@ -248,7 +248,7 @@ static void no_room(void)
 	close_display(&display);
 }
 
-/* The copy stands for a foreign buffer: it is not evicted either. */
+/* The copy of a foreign buffer is not evicted while it is shown. */
 static void pressure(void)
 {
 	struct display display = open_display();
@@ -263,7 +263,7 @@ static void pressure(void)
 	close_display(&display);
 }
 
-/* Its exporter's card goes away while its buffer is on the screen. */
+/* The exporter's card is unbound while its buffer is on the screen. */
 static void exporter_gone(void)
 {
 	struct phyr_device card = vram_device(0);
@@ -275,7 +275,7 @@ static void exporter_gone(void)
 	show(&display, &fb);
 	assert_shown(&display, &fb);
 	take_away(card.busid, UNBIND);
-	/* The copy is still there; what is copied anew is nobody's. */
+	/* The copy remains; another copy may fail or have any content. */
 	assert_shown(&display, &fb);
 	drmModeDirtyFB(display.fd, fb.id, NULL, 0);
 	flip(&display, &own);
@@ -291,55 +291,55 @@ static void exporter_gone(void)
 
 igt_main()
 {
-	igt_describe("Pages of a process, by udmabuf");
+	igt_describe("A udmabuf, that is pages of a process, is shown");
 	igt_subtest("udmabuf")
-		shown(create_udmabuf(SIZE));
+		show_dmabuf(create_udmabuf(SIZE));
 
-	igt_describe("A dumb buffer of vgem");
+	igt_describe("A dumb buffer of vgem is shown");
 	igt_subtest("vgem")
-		shown(vgem_dmabuf());
+		show_dmabuf(vgem_dmabuf());
 
-	igt_describe("A buffer of a card that has no display of its own");
+	igt_describe("A buffer of a card without a display is shown");
 	igt_subtest("other-card")
-		card_shown(EVICTABLE);
+		show_other_card(EVICTABLE);
 
-	igt_describe("The same from its system memory");
+	igt_describe("Another card's buffer in system memory is shown");
 	igt_subtest("other-card-system")
-		card_shown(IN_SYSTEM);
+		show_other_card(IN_SYSTEM);
 
-	igt_describe("One that cannot leave that card is refused");
+	igt_describe("A buffer fixed in another card's VRAM is refused");
 	igt_subtest("other-card-vram")
 		other_card_fixed();
 
-	igt_describe("A copy engine's own buffer");
+	igt_describe("A copy engine's own buffer is shown");
 	igt_subtest("engine")
-		shown(engine_dmabuf());
+		show_dmabuf(engine_dmabuf());
 
-	igt_describe("The display's own buffer, through a dma-buf, is not copied");
+	igt_describe("The display's own buffer, imported through a dma-buf, is not copied");
 	igt_subtest("own")
 		own_dmabuf();
 
-	igt_describe("Other formats, pitches, offsets and parts");
+	igt_describe("Foreign buffers of other formats, pitches, offsets and sizes are shown");
 	igt_subtest("formats")
 		formats();
 
-	igt_describe("Flips between them");
+	igt_describe("100 flips between foreign buffers");
 	igt_subtest("flips")
 		flips();
 
-	igt_describe("Framebuffers that are larger than the dma-buf");
+	igt_describe("Framebuffers larger than the dma-buf are refused");
 	igt_subtest("too-small")
 		too_small();
 
-	igt_describe("No room in VRAM for the copy");
+	igt_describe("A flip fails with -ENOSPC if VRAM has no room for the copy");
 	igt_subtest("no-room")
 		no_room();
 
-	igt_describe("The copy that is shown is not evicted");
+	igt_describe("The copy of a shown foreign buffer is not evicted");
 	igt_subtest("pressure")
 		pressure();
 
-	igt_describe("The card of a buffer that is shown goes away");
+	igt_describe("The exporter of a shown buffer is unbound");
 	igt_subtest("exporter-gone")
 		exporter_gone();
 }

@@ -4,7 +4,7 @@
 
 #include "lib.h"
 
-IGT_TEST_DESCRIPTION("Lists of 20 GiB in one extent and of millions of extents, in a card of 64 GiB");
+IGT_TEST_DESCRIPTION("Buffers of 20 GiB in one extent and of millions of extents, in a card of 64 GiB (vm/run --vram 64G)");
 
 #define GIB	(1ull << 30)
 #define EXTENTS	4194304ull
@@ -13,14 +13,14 @@ static int test;
 static uint64_t bar;
 static const char *mode;
 
-/* Allocations by phyr.ko, as the kmalloc trace events tell them. */
+/* Allocations by phyr.ko, from kmalloc trace events: count, largest, its line. */
 struct allocations {
 	uint64_t phyr;
 	uint64_t largest;
 	char line[256];
 };
 
-static void see_allocation(char *line, void *data)
+static void count_allocation(char *line, void *data)
 {
 	struct allocations *seen = data;
 	const char *bytes = strstr(line, "bytes_req=");
@@ -36,13 +36,13 @@ static void see_allocation(char *line, void *data)
 	snprintf(seen->line, sizeof(seen->line), "%s", line);
 }
 
-static void start(void)
+static void trace_allocations(void)
 {
 	trace_reset();
 	trace_write("buffer_size_kb", "16384");
 	trace_write("set_event", "kmem:kmalloc");
 	trace_write("current_tracer", "nop");
-	/* What kmalloc() would not be seen doing. */
+	/* The kmalloc event does not cover vmalloc(). */
 	trace_append("set_ftrace_filter", "vmalloc*");
 	trace_append("set_ftrace_filter", "__vmalloc*");
 	trace_append("set_ftrace_filter", "__kvmalloc*");
@@ -50,7 +50,7 @@ static void start(void)
 	trace_start();
 }
 
-static void see_vmalloc(char *line, void *data)
+static void count_vmalloc(char *line, void *data)
 {
 	unsigned int *calls = data;
 
@@ -64,15 +64,15 @@ static void assert_small_allocations(uint64_t chunks)
 	unsigned int vmallocs = 0;
 
 	trace_stop();
-	trace_each(see_allocation, &seen);
-	trace_each(see_vmalloc, &vmallocs);
+	trace_each(count_allocation, &seen);
+	trace_each(count_vmalloc, &vmallocs);
 	trace_reset();
 	igt_info("%" PRIu64 " allocations by phyr, the largest of %" PRIu64
 		 " bytes\n", seen.phyr, seen.largest);
 	igt_assert_f(seen.phyr >= chunks,
-		     "only %" PRIu64 " allocations by phyr were seen, expected at least %"
-		     PRIu64 ": the trace is not whole\n", seen.phyr, chunks);
-	igt_assert_f(seen.largest <= 4096, "larger than a page: %s", seen.line);
+		     "the trace has %" PRIu64 " allocations by phyr, expected at least %"
+		     PRIu64 ": events were lost\n", seen.phyr, chunks);
+	igt_assert_f(seen.largest <= 4096, "an allocation is larger than a page: %s", seen.line);
 	igt_assert_f(!vmallocs, "%u calls of vmalloc by phyr\n", vmallocs);
 }
 
@@ -100,7 +100,7 @@ static void one_extent(void)
 	struct phyr_test_import map;
 	int dmabuf;
 
-	start();
+	trace_allocations();
 	dmabuf = test_export(test, PHYR_TEST_STYLE_PHYR, 3 * GIB, 1, 20 * GIB,
 			     0);
 	import(dmabuf, 0, 0, &range, 1, &map);
@@ -111,7 +111,7 @@ static void one_extent(void)
 	if (strcmp(mode, "iova"))
 		igt_assert_eq_u64(range.addr, bar + 3 * GIB);
 
-	/* A part that begins beyond 4 GiB and is longer than that. */
+	/* A part that begins above 4 GiB and is longer than 4 GiB. */
 	import(dmabuf, 5 * GIB + 123, 9 * GIB + 45, &range, 1, &map);
 	igt_assert_eq_u64(map.total, 9 * GIB + 45);
 	igt_assert_eq_u64(map.nr_ranges, 1);
@@ -175,7 +175,7 @@ static void limits(void)
 	close(map.fd);
 }
 
-/* @stride apart from @begin on; 4 KiB each. */
+/* EXTENTS extents of 4 KiB, @stride apart, the first one at @begin. */
 static void many_extents(uint64_t begin, int64_t stride)
 {
 	struct phyr_test_range *ranges = calloc(EXTENTS, sizeof(*ranges));
@@ -183,7 +183,7 @@ static void many_extents(uint64_t begin, int64_t stride)
 	int dmabuf;
 
 	igt_assert(ranges);
-	start();
+	trace_allocations();
 	dmabuf = test_export(test, PHYR_TEST_STYLE_PHYR, begin, EXTENTS, SZ_4K,
 			     stride);
 	import(dmabuf, 0, 0, ranges, EXTENTS, &map);
@@ -197,16 +197,18 @@ static void many_extents(uint64_t begin, int64_t stride)
 		for (uint64_t i = 0; i < EXTENTS; i++)
 			igt_assert_f(ranges[i].addr == bar + begin + i * stride &&
 				     ranges[i].len == SZ_4K,
-				     "range %" PRIu64 " is %#llx + %#llx\n", i,
-				     ranges[i].addr, ranges[i].len);
+				     "range %" PRIu64 " is %#llx + %#llx, expected %#llx + %#llx\n",
+				     i, ranges[i].addr, ranges[i].len,
+				     (unsigned long long)(bar + begin + i * stride),
+				     (unsigned long long)SZ_4K);
 	}
 	free(ranges);
 	close(dmabuf);
 }
 
 /*
- * A table has 32 bits for a length: whole pages, no byte lost, and behind an
- * IOMMU no hole.
+ * The length in an sg_table is 32 bits wide. Entries are split at whole pages,
+ * cover every byte and, behind an IOMMU, are contiguous.
  */
 static void table(uint64_t count, uint64_t len, uint64_t start, int64_t stride)
 {
@@ -256,23 +258,23 @@ igt_main()
 			      (uint64_t)devices.bar_len);
 	}
 
-	igt_describe("20 GiB in one extent is one range");
+	igt_describe("An extent of 20 GiB maps to one range");
 	igt_subtest("one-extent")
 		one_extent();
 
-	igt_describe("Extents beyond 4 GiB each, in descending order");
+	igt_describe("Extents larger than 4 GiB, in descending order");
 	igt_subtest("large-extents")
 		large_extents();
 
-	igt_describe("20 GiB in one extent, as an sg_table");
+	igt_describe("An extent of 20 GiB as an sg_table");
 	igt_subtest("table")
 		table(1, 20 * GIB, 3 * GIB, 0);
 
-	igt_describe("Extents beyond 4 GiB each, in descending order, as an sg_table");
+	igt_describe("Extents larger than 4 GiB, in descending order, as an sg_table");
 	igt_subtest("table-large-extents")
 		table(6, 6 * GIB, 40 * GIB, -8 * (int64_t)GIB);
 
-	igt_describe("Segment limits over 20 GiB, without a byte lost");
+	igt_describe("An extent of 20 GiB is split at segment limits without gaps");
 	igt_subtest("limits")
 		limits();
 

@@ -7,11 +7,11 @@
 
 #include "stock.h"
 
-IGT_TEST_DESCRIPTION("Importers of the stock dma-buf API, in all its variants, take phyr buffers or are refused");
+IGT_TEST_DESCRIPTION("All kinds of stock dma-buf importers either map phyr buffers or are refused");
 
 #define SIZE	SZ_1M
 
-/* phyr_test's importer, its device, and how that reaches memory. */
+/* /dev/phyr_test, its importing device, and that device's routes to memory. */
 static int test;
 static char importer[16];
 static const char *vram_route, *system_route;
@@ -84,15 +84,15 @@ static void destroy(struct buffer *buffer)
 }
 
 /**
- * struct outcome - what becomes of an attach
- * @name: the importer
+ * struct outcome - the expected result of an attach
+ * @name: the kind of importer
  * @kind: PHYR_TEST_*
- * @placement: what the buffer was created with
- * @err: of the attach
- * @place: where the buffer is afterwards
- * @stays: moving it elsewhere fails with this while it is attached
- * @way: how phyr hands it over
- * @why: part of the reason that phyr gives
+ * @placement: allowed placements of the buffer
+ * @err: error of the attach
+ * @place: where the buffer is after the attach
+ * @move_err: error of moving it elsewhere while it is attached
+ * @way: the way in debugfs
+ * @why: part of the reason in debugfs
  */
 struct outcome {
 	const char *name;
@@ -100,7 +100,7 @@ struct outcome {
 	uint32_t placement;
 	int err;
 	uint32_t place;
-	int stays;
+	int move_err;
 	struct {
 		const char *way;
 		const char *why;
@@ -114,21 +114,21 @@ struct outcome {
 #define NONE	{ NULL, NULL }
 
 static const struct outcome outcomes[] = {
-	/* In VRAM only: importers that take peer memory and can be told. */
+	/* VRAM only: the importer must accept peer memory and support revoke. */
 	{ "native", PHYR_TEST_NATIVE, IN_VRAM, 0, IN_VRAM, -EINVAL, NATIVE },
 	{ "static", PHYR_TEST_STATIC, IN_VRAM, -EBUSY, IN_VRAM, -EINVAL, NONE },
 	{ "dynamic", PHYR_TEST_DYNAMIC, IN_VRAM, -EBUSY, IN_VRAM, -EINVAL, NONE },
 	{ "peer", PHYR_TEST_PEER, IN_VRAM, -EBUSY, IN_VRAM, -EINVAL, NONE },
 	{ "revocable", PHYR_TEST_REVOCABLE, IN_VRAM, 0, IN_VRAM, -EINVAL, TABLE },
 	{ "no-ops", PHYR_TEST_NO_OPS, IN_VRAM, -EINVAL, IN_VRAM, -EINVAL, NONE },
-	/* In both: the others have it moved, and pinned there. */
+	/* Either: other importers cause a move to system memory and a pin. */
 	{ "native", PHYR_TEST_NATIVE, EVICTABLE, 0, IN_VRAM, 0, NATIVE },
 	{ "static", PHYR_TEST_STATIC, EVICTABLE, 0, IN_SYSTEM, -EBUSY, NO_PEER },
 	{ "dynamic", PHYR_TEST_DYNAMIC, EVICTABLE, 0, IN_SYSTEM, -EBUSY, NO_PEER },
 	{ "peer", PHYR_TEST_PEER, EVICTABLE, 0, IN_SYSTEM, -EBUSY, NO_TELL },
 	{ "revocable", PHYR_TEST_REVOCABLE, EVICTABLE, 0, IN_VRAM, 0, TABLE },
 	{ "no-ops", PHYR_TEST_NO_OPS, EVICTABLE, -EINVAL, IN_VRAM, 0, NONE },
-	/* In system memory only: anybody. */
+	/* System memory only: any importer with callbacks. */
 	{ "native", PHYR_TEST_NATIVE, IN_SYSTEM, 0, IN_SYSTEM, -EINVAL, NATIVE },
 	{ "static", PHYR_TEST_STATIC, IN_SYSTEM, 0, IN_SYSTEM, -EINVAL, NO_PEER },
 	{ "dynamic", PHYR_TEST_DYNAMIC, IN_SYSTEM, 0, IN_SYSTEM, -EINVAL, NO_PEER },
@@ -149,7 +149,7 @@ static void assert_mapped(const struct outcome *outcome, uint32_t id)
 	struct phyr_test_held now = MAP(id);
 
 	igt_assert_eq(now.mapped, 1);
-	/* Behind an IOMMU one range, whatever the pieces are. */
+	/* Behind an IOMMU all extents map to one range. */
 	if (iommu_is_on())
 		igt_assert_eq_u64(now.ranges, 1);
 	else
@@ -173,7 +173,7 @@ static void assert_outcome(const struct outcome *outcome)
 	err = try_hold(test, buffer.dmabuf, outcome->kind, PHYR_TEST_UNMAP_NOW,
 		       &id);
 	igt_assert_f(err == outcome->err,
-		     "%s importer, placement %#x: the attach gave %d, expected %d\n",
+		     "%s importer, placement %#x: attach returned %d, expected %d\n",
 		     outcome->name, outcome->placement, err, outcome->err);
 	if (!err)
 		igt_assert_eq(traced_attachments("phyr_vram", importer,
@@ -183,13 +183,13 @@ static void assert_outcome(const struct outcome *outcome)
 	if (!err)
 		assert_mapped(outcome, id);
 	igt_assert_eq(move(buffer.vram, buffer.handle,
-			   other_place(outcome->place)), outcome->stays);
-	if (!outcome->stays)
+			   other_place(outcome->place)), outcome->move_err);
+	if (!outcome->move_err)
 		igt_assert_eq(move(buffer.vram, buffer.handle, outcome->place),
 			      0);
 	if (!err)
 		RELEASE(id);
-	/* Nothing keeps it there any more. */
+	/* After the detach the buffer can move again. */
 	if (outcome->placement == EVICTABLE) {
 		igt_assert_eq(move(buffer.vram, buffer.handle, IN_VRAM), 0);
 		igt_assert_eq(move(buffer.vram, buffer.handle, IN_SYSTEM), 0);
@@ -205,23 +205,23 @@ static void all_outcomes(uint32_t placement)
 			assert_outcome(&outcomes[i]);
 }
 
-/* Without invalidate, phyr_attach() refuses, whoever exports. */
+/* phyr_attach() requires an invalidate callback for every exporter. */
 static void no_ops(void)
 {
-	int foreign = create_udmabuf(SIZE), ours;
+	int foreign = create_udmabuf(SIZE), dmabuf;
 	uint32_t id;
 
-	ours = test_export(test, PHYR_TEST_STYLE_PHYR, 0, 2, SZ_4K, SZ_64K);
+	dmabuf = test_export(test, PHYR_TEST_STYLE_PHYR, 0, 2, SZ_4K, SZ_64K);
 	igt_assert_eq(try_hold(test, foreign, PHYR_TEST_NO_OPS,
 			       PHYR_TEST_UNMAP_LATE, &id), -EINVAL);
-	igt_assert_eq(try_hold(test, ours, PHYR_TEST_NO_OPS,
+	igt_assert_eq(try_hold(test, dmabuf, PHYR_TEST_NO_OPS,
 			       PHYR_TEST_UNMAP_LATE, &id), -EINVAL);
 	igt_assert_eq(find_attachments(NULL, importer, NULL), 0);
-	close(ours);
+	close(dmabuf);
 	close(foreign);
 }
 
-/* An exporter that cannot move anything: VRAM only, by having no other place. */
+/* An exporter that has no system memory, so its buffers cannot move. */
 static void fixed_exporter(void)
 {
 	static const int errs[] = {
@@ -247,7 +247,7 @@ static void fixed_exporter(void)
 	close(dmabuf);
 }
 
-/* Pins count, each of its own; the last one gone, the buffer moves again. */
+/* Pins are counted; the buffer can move when the last one is gone. */
 static void pins(void)
 {
 	struct buffer buffer = create(EVICTABLE, 2);
@@ -259,12 +259,12 @@ static void pins(void)
 	igt_assert_eq(pin(first, true), 0);
 	igt_assert_eq(pin(second, true), 0);
 	igt_assert_eq(move(buffer.vram, buffer.handle, IN_SYSTEM), -EBUSY);
-	/* It is pinned in VRAM: who needs it elsewhere is refused. */
+	/* An importer that needs system memory cannot attach. */
 	igt_assert_eq(try_hold(test, buffer.dmabuf, PHYR_TEST_STATIC,
 			       PHYR_TEST_UNMAP_LATE, &id), -EBUSY);
 	igt_assert_eq(pin(first, false), 0);
 	igt_assert_eq(move(buffer.vram, buffer.handle, IN_SYSTEM), -EBUSY);
-	/* Where it is already, it may go. */
+	/* A move to its current place is allowed. */
 	igt_assert_eq(move(buffer.vram, buffer.handle, IN_VRAM), 0);
 	igt_assert_eq(HELD(first).invalidated, 0);
 	RELEASE(second);
@@ -278,7 +278,7 @@ static void pins(void)
 	destroy(&buffer);
 }
 
-/* Each importer that had it moved keeps it there; two of them count as two. */
+/* Each importer that needs system memory pins the buffer there. */
 static void system_pins(void)
 {
 	struct buffer buffer = create(EVICTABLE, 3);
@@ -304,7 +304,7 @@ static void system_pins(void)
 	destroy(&buffer);
 }
 
-/* There is no event for what a worker does: look until it has. */
+/* Poll: there is no event for the worker's unmap. */
 static void wait_for_unmap(uint32_t id)
 {
 	for (int tries = 0; HELD(id).mapped && tries < 300; tries++)
@@ -312,7 +312,7 @@ static void wait_for_unmap(uint32_t id)
 	igt_assert_eq(HELD(id).mapped, 0);
 }
 
-/* What has become of the mapping after a move, by when the importer unmaps. */
+/* Check the mapping after a move, for each time at which an importer unmaps. */
 static void assert_unmapped(uint32_t kind, uint32_t unmap, uint32_t id,
 			    uint64_t ranges)
 {
@@ -325,7 +325,7 @@ static void assert_unmapped(uint32_t kind, uint32_t unmap, uint32_t id,
 		break;
 	case PHYR_TEST_UNMAP_LATE:
 		igt_assert_eq(HELD(id).mapped, 1);
-		/* The core takes native mappings apart, tables it cannot. */
+		/* The core unmaps native mappings; it cannot unmap tables. */
 		igt_assert_eq_u64(HELD(id).ranges,
 				  kind == PHYR_TEST_NATIVE ? 0 : ranges);
 		UNMAP(id);
@@ -349,13 +349,13 @@ static void move_mapped(uint32_t kind, uint32_t unmap)
 		assert_unmapped(kind, unmap, id, ranges);
 		assert_vram(buffer.vram, buffer.handle, SIZE, 4);
 	}
-	/* Still mapped in the end: it goes with the importer. */
+	/* Detaching also unmaps. */
 	MAP(id);
 	RELEASE(id);
 	destroy(&buffer);
 }
 
-/* A move tells every importer of every kind, and of those at other dma-bufs. */
+/* A move invalidates every importer once. */
 static void move_all(void)
 {
 	struct buffer buffer = create(EVICTABLE, 5);
@@ -405,7 +405,7 @@ static struct table map_table(int dmabuf, uint64_t max)
 	return table;
 }
 
-/* Every byte once; an IOVA has no hole, elsewhere @want are the addresses. */
+/* Behind an IOMMU one entry, else those of @want. Frees the table. */
 static void assert_table(struct table *table, uint64_t size,
 			 const struct phyr_vec *want, uint64_t nr)
 {
@@ -439,7 +439,7 @@ static void fragmented(void)
 	destroy(&buffer);
 }
 
-/* What upstream's helper cannot do behind an IOMMU: see phyr_upstream. */
+/* dma_buf_phys_vec_to_sgt() fails here behind an IOMMU: see phyr_upstream. */
 static void many_ranges(int64_t start, int64_t stride)
 {
 	enum { COUNT = 512 };
@@ -459,7 +459,7 @@ static void many_ranges(int64_t start, int64_t stride)
 
 #define MAPS	20000
 
-/* One scatterlist per map is what upstream's helper leaves behind. */
+/* dma_buf_phys_vec_to_sgt() leaks one scatterlist per map. */
 static void leak(uint64_t count)
 {
 	static const unsigned int sizes[] = { 32, 64, 128, 256 };
@@ -489,10 +489,10 @@ static void leak(uint64_t count)
 }
 
 /*
- * vivid writes images through a dma-buf's vmap, by the CPU, and forgets that
- * memory can be I/O memory.
+ * vivid writes images by the CPU through the dma-buf's vmap, and does not
+ * handle I/O memory.
  */
-static void camera_into(uint32_t placement)
+static void capture_into(uint32_t placement)
 {
 	struct camera camera = open_camera(V4L2_MEMORY_DMABUF);
 	struct buffer buffer = create(placement, 7);
@@ -512,13 +512,13 @@ static void camera_into(uint32_t placement)
 			      -EBUSY);
 	igt_assert_eq(camera_capture(&camera), 0);
 
-	/* The image is where the client looks, and where the engine does. */
+	/* The CPU and the engine both see the image. */
 	copy(engine, imported, own, SIZE);
 	mem = map_vram(buffer.vram, buffer.handle, SIZE);
 	copied = map_own(engine, own, SIZE);
 	igt_assert_f(phyr_verify(mem, 7, 0, camera.size) >= 0 &&
 		     phyr_verify_byte(mem, 0, camera.size) >= 0,
-		     "no image was captured\n");
+		     "vivid captured no image: the buffer is unchanged or zero\n");
 	assert_bytes((char *)mem + camera.size, 7, camera.size,
 		     SIZE - camera.size);
 	igt_assert(!memcmp(mem, copied, SIZE));
@@ -535,7 +535,7 @@ static void camera_into(uint32_t placement)
 	destroy(&buffer);
 }
 
-/* VRAM has no vmap that vivid could use: an error, and nothing in the log. */
+/* VRAM has no vmap that vivid can use: expect an error and no kernel report. */
 static void camera_refused(void)
 {
 	struct camera camera = open_camera(V4L2_MEMORY_DMABUF);
@@ -546,7 +546,7 @@ static void camera_refused(void)
 	igt_assert_eq(camera_queue(&camera, 0, buffer.dmabuf), -EFAULT);
 	assert_place(buffer.vram, buffer.handle, IN_VRAM);
 	assert_vram(buffer.vram, buffer.handle, SIZE, 8);
-	/* The camera goes on with a buffer that it can have. */
+	/* The camera still works with another buffer. */
 	igt_assert_eq(camera_queue(&camera, 0, other), 0);
 	igt_assert_eq(camera_capture(&camera), 0);
 	camera_stop(&camera);
@@ -555,7 +555,7 @@ static void camera_refused(void)
 	destroy(&buffer);
 }
 
-/* vgem attaches as a static importer and leaves access to us. */
+/* vgem attaches as a static importer; mmap is left to the exporter. */
 static void vgem(void)
 {
 	struct buffer fixed = create(IN_VRAM, 9), both = create(EVICTABLE, 10);
@@ -574,7 +574,7 @@ static void vgem(void)
 			  "takes no peer memory");
 	assert_place(both.vram, both.handle, IN_SYSTEM);
 	igt_assert_eq(move(both.vram, both.handle, IN_VRAM), -EBUSY);
-	/* What it hands on is the same dma-buf. */
+	/* vgem exports the same dma-buf. */
 	again = export_buffer(fd, handle);
 	mem = map_dmabuf(again, SIZE);
 	assert_bytes(mem, 10, 0, SIZE);
@@ -592,9 +592,9 @@ static void vgem(void)
 }
 
 /*
- * virtio-gpu takes foreign buffers only where the host does (blob=true).
- * Without, it attaches and maps as a static importer, and then says that it
- * cannot: what it had moved may move back.
+ * virtio-gpu imports foreign buffers only if the host supports it (blob=true).
+ * Otherwise it attaches and maps as a static importer and then fails; the
+ * buffer, which was moved for it, can move back.
  */
 static void virtio_gpu(void)
 {
@@ -629,27 +629,27 @@ igt_main()
 		system_route = iommu_is_on() ? "iova" : "extent";
 	}
 
-	igt_describe("A buffer that must be in VRAM: each kind of importer");
+	igt_describe("Each kind of importer attaches to a buffer that must be in VRAM");
 	igt_subtest("vram-only")
 		all_outcomes(IN_VRAM);
 
-	igt_describe("A buffer that may be in either: each kind of importer");
+	igt_describe("Each kind of importer attaches to a buffer that may be in VRAM or system memory");
 	igt_subtest("vram-or-system")
 		all_outcomes(EVICTABLE);
 
-	igt_describe("A buffer that is in system memory: each kind of importer");
+	igt_describe("Each kind of importer attaches to a buffer in system memory");
 	igt_subtest("system-only")
 		all_outcomes(IN_SYSTEM);
 
-	igt_describe("An exporter that has no system memory: each kind of importer");
+	igt_describe("Each kind of importer attaches to an exporter without system memory");
 	igt_subtest("fixed-exporter")
 		fixed_exporter();
 
-	igt_describe("Importers without callbacks are refused, whoever exports");
+	igt_describe("Importers without callbacks are refused by every exporter");
 	igt_subtest("no-ops")
 		no_ops();
 
-	igt_describe("A pinned buffer stays, until its last pin is gone");
+	igt_describe("A pinned buffer cannot move until its last pin is gone");
 	igt_subtest("pins")
 		pins();
 
@@ -662,58 +662,58 @@ igt_main()
 
 		snprintf(name, sizeof(name), "move-native-unmaps-%s",
 			 policies[unmap]);
-		igt_describe("A mapped buffer moves to and fro");
+		igt_describe("A buffer mapped by an importer moves four times");
 		igt_subtest(name)
 			move_mapped(PHYR_TEST_NATIVE, unmap);
 
 		snprintf(name, sizeof(name), "move-revocable-unmaps-%s",
 			 policies[unmap]);
-		igt_describe("A mapped buffer moves to and fro");
+		igt_describe("A buffer mapped by an importer moves four times");
 		igt_subtest(name)
 			move_mapped(PHYR_TEST_REVOCABLE, unmap);
 	}
 
-	igt_describe("A move tells each of many importers once");
+	igt_describe("A move invalidates each of many importers once");
 	igt_subtest("move-many-importers")
 		move_all();
 
-	igt_describe("A fragmented VRAM buffer is a right table");
+	igt_describe("A fragmented VRAM buffer maps to a correct sg_table");
 	igt_subtest("fragmented")
 		fragmented();
 
-	igt_describe("512 ranges are a right table, which upstream's helper fails at behind an IOMMU");
+	igt_describe("512 ranges map to a correct sg_table; the stock helper fails behind an IOMMU");
 	igt_subtest("many-ranges")
 		many_ranges(0, SZ_64K);
 
-	igt_describe("512 ranges from the last to the first");
+	igt_describe("512 ranges in descending order map to a correct sg_table");
 	igt_subtest("many-ranges-descending")
 		many_ranges(48 * SZ_1M, -(int64_t)SZ_64K);
 
-	igt_describe("20,000 tables of one range leave nothing behind");
+	igt_describe("20,000 maps of a table of one range leak nothing");
 	igt_subtest("leak")
 		leak(1);
 
-	igt_describe("20,000 tables of eight ranges leave nothing behind");
+	igt_describe("20,000 maps of a table of eight ranges leak nothing");
 	igt_subtest("leak-many-ranges")
 		leak(8);
 
-	igt_describe("vivid captures into a VRAM buffer, which becomes system memory");
+	igt_describe("vivid captures into a VRAM buffer, which moves to system memory");
 	igt_subtest("vivid")
-		camera_into(EVICTABLE);
+		capture_into(EVICTABLE);
 
 	igt_describe("vivid captures into a buffer in system memory");
 	igt_subtest("vivid-system")
-		camera_into(IN_SYSTEM);
+		capture_into(IN_SYSTEM);
 
-	igt_describe("vivid is refused a buffer that must be in VRAM");
+	igt_describe("vivid cannot import a buffer that must be in VRAM");
 	igt_subtest("vivid-vram-only")
 		camera_refused();
 
-	igt_describe("vgem imports what can be in system memory");
+	igt_describe("vgem imports a buffer that can be in system memory");
 	igt_subtest("vgem")
 		vgem();
 
-	igt_describe("virtio-gpu refuses foreign buffers, and leaves no trace");
+	igt_describe("virtio-gpu refuses foreign buffers and leaves no attachment or pin");
 	igt_subtest("virtio-gpu")
 		virtio_gpu();
 }

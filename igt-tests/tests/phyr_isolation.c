@@ -8,7 +8,7 @@
 
 #include "lib.h"
 
-IGT_TEST_DESCRIPTION("Clients are kept apart, and from physical addresses");
+IGT_TEST_DESCRIPTION("Clients cannot access each other or learn physical addresses");
 
 #define NOBODY	65534
 
@@ -59,7 +59,7 @@ static void other_clients_offset(void)
 	close(mine);
 }
 
-static bool for_root_only(const char *path)
+static bool is_root_only(const char *path)
 {
 	struct stat stat_buf;
 
@@ -90,18 +90,18 @@ static void debugfs_modes(void)
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(address_files); i++) {
 		address_file(i, path, sizeof(path));
-		igt_assert_f(for_root_only(path),
-			     "%s is open to others than root\n", path);
+		igt_assert_f(is_root_only(path),
+			     "%s is accessible to users other than root\n", path);
 	}
 }
 
-static void become_nobody(void)
+static void drop_privileges(void)
 {
 	igt_assert_eq(setresgid(NOBODY, NOBODY, NOBODY), 0);
 	igt_assert_eq(setresuid(NOBODY, NOBODY, NOBODY), 0);
 }
 
-/* Also when the directories above would let them through. */
+/* Even if the parent directories were accessible, hence O_PATH. */
 static void debugfs_for_nobody(void)
 {
 	int fds[ARRAY_SIZE(address_files)];
@@ -113,7 +113,7 @@ static void debugfs_for_nobody(void)
 		igt_assert_f(fds[i] >= 0, "%s: %s\n", path, strerror(errno));
 	}
 	igt_fork(child, 1) {
-		become_nobody();
+		drop_privileges();
 		for (unsigned int i = 0; i < ARRAY_SIZE(address_files); i++) {
 			snprintf(name, sizeof(name), "/proc/self/fd/%d", fds[i]);
 			igt_assert_eq(open(name, O_RDONLY), -1);
@@ -132,11 +132,11 @@ static void test_device_for_nobody(void)
 {
 	int test = open_phyr_test(SECOND_IVSHMEM);
 
-	igt_assert(for_root_only("/dev/phyr_test"));
+	igt_assert(is_root_only("/dev/phyr_test"));
 	igt_fork(child, 1) {
 		struct phyr_test_devices devices;
 
-		become_nobody();
+		drop_privileges();
 		/* Not even with a file descriptor from root. */
 		igt_assert_eq(phyr_ioctl(test, PHYR_TEST_IOC_DEVICES, &devices),
 			      -EPERM);
@@ -145,55 +145,56 @@ static void test_device_for_nobody(void)
 	close(test);
 }
 
-/* Places in memory and DMA addresses that no client may learn. */
-struct secrets {
+/* Physical and DMA addresses, which no ioctl may return. */
+struct addresses {
 	struct phyr_list_dump list;
 	struct phyr_ranges_dump ranges;
 };
 
-static void assert_no_secret(const struct secrets *secrets, const void *answer,
-			     size_t size, const char *what)
+static void assert_no_address(const struct addresses *addresses,
+			      const void *result, size_t size,
+			      const char *request)
 {
-	const uint8_t *bytes = answer;
+	const uint8_t *bytes = result;
 	uint64_t word;
 
 	for (size_t at = 0; at + 8 <= size; at++) {
 		memcpy(&word, bytes + at, 8);
-		for (size_t i = 0; i < secrets->list.nr; i++) {
-			const struct phyr_vec *vec = &secrets->list.vecs[i];
+		for (size_t i = 0; i < addresses->list.nr; i++) {
+			const struct phyr_vec *vec = &addresses->list.vecs[i];
 
 			igt_assert_f(word - vec->paddr >= vec->len,
-				     "%s tells the physical address %#" PRIx64
-				     "\n", what, word);
+				     "%s returns the physical address %#" PRIx64
+				     "\n", request, word);
 			igt_assert_f(word != vec->paddr >> 12,
-				     "%s tells the page frame %#" PRIx64 "\n",
-				     what, word);
+				     "%s returns the page frame number %#"
+				     PRIx64 "\n", request, word);
 		}
-		for (size_t i = 0; i < secrets->ranges.nr; i++) {
+		for (size_t i = 0; i < addresses->ranges.nr; i++) {
 			const struct phyr_range *range =
-				&secrets->ranges.ranges[i];
+				&addresses->ranges.ranges[i];
 
 			igt_assert_f(word - range->addr >= range->len,
-				     "%s tells the DMA address %#" PRIx64 "\n",
-				     what, word);
+				     "%s returns the DMA address %#" PRIx64
+				     "\n", request, word);
 		}
 	}
 }
 
-#define ASSERT_TELLS_NONE(fd, request, type, ...) \
+#define ASSERT_NO_ADDRESS(fd, request, type, ...) \
 	do { \
 		type args = { __VA_ARGS__ }; \
 		\
 		igt_assert_eq(phyr_ioctl(fd, request, &args), 0); \
-		assert_no_secret(&secrets, &args, sizeof(args), #request); \
+		assert_no_address(&addresses, &args, sizeof(args), #request); \
 	} while (0)
 
-static void ioctls_tell_nothing(void)
+static void ioctls_hide_addresses(void)
 {
 	struct phyr_device card = vram_device(0), device = copy_device(0);
 	int vram = open_device(&card), engine = open_device(&device);
 	struct drm_phyr_copy_gem_info info;
-	struct secrets secrets;
+	struct addresses addresses;
 	uint32_t handle, imported, own;
 
 	handle = create_vram(vram, SZ_1M, IN_VRAM, SZ_64K);
@@ -202,32 +203,32 @@ static void ioctls_tell_nothing(void)
 	copy(engine, imported, own, SZ_1M);
 	igt_assert_eq(phyr_copy_gem_info(engine, imported, &info), 0);
 	igt_assert_eq(phyr_list_dump_read(&card, vram_info(vram, handle).id,
-					  &secrets.list), 0);
-	igt_assert_eq(phyr_ranges_dump_read(&device, info.id, &secrets.ranges),
+					  &addresses.list), 0);
+	igt_assert_eq(phyr_ranges_dump_read(&device, info.id, &addresses.ranges),
 		      0);
-	igt_assert(secrets.list.nr && secrets.ranges.nr);
+	igt_assert(addresses.list.nr && addresses.ranges.nr);
 
-	ASSERT_TELLS_NONE(vram, DRM_IOCTL_PHYR_VRAM_INFO,
+	ASSERT_NO_ADDRESS(vram, DRM_IOCTL_PHYR_VRAM_INFO,
 			  struct drm_phyr_vram_info, 0);
-	ASSERT_TELLS_NONE(vram, DRM_IOCTL_PHYR_VRAM_GEM_INFO,
+	ASSERT_NO_ADDRESS(vram, DRM_IOCTL_PHYR_VRAM_GEM_INFO,
 			  struct drm_phyr_vram_gem_info, .handle = handle);
-	ASSERT_TELLS_NONE(vram, DRM_IOCTL_PHYR_VRAM_GEM_MMAP,
+	ASSERT_NO_ADDRESS(vram, DRM_IOCTL_PHYR_VRAM_GEM_MMAP,
 			  struct drm_phyr_vram_gem_mmap, .handle = handle);
-	ASSERT_TELLS_NONE(engine, DRM_IOCTL_PHYR_COPY_GEM_INFO,
+	ASSERT_NO_ADDRESS(engine, DRM_IOCTL_PHYR_COPY_GEM_INFO,
 			  struct drm_phyr_copy_gem_info, .handle = imported);
-	ASSERT_TELLS_NONE(engine, DRM_IOCTL_PHYR_COPY_GEM_MMAP,
+	ASSERT_NO_ADDRESS(engine, DRM_IOCTL_PHYR_COPY_GEM_MMAP,
 			  struct drm_phyr_copy_gem_mmap, .handle = own);
-	ASSERT_TELLS_NONE(engine, DRM_IOCTL_PHYR_COPY_SUBMIT,
+	ASSERT_NO_ADDRESS(engine, DRM_IOCTL_PHYR_COPY_SUBMIT,
 			  struct drm_phyr_copy_submit,
 			  .src_handle = imported, .dst_handle = own,
 			  .len = SZ_1M);
-	phyr_list_dump_free(&secrets.list);
-	phyr_ranges_dump_free(&secrets.ranges);
+	phyr_list_dump_free(&addresses.list);
+	phyr_ranges_dump_free(&addresses.ranges);
 	close(engine);
 	close(vram);
 }
 
-/* Everything a client needs works for one without privileges. */
+/* An unprivileged client can create, share, map and copy buffers. */
 static void works_for_nobody(void)
 {
 	int vram = open_vram(0), engine = open_copy(0);
@@ -235,7 +236,7 @@ static void works_for_nobody(void)
 	igt_fork(child, 1) {
 		uint32_t handle, own;
 
-		become_nobody();
+		drop_privileges();
 		handle = create_vram(vram, SZ_1M, IN_VRAM, SZ_4K);
 		own = create_own(engine, SZ_1M);
 		fill_vram(vram, handle, SZ_1M, 1);
@@ -247,7 +248,7 @@ static void works_for_nobody(void)
 	close(vram);
 }
 
-/* Fill all of VRAM with a mark; the next client must find none of it. */
+/* Fill all of VRAM; the next client must find only zeroes. */
 static void vram_cleared(void)
 {
 	struct phyr_device card = vram_device(0);
@@ -271,7 +272,7 @@ static void vram_cleared(void)
 	}
 }
 
-/* What an evicted buffer leaves behind in VRAM is not for the next one. */
+/* VRAM is cleared after the eviction of a buffer. */
 static void evicted_vram_cleared(void)
 {
 	struct phyr_device card = small_vram_device();
@@ -292,7 +293,7 @@ static void evicted_vram_cleared(void)
 	wait_for_vram_free(&card, free);
 }
 
-/* Freed pages of one client's buffer come to another one zeroed. */
+/* Pages that a client's buffer freed are cleared for the next client. */
 static void system_memory_cleared(void)
 {
 	for (int round = 0; round < 6; round++) {
@@ -314,8 +315,8 @@ static void system_memory_cleared(void)
 	}
 }
 
-/* A client with DMA under way, that tells when each copy is queued. */
-static void queue_forever(int told)
+/* Queue copies forever; write a byte to @pipe after each. */
+static void queue_forever(int pipe)
 {
 	int vram = phyr_open(PHYR_VRAM_DRIVER, 0);
 	int engine = phyr_open(PHYR_COPY_DRIVER, 0);
@@ -331,7 +332,7 @@ static void queue_forever(int told)
 		_exit(1);
 	for (;;)
 		if (phyr_copy_submit(engine, &submit) ||
-		    write(told, "", 1) != 1)
+		    write(pipe, "", 1) != 1)
 			_exit(1);
 }
 
@@ -339,7 +340,7 @@ static void killed_in_dma(void)
 {
 	struct phyr_device card = vram_device(0), device = copy_device(0);
 	uint64_t free = vram_free(&card);
-	int engine = open_device(&device), told[2], status;
+	int engine = open_device(&device), queued[2], status;
 	uint32_t src = create_own(engine, SZ_1M), dst = create_own(engine, SZ_1M);
 	char byte;
 
@@ -347,18 +348,18 @@ static void killed_in_dma(void)
 	for (int round = 0; round < 5; round++) {
 		pid_t child;
 
-		igt_assert_eq(pipe(told), 0);
+		igt_assert_eq(pipe(queued), 0);
 		child = fork();
 		if (!child)
-			queue_forever(told[1]);
-		close(told[1]);
+			queue_forever(queued[1]);
+		close(queued[1]);
 		for (int jobs = 0; jobs < 20; jobs++)
-			igt_assert_eq(read(told[0], &byte, 1), 1);
+			igt_assert_eq(read(queued[0], &byte, 1), 1);
 		igt_assert_eq(kill(child, SIGKILL), 0);
 		igt_assert_eq(waitpid(child, &status, 0), child);
 		igt_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-		close(told[0]);
-		/* Behind what the dead client queued; then all is as before. */
+		close(queued[0]);
+		/* This copy runs after those that the killed client queued. */
 		copy(engine, src, dst, SZ_1M);
 		assert_own(engine, dst, SZ_1M, 3);
 		wait_for_vram_free(&card, free);
@@ -366,7 +367,7 @@ static void killed_in_dma(void)
 	close(engine);
 }
 
-/* The importer's or the exporter's client dies while the engine hangs. */
+/* The clients of exporter and importer close while the engine hangs. */
 static void closed_in_hang(void)
 {
 	struct phyr_device card = vram_device(0), device = copy_device(0);
@@ -389,7 +390,7 @@ static void closed_in_hang(void)
 	wait_for_vram_free(&card, free);
 }
 
-/* One value of /proc/self/fdinfo/FD, in bytes; -1 where it is missing. */
+/* Value of a key of /proc/self/fdinfo/FD, in bytes; -1 if missing. */
 static int64_t fdinfo(int fd, const char *key)
 {
 	char path[64], line[256], unit[8];
@@ -441,59 +442,59 @@ static void client_memory(void)
 
 igt_main()
 {
-	igt_describe("A handle is good for its own client only");
+	igt_describe("A client cannot use another client's handle");
 	igt_subtest("other-clients-handle")
 		other_clients_handle();
 
-	igt_describe("The same for the engine, and for what it is told to copy");
+	igt_describe("A client of the engine cannot use, or copy, another client's handle");
 	igt_subtest("other-clients-handle-engine")
 		other_clients_handle_engine();
 
-	igt_describe("Knowing a mapping's offset does not open it");
+	igt_describe("A client cannot map another client's buffer by its offset");
 	igt_subtest("other-clients-offset")
 		other_clients_offset();
 
-	igt_describe("Files that tell addresses have modes for root only");
+	igt_describe("debugfs files with addresses have modes for root only");
 	igt_subtest("debugfs-modes")
 		debugfs_modes();
 
-	igt_describe("An unprivileged user cannot open files that tell addresses");
+	igt_describe("An unprivileged user cannot open debugfs files with addresses");
 	igt_subtest("debugfs-for-nobody")
 		debugfs_for_nobody();
 
-	igt_describe("The test module's device is for root only");
+	igt_describe("The test module's device is accessible to root only");
 	igt_subtest("test-device-for-nobody")
 		test_device_for_nobody();
 
-	igt_describe("No ioctl tells a physical or a DMA address");
+	igt_describe("No ioctl returns a physical or a DMA address");
 	igt_subtest("ioctls-tell-nothing")
-		ioctls_tell_nothing();
+		ioctls_hide_addresses();
 
-	igt_describe("Creating, handing over and copying need no privilege");
+	igt_describe("Creating, sharing and copying buffers need no privilege");
 	igt_subtest("works-for-nobody")
 		works_for_nobody();
 
-	igt_describe("Nothing of one client's bytes is left in all of VRAM for the next");
+	igt_describe("All of VRAM is cleared between clients");
 	igt_subtest("vram-cleared")
 		vram_cleared();
 
-	igt_describe("Evicted buffers leave no bytes behind");
+	igt_describe("VRAM is cleared after an eviction");
 	igt_subtest("evicted-vram-cleared")
 		evicted_vram_cleared();
 
-	igt_describe("Buffers in system memory start zeroed");
+	igt_describe("New buffers in system memory are zeroed");
 	igt_subtest("system-memory-cleared")
 		system_memory_cleared();
 
-	igt_describe("A client is killed with its DMA under way; engine and VRAM recover");
+	igt_describe("A client is killed during its DMA; the engine still works and VRAM is freed");
 	igt_subtest("killed-in-dma")
 		killed_in_dma();
 
-	igt_describe("Clients end while the engine hangs in their copy");
+	igt_describe("Clients close while the engine hangs in their copy");
 	igt_subtest("closed-in-hang")
 		closed_in_hang();
 
-	igt_describe("Each client's memory is told in its fdinfo");
+	igt_describe("Each client's memory is reported in its fdinfo");
 	igt_subtest("client-memory")
 		client_memory();
 }

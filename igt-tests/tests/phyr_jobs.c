@@ -5,7 +5,7 @@
 
 #include "lib.h"
 
-IGT_TEST_DESCRIPTION("A copy engine's jobs: order, fences, hangs, clients, refusals");
+IGT_TEST_DESCRIPTION("Jobs of a copy engine: order, fences, hangs, clients and errors");
 
 static uint32_t create_syncobj(int fd)
 {
@@ -15,7 +15,7 @@ static uint32_t create_syncobj(int fd)
 	return syncobj;
 }
 
-/* 300 jobs into one buffer; the last one to write each byte must win. */
+/* 300 jobs write to one buffer; the last job determines its bytes. */
 static void many_jobs(void)
 {
 	enum { JOBS = 300, SRCS = 4 };
@@ -40,29 +40,31 @@ static void many_jobs(void)
 	close(vram);
 }
 
-/* A to B, B to C, C to D on engines that know of each other by fences only. */
+/* Copy A to B, B to C, C to D on engines ordered only by implicit fences. */
 static void implicit_sync(int first, int second)
 {
 	int vram = open_vram(0), fds[2] = { open_copy(first), open_copy(second) };
 	uint64_t size = 4 * SZ_1M;
-	uint32_t handles[4], at[2][4];
+	uint32_t handles[4], imported[2][4];
 
 	for (int i = 0; i < 4; i++) {
 		handles[i] = create_vram(vram, size, IN_VRAM, SZ_64K);
 		for (int k = 0; k < 2; k++)
-			at[k][i] = import_from(fds[k], vram, handles[i]);
+			imported[k][i] = import_from(fds[k], vram,
+						     handles[i]);
 	}
 	fill_vram(vram, handles[0], size, 20);
-	launch(fds[0], job(at[0][0], at[0][1], size));
-	launch(fds[1], job(at[1][1], at[1][2], size));
-	igt_assert_eq(phyr_copy_run(fds[0], at[0][2], 0, at[0][3], 0, size), 0);
+	launch(fds[0], job(imported[0][0], imported[0][1], size));
+	launch(fds[1], job(imported[1][1], imported[1][2], size));
+	igt_assert_eq(phyr_copy_run(fds[0], imported[0][2], 0, imported[0][3],
+				    0, size), 0);
 	assert_vram(vram, handles[3], size, 20);
 	close(fds[0]);
 	close(fds[1]);
 	close(vram);
 }
 
-/* Reading before writing: the second job must not overtake the first. */
+/* The second job writes what the first one reads, so it must wait. */
 static void write_after_read(void)
 {
 	int vram = open_vram(0), first = open_copy(0), second = open_copy(1);
@@ -85,8 +87,8 @@ static void write_after_read(void)
 }
 
 /*
- * Nothing but the syncobj orders these two jobs: they share no buffer that
- * either writes, and the first is held up by a hung one before it.
+ * Only the syncobj orders these two jobs: they share no buffer. The first one
+ * is queued behind a hung job.
  */
 static void syncobj_in(void)
 {
@@ -111,7 +113,7 @@ static void syncobj_in(void)
 	next.out_syncobj = done;
 	launch(second, next);
 	igt_assert_eq(phyr_syncobj_wait(second, done), 0);
-	/* When the second is done, the first is. */
+	/* The second job is done, so the first one must be, too. */
 	igt_assert_eq(phyr_sync_file_status(sync_file), 1);
 	close(sync_file);
 	close(first);
@@ -174,8 +176,8 @@ static int poll_now(int fd, short events)
 }
 
 /*
- * While the engine hangs in a copy from one buffer to another, both dma-bufs
- * tell so, each in its way; and then that it is over.
+ * While the engine hangs in a copy, the destination is neither readable nor
+ * writable, and the source is readable only.
  */
 static void poll_dmabuf(void)
 {
@@ -208,7 +210,7 @@ static void poll_dmabuf(void)
 	close(vram);
 }
 
-/* What poll() says is done is done: read without any other wait. */
+/* After poll() the bytes can be read without another wait. */
 static void poll_then_read(void)
 {
 	int vram = open_vram(0), engine = open_copy(0);
@@ -227,7 +229,7 @@ static void poll_then_read(void)
 	close(vram);
 }
 
-/* Evict a buffer that the engine has mapped, and that a job is writing. */
+/* Evict a buffer that the engine has mapped while a job writes it. */
 static void evicted_between_jobs(void)
 {
 	struct phyr_device card = small_vram_device();
@@ -243,7 +245,7 @@ static void evicted_between_jobs(void)
 	big = create_vram(vram, free, IN_VRAM, 0);
 	igt_assert_eq(vram_info(vram, handle).placement, IN_SYSTEM);
 	assert_vram(vram, handle, SZ_1M, 40);
-	/* Now it is mapped anew, where it is now. */
+	/* The next job maps it again at its new place. */
 	fill_own(engine, src, SZ_1M, 41);
 	fill_vram(vram, big, free, 42);
 	copy(engine, src, dst, SZ_1M);
@@ -254,8 +256,8 @@ static void evicted_between_jobs(void)
 	wait_for_vram_free(&card, free);
 }
 
-/* Two processes' jobs on one engine do not mix. */
-static void two_clients(void)
+/* Jobs of several processes on the same engine do not interfere. */
+static void several_clients(void)
 {
 	igt_fork(child, 3) {
 		int vram = open_vram(0), engine = open_copy(child % 2);
@@ -276,40 +278,41 @@ static void two_clients(void)
  * Errors
  */
 
-static struct bad {
+/* Valid arguments, of which each test replaces one. */
+static struct {
 	int vram;
 	int engine;
 	uint32_t small;
 	uint32_t large;
-} bad;
+} valid;
 
-static void open_bad(void)
+static void open_valid(void)
 {
-	bad.vram = open_vram(0);
-	bad.engine = open_copy(0);
-	bad.small = create_own(bad.engine, SZ_64K);
-	bad.large = import_from(bad.engine, bad.vram,
-				create_vram(bad.vram, SZ_1M, IN_VRAM, 0));
+	valid.vram = open_vram(0);
+	valid.engine = open_copy(0);
+	valid.small = create_own(valid.engine, SZ_64K);
+	valid.large = import_from(valid.engine, valid.vram,
+				  create_vram(valid.vram, SZ_1M, IN_VRAM, 0));
 }
 
-static void close_bad(void)
+static void close_valid(void)
 {
-	close(bad.engine);
-	close(bad.vram);
+	close(valid.engine);
+	close(valid.vram);
 }
 
 #define SUBMIT_ERROR(...) \
 	({ \
 		struct drm_phyr_copy_submit args = { \
-			.src_handle = bad.large, .dst_handle = bad.small, \
+			.src_handle = valid.large, .dst_handle = valid.small, \
 			.len = SZ_4K, __VA_ARGS__ \
 		}; \
-		phyr_copy_submit(bad.engine, &args); \
+		phyr_copy_submit(valid.engine, &args); \
 	})
 
 static void bad_ranges(void)
 {
-	open_bad();
+	open_valid();
 	igt_assert_eq(SUBMIT_ERROR(.len = SZ_64K), 0);
 	igt_assert_eq(SUBMIT_ERROR(.len = 0), -EINVAL);
 	igt_assert_eq(SUBMIT_ERROR(.len = SZ_64K + 1), -EINVAL);
@@ -321,57 +324,57 @@ static void bad_ranges(void)
 	igt_assert_eq(SUBMIT_ERROR(.src_offset = ~0ull - SZ_4K + 1), -EINVAL);
 	igt_assert_eq(SUBMIT_ERROR(.dst_offset = ~0ull - SZ_4K + 2), -EINVAL);
 	igt_assert_eq(SUBMIT_ERROR(.src_offset = ~0ull, .len = 2), -EINVAL);
-	close_bad();
+	close_valid();
 }
 
 static void same_buffer(void)
 {
 	uint8_t *mem;
 
-	open_bad();
-	mem = map_own(bad.engine, bad.small, SZ_64K);
+	open_valid();
+	mem = map_own(valid.engine, valid.small, SZ_64K);
 	phyr_fill(mem, 50, 0, SZ_64K);
-	igt_assert_eq(phyr_copy_run(bad.engine, bad.small, 0, bad.small,
+	igt_assert_eq(phyr_copy_run(valid.engine, valid.small, 0, valid.small,
 				    SZ_64K / 2, SZ_64K / 2), 0);
 	assert_bytes(mem, 50, 0, SZ_64K / 2);
 	assert_bytes(mem + SZ_64K / 2, 50, 0, SZ_64K / 2);
-	igt_assert_eq(SUBMIT_ERROR(.src_handle = bad.small,
+	igt_assert_eq(SUBMIT_ERROR(.src_handle = valid.small,
 				   .dst_offset = SZ_4K - 1), -EINVAL);
-	igt_assert_eq(SUBMIT_ERROR(.src_handle = bad.small,
+	igt_assert_eq(SUBMIT_ERROR(.src_handle = valid.small,
 				   .src_offset = SZ_4K - 1), -EINVAL);
-	igt_assert_eq(SUBMIT_ERROR(.src_handle = bad.small), -EINVAL);
+	igt_assert_eq(SUBMIT_ERROR(.src_handle = valid.small), -EINVAL);
 	unmap(mem, SZ_64K);
-	close_bad();
+	close_valid();
 }
 
 static void bad_flags(void)
 {
-	open_bad();
+	open_valid();
 	for (int bit = 0; bit < 32; bit++)
 		igt_assert_eq(SUBMIT_ERROR(.flags = 1u << bit), -EINVAL);
 	igt_assert_eq(SUBMIT_ERROR(.pad = 1), -EINVAL);
-	close_bad();
+	close_valid();
 }
 
 static void bad_handles(void)
 {
-	open_bad();
+	open_valid();
 	igt_assert_eq(SUBMIT_ERROR(.src_handle = 0), -ENOENT);
 	igt_assert_eq(SUBMIT_ERROR(.dst_handle = 0x7fffffff), -ENOENT);
-	igt_assert_eq(phyr_close_handle(bad.engine, bad.large), 0);
+	igt_assert_eq(phyr_close_handle(valid.engine, valid.large), 0);
 	igt_assert_eq(SUBMIT_ERROR(.len = 1), -ENOENT);
-	close_bad();
+	close_valid();
 }
 
 static void bad_syncobjs(void)
 {
-	open_bad();
+	open_valid();
 	igt_assert_eq(SUBMIT_ERROR(.in_syncobj = 4711), -ENOENT);
 	igt_assert_eq(SUBMIT_ERROR(.out_syncobj = 4711), -ENOENT);
-	/* A syncobj without a fence is nothing that one could wait for. */
-	igt_assert_eq(SUBMIT_ERROR(.in_syncobj = create_syncobj(bad.engine)),
-		      -EINVAL);
-	close_bad();
+	/* A syncobj without a fence cannot be waited for. */
+	igt_assert_eq(SUBMIT_ERROR(.in_syncobj =
+				   create_syncobj(valid.engine)), -EINVAL);
+	close_valid();
 }
 
 static int create_own_error(int fd, uint64_t size, uint32_t flags)
@@ -399,55 +402,55 @@ igt_main()
 	igt_fixture()
 		bind_engines();
 
-	igt_describe("Hundreds of queued jobs run in order");
+	igt_describe("300 queued jobs run in order");
 	igt_subtest("many-jobs")
 		many_jobs();
 
-	igt_describe("Jobs that follow from each other need no explicit wait");
+	igt_describe("Dependent jobs on one engine need no explicit wait");
 	igt_subtest("implicit-sync")
 		implicit_sync(0, 0);
 
-	igt_describe("The same between two engines");
+	igt_describe("Dependent jobs on two engines need no explicit wait");
 	igt_subtest("implicit-sync-two-engines")
 		implicit_sync(0, 1);
 
-	igt_describe("A writer waits for another engine's reader");
+	igt_describe("A job that writes waits for another engine's reader");
 	igt_subtest("write-after-read")
 		write_after_read();
 
-	igt_describe("A job waits for the syncobj that it was given");
+	igt_describe("A job waits for its input syncobj");
 	igt_subtest("syncobj-in")
 		syncobj_in();
 
-	igt_describe("A hung engine is reset, its job fails, the next one runs");
+	igt_describe("A hung engine is reset, its job fails and the next job runs");
 	igt_subtest("hang")
 		hang();
 
-	igt_describe("Jobs behind hung ones run");
+	igt_describe("Jobs queued behind hung jobs run after the reset");
 	igt_subtest("hang-with-queue")
 		hang_with_queue();
 
-	igt_describe("poll() on a dma-buf tells readers from writers");
+	igt_describe("poll() on a dma-buf distinguishes readers from writers");
 	igt_subtest("poll")
 		poll_dmabuf();
 
-	igt_describe("poll() on a dma-buf is enough of a wait");
+	igt_describe("After poll() on a dma-buf the copy is complete");
 	igt_subtest("poll-then-read")
 		poll_then_read();
 
-	igt_describe("A buffer that moves under a job ends with the right bytes, and is mapped anew");
+	igt_describe("A buffer evicted during a job keeps its bytes, and the next job maps it again");
 	igt_subtest("evicted-between-jobs")
 		evicted_between_jobs();
 
-	igt_describe("Several clients at once");
+	igt_describe("Several clients copy at the same time");
 	igt_subtest("clients")
-		two_clients();
+		several_clients();
 
-	igt_describe("Empty copies, copies that leave a buffer or overflow, are refused");
+	igt_describe("Empty copies and ranges that overflow or exceed a buffer are refused");
 	igt_subtest("bad-ranges")
 		bad_ranges();
 
-	igt_describe("Within a buffer, but never onto itself");
+	igt_describe("A copy within a buffer is refused only if the ranges overlap");
 	igt_subtest("same-buffer")
 		same_buffer();
 
@@ -455,15 +458,15 @@ igt_main()
 	igt_subtest("bad-flags")
 		bad_flags();
 
-	igt_describe("Handles that do not exist, or no more, are refused");
+	igt_describe("Invalid and closed handles are refused");
 	igt_subtest("bad-handles")
 		bad_handles();
 
-	igt_describe("Syncobjs that do not exist, or have no fence, are refused");
+	igt_describe("Invalid syncobjs and syncobjs without a fence are refused");
 	igt_subtest("bad-syncobjs")
 		bad_syncobjs();
 
-	igt_describe("The engine's own buffers: sizes and flags are judged");
+	igt_describe("Invalid sizes and flags of the engine's own buffers are refused");
 	igt_subtest("own-buffer-errors")
 		own_errors();
 }

@@ -4,14 +4,14 @@
 
 #include "lib.h"
 
-IGT_TEST_DESCRIPTION("phyr lists of any shape become DMA ranges of one device");
+IGT_TEST_DESCRIPTION("Mapping of phyr lists of any shape for a device");
 
-/* How this configuration's device reaches the exporter's BAR. */
+/* The map mode of the importing device for the exporter's BAR. */
 static const char *mode;
 static uint64_t bar;
 static int test;
 
-/* Extents of the BAR; those of struct phyr_test_export. */
+/* Extents of the BAR, as in struct phyr_test_export. */
 struct shape {
 	uint64_t start;
 	uint64_t count;
@@ -24,7 +24,7 @@ static const struct shape two = { SZ_1M, 2, SZ_4K, SZ_64K };
 static const struct shape many = { 0, 512, SZ_4K, SZ_64K };
 static const struct shape neighbours = { SZ_1M, 64, SZ_64K, SZ_64K };
 static const struct shape descending = { 32 * SZ_1M, 256, SZ_64K, -(int64_t)SZ_64K };
-static const struct shape gaps_down = { 32 * SZ_1M, 256, SZ_4K, -3 * (int64_t)SZ_4K };
+static const struct shape descending_gaps = { 32 * SZ_1M, 256, SZ_4K, -3 * (int64_t)SZ_4K };
 static const struct shape large = { 0, 3, 16 * SZ_1M, 20 * SZ_1M };
 
 static uint64_t total(const struct shape *shape)
@@ -60,7 +60,7 @@ static void add_range(struct ranges *ranges, uint64_t addr, uint64_t len)
 	ranges->range[ranges->nr++] = (struct phyr_test_range){ addr, len };
 }
 
-/* The physically contiguous runs of the asked bytes, as bus addresses. */
+/* Add the contiguous physical runs of @len bytes at @offset. */
 static void add_runs(struct ranges *runs, const struct shape *shape,
 		     uint64_t offset, uint64_t len)
 {
@@ -82,7 +82,7 @@ static void add_runs(struct ranges *runs, const struct shape *shape,
 	}
 }
 
-/* Split at the importer's limits. */
+/* Add @run, split at the importer's segment limits. */
 static void add_split(struct ranges *ranges, struct phyr_test_range run,
 		      uint64_t max_len, uint64_t boundary)
 {
@@ -108,7 +108,7 @@ static int import(int dmabuf, struct phyr_test_import *import)
 	return phyr_ioctl(test, PHYR_TEST_IOC_IMPORT, import);
 }
 
-/* Map, and compare every range with what this configuration must give. */
+/* Map, and compare every range with the one expected in this configuration. */
 static void assert_map(const struct shape *shape, int dmabuf, uint64_t offset,
 		       uint64_t len, uint64_t max_len, uint64_t boundary)
 {
@@ -234,14 +234,14 @@ static void again(void)
 	igt_assert_eq(map_error(dmabuf, 0, 0), 0);
 	before = kmalloc_objects(32);
 	igt_assert_eq(import(dmabuf, &map), 0);
-	/* Others' come and go, too. */
+	/* Tolerate allocations by the rest of the kernel. */
 	igt_assert_lte_u64(kmalloc_objects(32),
 			   before + 40 + map.iterations / 10);
 	assert_map(&many, dmabuf, 0, 0, 0, 0);
 	close(dmabuf);
 }
 
-/* An exporter without a phyr list: its table, seen as ranges. */
+/* An exporter without a phyr list: the ranges are those of its sg_table. */
 static void foreign(void)
 {
 	struct phyr_test_range ranges[SZ_64K / SZ_4K];
@@ -257,7 +257,7 @@ static void foreign(void)
 	igt_assert_eq_u64(map.total, SZ_64K);
 	igt_assert_lte_u64(map.nr_ranges, ARRAY_SIZE(ranges));
 
-	/* A part of it, cut at a limit. */
+	/* Map a part, split at a limit. */
 	map.offset = SZ_4K + 1;
 	map.len = 5 * SZ_4K;
 	map.max_len = 1000;
@@ -273,7 +273,7 @@ static void foreign(void)
 	close(dmabuf);
 }
 
-/* A buffer of phyr_vram, whose extents debugfs tells. */
+/* A buffer of phyr_vram, whose extents are in debugfs. */
 static void vram_buffer(void)
 {
 	struct phyr_device card = vram_device(0);
@@ -308,7 +308,7 @@ static void vram_buffer(void)
 	close(vram);
 }
 
-/* The same memory as a table: its DMA segments are the ranges. */
+/* A stock importer gets an sg_table whose DMA segments are the ranges. */
 static void stock_importer(const struct shape *shape)
 {
 	struct ranges want = ranges_alloc(shape->count + 1);
@@ -360,7 +360,7 @@ static uint64_t bar_len(void)
 	return devices.bar_len;
 }
 
-/* A long list in a shuffled order, with one entry placed over another. */
+/* A long list in shuffled order with one overlap. */
 static void overlap_in_long_list(void)
 {
 	enum { NR = 5000 };
@@ -396,84 +396,84 @@ igt_main()
 		mode = expected_mode();
 	}
 
-	igt_describe("One extent is one range");
+	igt_describe("One extent maps to one range");
 	igt_subtest("one-extent")
 		assert_shape(&one);
 
-	igt_describe("Two extents: one range behind an IOMMU, two without");
+	igt_describe("Two extents map to one range behind an IOMMU, else to two");
 	igt_subtest("two-extents")
 		assert_shape(&two);
 
-	igt_describe("512 extents: one range behind an IOMMU, 512 without");
+	igt_describe("512 extents map to one range behind an IOMMU, else to 512");
 	igt_subtest("many-extents")
 		assert_shape(&many);
 
-	igt_describe("Extents that touch are one");
+	igt_describe("Adjacent extents are merged");
 	igt_subtest("neighbours")
 		assert_shape(&neighbours);
 
-	igt_describe("Extents in descending order that touch keep the buffer's order");
+	igt_describe("Adjacent extents in descending order keep the buffer's order");
 	igt_subtest("descending")
 		assert_shape(&descending);
 
 	igt_describe("Extents in descending order with gaps keep the buffer's order");
 	igt_subtest("descending-with-gaps")
-		assert_shape(&gaps_down);
+		assert_shape(&descending_gaps);
 
-	igt_describe("A few large extents");
+	igt_describe("Three extents of 16 MiB are mapped");
 	igt_subtest("large-extents")
 		assert_shape(&large);
 
-	igt_describe("Parts of a buffer, at pages");
+	igt_describe("Page-aligned parts of a buffer are mapped");
 	igt_subtest("partial") {
 		partial(&many, true);
 		partial(&one, true);
 		partial(&descending, true);
 	}
 
-	igt_describe("Parts of a buffer, at any byte");
+	igt_describe("Unaligned parts of a buffer are mapped");
 	igt_subtest("partial-unaligned") {
 		partial(&many, false);
 		partial(&one, false);
-		partial(&gaps_down, false);
+		partial(&descending_gaps, false);
 	}
 
-	igt_describe("Segment limits of the importer, one extent");
+	igt_describe("One extent is split at the segment limits of the importer");
 	igt_subtest("limits")
 		limits(&one);
 
-	igt_describe("Segment limits of the importer, many extents");
+	igt_describe("Many extents are split at the segment limits of the importer");
 	igt_subtest("limits-fragmented") {
 		limits(&many);
 		limits(&neighbours);
 		limits(&descending);
 	}
 
-	igt_describe("Parts that leave the buffer or overflow are refused");
+	igt_describe("Parts that overflow or exceed the buffer are refused");
 	igt_subtest("bad-parts")
 		bad_parts();
 
-	igt_describe("Mapping again and again gives the same and leaves nothing behind");
+	igt_describe("Repeated maps give the same ranges and leak nothing");
 	igt_subtest("again")
 		again();
 
-	igt_describe("A fragmented buffer of a real exporter");
+	igt_describe("A fragmented buffer of phyr_vram is mapped");
 	igt_subtest("vram-buffer")
 		vram_buffer();
 
-	igt_describe("A dma-buf without a phyr list is mapped from its exporter's table");
+	igt_describe("A dma-buf without a phyr list is mapped by its exporter's sg_table");
 	igt_subtest("foreign")
 		foreign();
 
-	igt_describe("An importer of sg_tables gets the same ranges as a table");
+	igt_describe("A stock importer gets the same ranges as an sg_table");
 	igt_subtest("stock-importer") {
 		stock_importer(&one);
 		stock_importer(&many);
-		stock_importer(&gaps_down);
+		stock_importer(&descending_gaps);
 		stock_importer(&large);
 	}
 
-	igt_describe("Good lists pass: one entry, many, in any order");
+	igt_describe("Valid lists pass: one entry, many, in any order");
 	igt_subtest("check-good") {
 		igt_assert_eq(CHECK(SZ_4K, { 0, SZ_4K }), 0);
 		igt_assert_eq(CHECK(bar_len(), { 0, bar_len() }), 0);
@@ -487,7 +487,7 @@ igt_main()
 		igt_assert_eq(check(NULL, 0, SZ_4K), -EINVAL);
 	}
 
-	igt_describe("An entry without bytes is refused, wherever it stands");
+	igt_describe("An entry of zero length is refused at every position");
 	igt_subtest("check-zero-length") {
 		igt_assert_eq(CHECK(0, { 0, 0 }), -EINVAL);
 		igt_assert_eq(CHECK(SZ_4K, { 0, SZ_4K }, { SZ_64K, 0 }), -EINVAL);
@@ -495,21 +495,21 @@ igt_main()
 		igt_assert_eq(CHECK(SZ_4K, { 0, 0 }, { 0, SZ_4K }), -EINVAL);
 	}
 
-	igt_describe("Addresses are multiples of a page");
+	igt_describe("Addresses must be page-aligned");
 	igt_subtest("check-unaligned-address") {
 		igt_assert_eq(CHECK(SZ_4K, { 1, SZ_4K }), -EINVAL);
 		igt_assert_eq(CHECK(2 * SZ_4K, { 0, SZ_4K },
 				    { SZ_64K + 512, SZ_4K }), -EINVAL);
 	}
 
-	igt_describe("Lengths are multiples of a page, also where neighbours touch");
+	igt_describe("Lengths must be page-aligned, even of adjacent entries");
 	igt_subtest("check-unaligned-length") {
 		igt_assert_eq(CHECK(4095, { 0, 4095 }), -EINVAL);
 		igt_assert_eq(CHECK(SZ_4K + 1, { 0, SZ_4K + 1 }), -EINVAL);
 		igt_assert_eq(CHECK(SZ_4K, { 0, 2048 }, { 2048, 2048 }), -EINVAL);
 	}
 
-	igt_describe("An address and length that overflow are refused");
+	igt_describe("Address plus length must not overflow");
 	igt_subtest("check-overflow") {
 		igt_assert_eq(CHECK(~0ull & ~(SZ_4K - 1),
 				    { SZ_4K, ~0ull & ~(SZ_4K - 1) }), -EINVAL);
@@ -517,7 +517,7 @@ igt_main()
 			      -EINVAL);
 	}
 
-	igt_describe("An entry that leaves its memory is refused, on either side");
+	igt_describe("An entry outside its memory is refused, on either side");
 	igt_subtest("check-outside") {
 		igt_assert_eq(CHECK(SZ_4K, { bar_len(), SZ_4K }), -EINVAL);
 		igt_assert_eq(CHECK(2 * SZ_4K, { bar_len() - SZ_4K, 2 * SZ_4K }),
@@ -535,7 +535,7 @@ igt_main()
 			      -EINVAL);
 	}
 
-	igt_describe("Overlapping entries in descending or no order are refused");
+	igt_describe("Overlapping entries in descending or random order are refused");
 	igt_subtest("check-overlap-descending") {
 		igt_assert_eq(CHECK(4 * SZ_4K, { SZ_4K, 2 * SZ_4K },
 				    { 0, 2 * SZ_4K }), -EINVAL);
@@ -546,11 +546,11 @@ igt_main()
 				    { SZ_4K, 16 * SZ_4K }), -EINVAL);
 	}
 
-	igt_describe("One overlap among thousands of entries is found");
+	igt_describe("One overlap among thousands of entries is refused");
 	igt_subtest("check-overlap-in-long-list")
 		overlap_in_long_list();
 
-	igt_describe("A list that does not add up to its buffer is refused");
+	igt_describe("A list whose total differs from the buffer size is refused");
 	igt_subtest("check-wrong-total") {
 		igt_assert_eq(CHECK(2 * SZ_4K, { 0, SZ_4K }), -EINVAL);
 		igt_assert_eq(CHECK(SZ_4K, { 0, SZ_4K }, { SZ_64K, SZ_4K }),

@@ -4,42 +4,50 @@
 
 #include "lib.h"
 
-IGT_TEST_DESCRIPTION("CPU mappings of page-less memory, by PFN");
+IGT_TEST_DESCRIPTION("CPU mappings of page-less memory");
 
 #define SIZE	SZ_1M
 
-static void same_bytes(uint64_t max_extent)
-{
-	int vram = open_vram(0), dmabuf;
-	uint32_t handle = create_vram(vram, SIZE, IN_VRAM, max_extent);
-	uint8_t *node, *file;
+/**
+ * struct buffer - a buffer of SIZE bytes and the two files to map it from
+ * @vram: DRM node of the card
+ * @handle: the buffer's handle in @vram
+ * @dmabuf: the exported buffer
+ */
+struct buffer {
+	int vram;
+	uint32_t handle;
+	int dmabuf;
+};
 
-	dmabuf = export_buffer(vram, handle);
-	node = map_vram(vram, handle, SIZE);
-	file = map_dmabuf(dmabuf, SIZE);
-	phyr_fill(node, 1, 0, SIZE);
-	assert_bytes(file, 1, 0, SIZE);
-	phyr_fill(file, 2, 0, SIZE);
-	assert_bytes(node, 2, 0, SIZE);
-	unmap(node, SIZE);
-	unmap(file, SIZE);
-	close(dmabuf);
-	close(vram);
+static struct buffer open_buffer(uint32_t placement, uint64_t max_extent)
+{
+	struct buffer buffer = { .vram = open_vram(0) };
+
+	buffer.handle = create_vram(buffer.vram, SIZE, placement, max_extent);
+	buffer.dmabuf = export_buffer(buffer.vram, buffer.handle);
+	return buffer;
 }
 
-static void system_memory(void)
+static void close_buffer(struct buffer *buffer)
 {
-	int vram = open_vram(0), dmabuf;
-	uint32_t handle = create_vram(vram, SIZE, IN_SYSTEM, 0);
-	void *file;
+	close(buffer->dmabuf);
+	close(buffer->vram);
+}
 
-	dmabuf = export_buffer(vram, handle);
-	file = map_dmabuf(dmabuf, SIZE);
-	phyr_fill(file, 3, 0, SIZE);
-	assert_vram(vram, handle, SIZE, 3);
-	unmap(file, SIZE);
-	close(dmabuf);
-	close(vram);
+static void same_bytes(uint32_t placement, uint64_t max_extent)
+{
+	struct buffer buffer = open_buffer(placement, max_extent);
+	void *drm_mem = map_vram(buffer.vram, buffer.handle, SIZE);
+	void *dmabuf_mem = map_dmabuf(buffer.dmabuf, SIZE);
+
+	phyr_fill(drm_mem, 1, 0, SIZE);
+	assert_bytes(dmabuf_mem, 1, 0, SIZE);
+	phyr_fill(dmabuf_mem, 2, 0, SIZE);
+	assert_bytes(drm_mem, 2, 0, SIZE);
+	unmap(drm_mem, SIZE);
+	unmap(dmabuf_mem, SIZE);
+	close_buffer(&buffer);
 }
 
 static void part(void)
@@ -80,62 +88,55 @@ static int mmap_error(int fd, uint64_t len, int prot, int flags,
 	return 0;
 }
 
+/* The mapping cannot become executable; it is unmapped. */
+static void assert_mprotect_refuses_exec(void *mem)
+{
+	igt_assert_eq(mprotect(mem, SIZE, PROT_READ | PROT_EXEC), -1);
+	igt_assert_eq(errno, EACCES);
+	unmap(mem, SIZE);
+}
+
 static void no_exec(void)
 {
-	int vram = open_vram(0), dmabuf;
-	uint32_t handle = create_vram(vram, SIZE, IN_VRAM, 0);
-	uint64_t offset = mmap_offset(vram, handle);
-	void *mem;
+	struct buffer buffer = open_buffer(IN_VRAM, 0);
+	uint64_t offset = mmap_offset(buffer.vram, buffer.handle);
 
-	dmabuf = export_buffer(vram, handle);
-	igt_assert_eq(mmap_error(vram, SIZE, PROT_READ | PROT_EXEC, MAP_SHARED,
-				 offset), EPERM);
-	igt_assert_eq(mmap_error(dmabuf, SIZE, PROT_READ | PROT_EXEC,
+	igt_assert_eq(mmap_error(buffer.vram, SIZE, PROT_READ | PROT_EXEC,
+				 MAP_SHARED, offset), EPERM);
+	igt_assert_eq(mmap_error(buffer.dmabuf, SIZE, PROT_READ | PROT_EXEC,
 				 MAP_SHARED, 0), EPERM);
-	mem = map_vram(vram, handle, SIZE);
-	igt_assert_eq(mprotect(mem, SIZE, PROT_READ | PROT_EXEC), -1);
-	igt_assert_eq(errno, EACCES);
-	unmap(mem, SIZE);
-	mem = map_dmabuf(dmabuf, SIZE);
-	igt_assert_eq(mprotect(mem, SIZE, PROT_READ | PROT_EXEC), -1);
-	igt_assert_eq(errno, EACCES);
-	unmap(mem, SIZE);
-	close(dmabuf);
-	close(vram);
+	assert_mprotect_refuses_exec(map_vram(buffer.vram, buffer.handle,
+					      SIZE));
+	assert_mprotect_refuses_exec(map_dmabuf(buffer.dmabuf, SIZE));
+	close_buffer(&buffer);
 }
 
 static void past_end(void)
 {
-	int vram = open_vram(0), dmabuf;
-	uint32_t handle = create_vram(vram, SIZE, IN_VRAM, 0);
-	uint64_t offset = mmap_offset(vram, handle);
+	struct buffer buffer = open_buffer(IN_VRAM, 0);
+	uint64_t offset = mmap_offset(buffer.vram, buffer.handle);
 
-	dmabuf = export_buffer(vram, handle);
-	igt_assert_eq(mmap_error(vram, SIZE + SZ_4K, PROT_READ, MAP_SHARED,
-				 offset), EINVAL);
-	igt_assert_eq(mmap_error(dmabuf, SIZE + SZ_4K, PROT_READ, MAP_SHARED,
-				 0), EINVAL);
-	igt_assert_eq(mmap_error(dmabuf, 2 * SZ_4K, PROT_READ, MAP_SHARED,
-				 SIZE - SZ_4K), EINVAL);
-	igt_assert_eq(mmap_error(dmabuf, SZ_4K, PROT_READ, MAP_SHARED, SIZE),
-		      EINVAL);
-	close(dmabuf);
-	close(vram);
+	igt_assert_eq(mmap_error(buffer.vram, SIZE + SZ_4K, PROT_READ,
+				 MAP_SHARED, offset), EINVAL);
+	igt_assert_eq(mmap_error(buffer.dmabuf, SIZE + SZ_4K, PROT_READ,
+				 MAP_SHARED, 0), EINVAL);
+	igt_assert_eq(mmap_error(buffer.dmabuf, 2 * SZ_4K, PROT_READ,
+				 MAP_SHARED, SIZE - SZ_4K), EINVAL);
+	igt_assert_eq(mmap_error(buffer.dmabuf, SZ_4K, PROT_READ, MAP_SHARED,
+				 SIZE), EINVAL);
+	close_buffer(&buffer);
 }
 
 static void no_private(void)
 {
-	int vram = open_vram(0), dmabuf;
-	uint32_t handle = create_vram(vram, SIZE, IN_VRAM, 0);
+	struct buffer buffer = open_buffer(IN_VRAM, 0);
+	uint64_t offset = mmap_offset(buffer.vram, buffer.handle);
 
-	dmabuf = export_buffer(vram, handle);
-	igt_assert_eq(mmap_error(vram, SIZE, PROT_READ | PROT_WRITE,
-				 MAP_PRIVATE, mmap_offset(vram, handle)),
-		      EINVAL);
-	igt_assert_eq(mmap_error(dmabuf, SIZE, PROT_READ | PROT_WRITE,
+	igt_assert_eq(mmap_error(buffer.vram, SIZE, PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE, offset), EINVAL);
+	igt_assert_eq(mmap_error(buffer.dmabuf, SIZE, PROT_READ | PROT_WRITE,
 				 MAP_PRIVATE, 0), EINVAL);
-	close(dmabuf);
-	close(vram);
+	close_buffer(&buffer);
 }
 
 static void after_close(void)
@@ -155,38 +156,38 @@ static void after_close(void)
 	wait_for_vram_free(&card, free);
 }
 
-/* Evict a buffer that is mapped twice; go on reading and writing. */
+/* Evict a buffer that is mapped through both files, and access it again. */
 static void survives_eviction(void)
 {
 	struct phyr_device card = small_vram_device();
 	uint64_t free = vram_free(&card);
 	int vram = open_device(&card), dmabuf;
 	uint32_t handle = create_vram(vram, SIZE, EVICTABLE, SZ_4K), big;
-	void *node, *file;
+	void *drm_mem, *dmabuf_mem;
 
 	dmabuf = export_buffer(vram, handle);
-	node = map_vram(vram, handle, SIZE);
-	file = map_dmabuf(dmabuf, SIZE);
-	phyr_fill(node, 6, 0, SIZE);
-	assert_bytes(file, 6, 0, SIZE);
+	drm_mem = map_vram(vram, handle, SIZE);
+	dmabuf_mem = map_dmabuf(dmabuf, SIZE);
+	phyr_fill(drm_mem, 6, 0, SIZE);
+	assert_bytes(dmabuf_mem, 6, 0, SIZE);
 
-	/* All of VRAM for another one, whose writes must not be seen. */
+	/* Fill all of VRAM with another buffer, whose bytes must not appear. */
 	big = create_vram(vram, free, IN_VRAM, 0);
 	igt_assert_eq(vram_info(vram, handle).placement, IN_SYSTEM);
 	fill_vram(vram, big, free, 7);
-	assert_bytes(node, 6, 0, SIZE);
-	assert_bytes(file, 6, 0, SIZE);
-	phyr_fill(file, 8, 0, SIZE);
-	assert_bytes(node, 8, 0, SIZE);
+	assert_bytes(drm_mem, 6, 0, SIZE);
+	assert_bytes(dmabuf_mem, 6, 0, SIZE);
+	phyr_fill(dmabuf_mem, 8, 0, SIZE);
+	assert_bytes(drm_mem, 8, 0, SIZE);
 	assert_vram(vram, big, free, 7);
-	unmap(node, SIZE);
-	unmap(file, SIZE);
+	unmap(drm_mem, SIZE);
+	unmap(dmabuf_mem, SIZE);
 	close(dmabuf);
 	close(vram);
 	wait_for_vram_free(&card, free);
 }
 
-/* Mappings made by different processes are one memory. */
+/* Mappings in different processes show the same memory. */
 static void shared_by_processes(void)
 {
 	int vram = open_vram(0), dmabuf = create_dmabuf(vram, SIZE, SZ_4K);
@@ -269,7 +270,7 @@ static void own_buffer(void)
 	close(vram);
 }
 
-/* From an offset of the dma-buf on, and what is left behind an unmapped front. */
+/* Map from an offset; unmap only the first page of a mapping. */
 static void own_buffer_part(void)
 {
 	int engine = open_copy(0), dmabuf;
@@ -292,47 +293,47 @@ static void own_buffer_part(void)
 
 igt_main()
 {
-	igt_describe("The DRM node and the dma-buf show the same bytes");
+	igt_describe("The DRM node and the dma-buf map the same bytes");
 	igt_subtest("same-bytes")
-		same_bytes(0);
+		same_bytes(IN_VRAM, 0);
 
-	igt_describe("The same for a fragmented buffer: each page is the right one");
+	igt_describe("The DRM node and the dma-buf map the same pages of a fragmented buffer");
 	igt_subtest("same-bytes-fragmented")
-		same_bytes(SZ_4K);
+		same_bytes(IN_VRAM, SZ_4K);
 
-	igt_describe("The same for a buffer in system memory");
+	igt_describe("The DRM node and the dma-buf map the same bytes in system memory");
 	igt_subtest("same-bytes-system")
-		system_memory();
+		same_bytes(IN_SYSTEM, 0);
 
-	igt_describe("Parts of a buffer");
+	igt_describe("Parts of a dma-buf are mapped");
 	igt_subtest("part")
 		part();
 
-	igt_describe("Nobody runs code in a buffer, not by mprotect() either");
+	igt_describe("Executable mappings are refused, also by mprotect()");
 	igt_subtest("no-exec")
 		no_exec();
 
-	igt_describe("Mappings that leave the buffer are refused");
+	igt_describe("Mappings beyond the end of the buffer are refused");
 	igt_subtest("past-end")
 		past_end();
 
-	igt_describe("Private copies of page-less memory are refused");
+	igt_describe("Private mappings are refused");
 	igt_subtest("no-private")
 		no_private();
 
-	igt_describe("A mapping keeps the buffer after handle and client are gone");
+	igt_describe("A mapping keeps the buffer after its handle and client are closed");
 	igt_subtest("after-close")
 		after_close();
 
-	igt_describe("Mappings through both files follow a buffer that is evicted");
+	igt_describe("Mappings through both files follow an evicted buffer");
 	igt_subtest("survives-eviction")
 		survives_eviction();
 
-	igt_describe("Processes that share a dma-buf share its bytes");
+	igt_describe("Processes that map the same dma-buf share its bytes");
 	igt_subtest("shared-by-processes")
 		shared_by_processes();
 
-	igt_describe("Announcing CPU access works, with known flags only");
+	igt_describe("DMA_BUF_IOCTL_SYNC works and refuses unknown flags");
 	igt_subtest("sync-ioctl")
 		sync_ioctl();
 
@@ -343,7 +344,7 @@ igt_main()
 	igt_describe("A kernel client maps a fragmented buffer as one range");
 	igt_subtest("kernel-vmap-fragmented") {
 		kernel_vmap(SZ_4K, IN_VRAM);
-		/* Pieces of several pages each. */
+		/* Extents of several pages each. */
 		kernel_vmap(SZ_64K, IN_VRAM);
 	}
 
@@ -351,11 +352,11 @@ igt_main()
 	igt_subtest("kernel-vmap-system")
 		kernel_vmap(0, IN_SYSTEM);
 
-	igt_describe("The engine's own buffers are mapped, others are their exporter's");
+	igt_describe("The engine maps its own buffers but not imported ones");
 	igt_subtest("engine-buffer")
 		own_buffer();
 
-	igt_describe("Parts of the engine's own buffers are mapped to where they are");
+	igt_describe("Parts of the engine's own buffers map the correct bytes");
 	igt_subtest("engine-buffer-part")
 		own_buffer_part();
 }

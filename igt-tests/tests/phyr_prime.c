@@ -7,7 +7,7 @@
 
 #include "lib.h"
 
-IGT_TEST_DESCRIPTION("Handing buffers over as dma-bufs");
+IGT_TEST_DESCRIPTION("Export and import of buffers as dma-bufs");
 
 static int import_error(int fd, int dmabuf)
 {
@@ -34,12 +34,12 @@ static void basic(void)
 static void self_import(void)
 {
 	int vram = open_vram(0), other = open_vram(0), dmabuf;
-	uint32_t handle = create_vram(vram, SZ_64K, IN_VRAM, 0), copy;
+	uint32_t handle = create_vram(vram, SZ_64K, IN_VRAM, 0), imported;
 
 	dmabuf = export_buffer(vram, handle);
 	igt_assert_eq(import_buffer(vram, dmabuf), handle);
-	copy = import_buffer(other, dmabuf);
-	igt_assert_eq_u64(vram_info(other, copy).id,
+	imported = import_buffer(other, dmabuf);
+	igt_assert_eq_u64(vram_info(other, imported).id,
 			  vram_info(vram, handle).id);
 	close(dmabuf);
 	close(other);
@@ -151,7 +151,7 @@ static void fd_flags(void)
 			prime.fd, 0) == MAP_FAILED);
 	igt_assert_eq(errno, EACCES);
 	close(prime.fd);
-	/* The handle keeps its dma-buf, with that access: take another. */
+	/* A handle keeps its dma-buf with that access mode: use another. */
 	prime.handle = create_vram(vram, SZ_64K, IN_VRAM, 0);
 	prime.flags = DRM_CLOEXEC | DRM_RDWR;
 	igt_assert_eq(phyr_ioctl(vram, DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime), 0);
@@ -195,7 +195,7 @@ static void no_dmabuf(void)
 		close(fds[i]);
 }
 
-/* The engine takes anybody's memory; phyr_stock verifies the bytes. */
+/* The engine imports any dma-buf; phyr_stock verifies the bytes. */
 static void foreign_into_engine(void)
 {
 	int engine = open_copy(0), dmabuf = create_udmabuf(SZ_64K);
@@ -213,18 +213,18 @@ static void foreign_into_engine(void)
 static void assert_same_memory(int vram, uint32_t handle, int dmabuf,
 			       uint64_t size)
 {
-	uint64_t *mine = map_vram(vram, handle, size);
-	uint64_t *theirs = map_dmabuf(dmabuf, size);
+	uint64_t *drm_mem = map_vram(vram, handle, size);
+	uint64_t *dmabuf_mem = map_dmabuf(dmabuf, size);
 
-	theirs[0] = 1;
-	mine[size / 8 - 1] = 2;
-	igt_assert_eq_u64(mine[0], 1);
-	igt_assert_eq_u64(theirs[size / 8 - 1], 2);
-	unmap(theirs, size);
-	unmap(mine, size);
+	dmabuf_mem[0] = 1;
+	drm_mem[size / 8 - 1] = 2;
+	igt_assert_eq_u64(drm_mem[0], 1);
+	igt_assert_eq_u64(dmabuf_mem[size / 8 - 1], 2);
+	unmap(dmabuf_mem, size);
+	unmap(drm_mem, size);
 }
 
-/* A card has no engine that could reach it; the CPU has. */
+/* A card imports a foreign dma-buf for CPU access only. */
 static void foreign_into_card(void)
 {
 	int vram = open_vram(0), dmabuf = create_udmabuf(SZ_64K), again;
@@ -238,7 +238,7 @@ static void foreign_into_card(void)
 	again = export_buffer(vram, handle);
 	igt_assert_eq_u64(inode(again), inode(dmabuf));
 
-	/* Where it is, is its driver's business. */
+	/* Its placement is up to the exporter. */
 	igt_assert(drmIoctl(vram, DRM_IOCTL_PHYR_VRAM_GEM_INFO, &info));
 	igt_assert_eq(errno, EOPNOTSUPP);
 	igt_assert(drmIoctl(vram, DRM_IOCTL_PHYR_VRAM_GEM_MOVE, &move));
@@ -259,7 +259,7 @@ static void other_card(void)
 	igt_assert_eq_u64(vram_info(vram, handle).placement, IN_SYSTEM);
 	close(dmabuf);
 
-	/* One that must stay in VRAM is not for importers that cannot be told. */
+	/* The other card cannot import a buffer that must stay in VRAM. */
 	dmabuf = create_dmabuf(vram, SZ_64K, 0);
 	igt_assert_eq(import_error(other, dmabuf), -EBUSY);
 	close(dmabuf);
@@ -273,7 +273,7 @@ static void reexport_imported(void)
 	int dmabuf = create_dmabuf(vram, SZ_64K, 0), again;
 	uint32_t handle = import_buffer(engine, dmabuf);
 
-	/* An importer hands on the exporter's dma-buf, never one of its own. */
+	/* An importer re-exports the exporter's dma-buf, not a new one. */
 	again = export_buffer(engine, handle);
 	igt_assert_eq_u64(inode(again), inode(dmabuf));
 	igt_assert(import_buffer(second, again));
@@ -329,63 +329,63 @@ igt_main()
 	igt_subtest("basic")
 		basic();
 
-	igt_describe("A card gets its own buffer back, under the same handle");
+	igt_describe("Importing an own buffer returns the same handle");
 	igt_subtest("self-import")
 		self_import();
 
-	igt_describe("The same dma-buf is the same handle, until that is closed");
+	igt_describe("Importing a dma-buf twice returns the same handle");
 	igt_subtest("import-twice")
 		import_twice();
 
-	igt_describe("A buffer that is exported twice is one dma-buf");
+	igt_describe("Exporting a buffer twice gives the same dma-buf");
 	igt_subtest("export-twice")
 		export_twice();
 
-	igt_describe("A buffer can be exported anew after its handle was closed");
+	igt_describe("A buffer can be exported again after its handle was closed");
 	igt_subtest("export-after-close")
 		export_after_close();
 
-	igt_describe("A dma-buf, then a mapping, keeps the buffer after its client is gone");
+	igt_describe("A dma-buf, then a mapping, keeps the buffer after its client is closed");
 	igt_subtest("outlives-client")
 		outlives_client();
 
-	igt_describe("An importer keeps the buffer after the exporter's client is gone");
+	igt_describe("An importer keeps the buffer after the exporter's client is closed");
 	igt_subtest("importer-keeps")
 		importer_keeps();
 
-	igt_describe("The dma-buf's file has the asked flags and access");
+	igt_describe("The dma-buf's file has the requested flags and access mode");
 	igt_subtest("fd-flags")
 		fd_flags();
 
-	igt_describe("The dma-buf tells its size");
+	igt_describe("lseek() returns the dma-buf's size");
 	igt_subtest("size")
 		size();
 
-	igt_describe("File descriptors of other things are refused");
+	igt_describe("File descriptors that are not dma-bufs are refused");
 	igt_subtest("no-dmabuf")
 		no_dmabuf();
 
-	igt_describe("The engine takes dma-bufs of stock drivers");
+	igt_describe("The engine imports dma-bufs of stock drivers");
 	igt_subtest("foreign-into-engine")
 		foreign_into_engine();
 
-	igt_describe("A card takes its own buffers only");
+	igt_describe("A card imports a foreign dma-buf for CPU access only");
 	igt_subtest("foreign-into-card")
 		foreign_into_card();
 
-	igt_describe("A card refuses another card's buffer");
+	igt_describe("A card imports another card's buffer only if it can be in system memory");
 	igt_subtest("other-card")
 		other_card();
 
-	igt_describe("An importer hands on the dma-buf that it got");
+	igt_describe("An importer re-exports the dma-buf that it imported");
 	igt_subtest("re-export-imported")
 		reexport_imported();
 
-	igt_describe("Handles that do not exist cannot be exported");
+	igt_describe("Invalid handles cannot be exported");
 	igt_subtest("bad-export")
 		bad_export();
 
-	igt_describe("Importing, exporting and closing at once from several clients");
+	igt_describe("Several clients import, export and close at the same time");
 	igt_subtest("races")
 		races();
 }

@@ -11,16 +11,16 @@
 #include "stock.h"
 #include "traffic.h"
 
-IGT_TEST_DESCRIPTION("Four processes at one buffer, with delays where locks are dropped");
+IGT_TEST_DESCRIPTION("Four processes race on one buffer, with delays injected where locks are dropped");
 
 #define SIZE		SZ_64K
 #define PART		(SIZE / 4)
 #define SEED		77
-#define ROUNDS		240	/* of each process, */
-#define LOSSES		30	/* but where something is taken away so often */
+#define ROUNDS		240	/* of each process */
+#define REMOVALS	30	/* unbinds or resets of a device */
 #define DELAYS		"/sys/kernel/debug/phyr/delay"
 
-/* Errnos of a card or an engine that has gone, or is about to. */
+/* Errors of a device that is unbound, being unbound, or bound again. */
 static bool is_gone(int err)
 {
 	return err == -ENODEV || err == -ECANCELED || err == -ESRCH ||
@@ -28,7 +28,7 @@ static bool is_gone(int err)
 }
 
 /*
- * Delays, in kernels that have them
+ * Delays, if the kernel has fault injection
  */
 
 static void set_delays(bool on)
@@ -41,7 +41,7 @@ static void set_delays(bool on)
 }
 
 /*
- * What four processes race for: made before they are, and inherited
+ * State created before the fork and inherited by the four processes
  */
 
 static struct {
@@ -50,46 +50,46 @@ static struct {
 	uint64_t free;
 	unsigned int files;
 	int rounds;
-	int losses;
+	int removals;
 	int vram;
 	uint32_t handle;
 	int dmabuf;
 	uint8_t *mem;
-} arena;
+} ctx;
 
-/* What it takes to find a device would be most of what the processes do. */
-static void arena_find(void)
+/* Find devices once: that is slow compared with the work of the processes. */
+static void find_devices(void)
 {
-	arena.card = vram_device(0);
+	ctx.card = vram_device(0);
 	for (int i = 0; i < 2; i++)
-		arena.engines[i] = copy_device(i);
+		ctx.engines[i] = copy_device(i);
 }
 
-static void arena_enter(void)
+static void record_state(void)
 {
 	wait_for_no_attachment(NULL, NULL);
-	arena_find();
-	arena.files = open_files();
-	arena.free = vram_free(&arena.card);
-	arena.rounds = chances(ROUNDS);
-	arena.losses = chances(LOSSES);
+	find_devices();
+	ctx.files = open_files();
+	ctx.free = vram_free(&ctx.card);
+	ctx.rounds = chances(ROUNDS);
+	ctx.removals = chances(REMOVALS);
 }
 
-static void arena_open(void)
+static void open_buffer(void)
 {
-	arena_enter();
-	arena.vram = open_device(&arena.card);
-	arena.handle = create_vram(arena.vram, SIZE, EVICTABLE, SZ_4K);
-	arena.dmabuf = export_buffer(arena.vram, arena.handle);
-	arena.mem = map_dmabuf(arena.dmabuf, SIZE);
-	phyr_fill(arena.mem, SEED, 0, SIZE);
+	record_state();
+	ctx.vram = open_device(&ctx.card);
+	ctx.handle = create_vram(ctx.vram, SIZE, EVICTABLE, SZ_4K);
+	ctx.dmabuf = export_buffer(ctx.vram, ctx.handle);
+	ctx.mem = map_dmabuf(ctx.dmabuf, SIZE);
+	phyr_fill(ctx.mem, SEED, 0, SIZE);
 }
 
-/* There and back: the devices do what they should. */
-static void assert_usable(void)
+/* The devices still work: copy into VRAM. */
+static void assert_devices_work(void)
 {
-	int vram = open_device(&arena.card);
-	int engine = open_device(&arena.engines[0]);
+	int vram = open_device(&ctx.card);
+	int engine = open_device(&ctx.engines[0]);
 	uint32_t handle = create_vram(vram, SIZE, IN_VRAM, SZ_4K);
 	uint32_t own = create_own(engine, SIZE);
 	uint32_t imported = import_from(engine, vram, handle);
@@ -101,22 +101,22 @@ static void assert_usable(void)
 	close(vram);
 }
 
-static void arena_leave(void)
+static void check_state(void)
 {
-	assert_usable();
-	wait_for_vram_free(&arena.card, arena.free);
+	assert_devices_work();
+	wait_for_vram_free(&ctx.card, ctx.free);
 	wait_for_no_attachment(NULL, NULL);
-	igt_assert_eq(open_files(), arena.files);
+	igt_assert_eq(open_files(), ctx.files);
 }
 
-/* Who wrote has put back what was there. */
-static void arena_close(void)
+/* Processes that write restore the pattern, so it must be complete. */
+static void close_buffer(void)
 {
-	assert_bytes(arena.mem, SEED, 0, SIZE);
-	unmap(arena.mem, SIZE);
-	close(arena.dmabuf);
-	close(arena.vram);
-	arena_leave();
+	assert_bytes(ctx.mem, SEED, 0, SIZE);
+	unmap(ctx.mem, SIZE);
+	close(ctx.dmabuf);
+	close(ctx.vram);
+	check_state();
 }
 
 /*
@@ -129,10 +129,10 @@ static void attach_and_detach(int child)
 	int test = open("/dev/phyr_test", O_RDWR | O_CLOEXEC);
 
 	igt_assert(test >= 0);
-	for (int round = 0; round < arena.rounds; round++) {
+	for (int round = 0; round < ctx.rounds; round++) {
 		struct phyr_test_held held = { 0 };
 		uint32_t kind = (round + child) % (PHYR_TEST_REVOCABLE + 1);
-		int err = try_hold(test, arena.dmabuf, kind,
+		int err = try_hold(test, ctx.dmabuf, kind,
 				   round % (PHYR_TEST_UNMAP_LATE + 1),
 				   &held.id);
 
@@ -152,15 +152,15 @@ static void attach_and_detach(int child)
 	close(test);
 }
 
-/* The engine reads all of it, and writes and reads a part that is its own. */
+/* Copy between the engine and this child's own part of the buffer. */
 static void import_and_copy(int child)
 {
 	uint64_t at = (child % 4) * PART;
 
-	for (int round = 0; round < arena.rounds / 3; round++) {
-		int engine = open_device(&arena.engines[child % 2]);
+	for (int round = 0; round < ctx.rounds / 3; round++) {
+		int engine = open_device(&ctx.engines[child % 2]);
 		uint32_t own = create_own(engine, SIZE);
-		uint32_t imported = import_buffer(engine, arena.dmabuf);
+		uint32_t imported = import_buffer(engine, ctx.dmabuf);
 		uint8_t *mem = map_own(engine, own, SIZE);
 
 		for (int i = 0; i < 3; i++) {
@@ -176,32 +176,32 @@ static void import_and_copy(int child)
 	}
 }
 
-/* The CPU writes, and reads, a part that is its own. */
-static void map_and_look(int child)
+/* Write and read this child's own part of the buffer by the CPU. */
+static void map_and_access(int child)
 {
 	uint64_t at = (child % 4) * PART;
 
-	for (int round = 0; round < arena.rounds; round++) {
+	for (int round = 0; round < ctx.rounds; round++) {
 		uint8_t *mem = round % 2 ?
-			       map_vram(arena.vram, arena.handle, SIZE) :
-			       map_dmabuf(arena.dmabuf, SIZE);
+			       map_vram(ctx.vram, ctx.handle, SIZE) :
+			       map_dmabuf(ctx.dmabuf, SIZE);
 
 		phyr_fill(mem + at, SEED + round, at, PART);
-		assert_bytes(arena.mem + at, SEED + round, at, PART);
-		phyr_fill(arena.mem + at, SEED, at, PART);
+		assert_bytes(ctx.mem + at, SEED + round, at, PART);
+		phyr_fill(ctx.mem + at, SEED, at, PART);
 		assert_bytes(mem + at, SEED, at, PART);
 		unmap(mem, SIZE);
 	}
 }
 
-/* Importers that want it in system memory keep it there for a while. */
-static void move_about(int child)
+/* -EBUSY: an importer that needs system memory has pinned the buffer. */
+static void move_repeatedly(int child)
 {
 	int err;
 
 	(void)child;
-	for (int round = 0; round < 2 * arena.rounds; round++) {
-		err = try_move_buffer(arena.vram, arena.handle,
+	for (int round = 0; round < 2 * ctx.rounds; round++) {
+		err = try_move_buffer(ctx.vram, ctx.handle,
 				      round % 2 ? IN_VRAM : IN_SYSTEM);
 		igt_assert_f(!err || err == -EBUSY, "move: %s\n",
 			     strerror(-err));
@@ -209,39 +209,39 @@ static void move_about(int child)
 }
 
 /*
- * All share the open file, and thus the handles: one closes what another has
- * just been given.
+ * The processes share the open file and thus the handles: one may close a
+ * handle that another has just imported.
  */
 static void import_and_close(int child)
 {
-	for (int round = 0; round < 2 * arena.rounds; round++) {
+	for (int round = 0; round < 2 * ctx.rounds; round++) {
 		uint32_t handle;
 		int err, dmabuf;
 
-		igt_assert_eq(phyr_import(arena.vram, arena.dmabuf, &handle),
+		igt_assert_eq(phyr_import(ctx.vram, ctx.dmabuf, &handle),
 			      0);
-		dmabuf = phyr_export(arena.vram, handle);
+		dmabuf = phyr_export(ctx.vram, handle);
 		igt_assert(dmabuf >= 0 || dmabuf == -ENOENT);
 		if (dmabuf >= 0)
 			close(dmabuf);
 		if ((round + child) % 3) {
-			err = phyr_close_handle(arena.vram, handle);
+			err = phyr_close_handle(ctx.vram, handle);
 			igt_assert(!err || err == -EINVAL);
 		}
 	}
 }
 
-/* Buffers that come and go; each process closes what the engine works on. */
+/* Close handles, dma-bufs and clients while the engine copies. */
 static void create_and_close(int child)
 {
-	for (int round = 0; round < arena.rounds / 3; round++) {
+	for (int round = 0; round < ctx.rounds / 3; round++) {
 		struct drm_phyr_copy_submit job = { .len = PART };
-		int vram = open_device(&arena.card);
-		int engine = open_device(&arena.engines[child % 2]);
+		int vram = open_device(&ctx.card);
+		int engine = open_device(&ctx.engines[child % 2]);
 		uint32_t handle = create_vram(vram, SIZE, EVICTABLE, SZ_4K);
 		int dmabuf = export_buffer(vram, handle);
 
-		job.src_handle = import_buffer(engine, arena.dmabuf);
+		job.src_handle = import_buffer(engine, ctx.dmabuf);
 		job.dst_handle = import_buffer(engine, dmabuf);
 		igt_assert_eq(phyr_copy_submit(engine, &job), 0);
 		igt_assert_eq(phyr_close_handle(engine, job.dst_handle), 0);
@@ -256,16 +256,16 @@ static void create_and_close(int child)
 }
 
 /*
- * What goes while the others use it
+ * Removal of a device while other processes use it
  */
 
-/* Shared by the processes: uses that nothing came in between, and the end. */
+/* Shared by the processes: number of successful uses, and the request to stop. */
 static struct {
 	atomic_uint done;
-	atomic_bool over;
+	atomic_bool stop;
 } *uses;
 
-static void map_uses(void)
+static void map_shared(void)
 {
 	uses = mmap(NULL, SZ_4K, PROT_READ | PROT_WRITE,
 		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -273,8 +273,8 @@ static void map_uses(void)
 }
 
 /*
- * The device may be unbound, and has another node when it comes back: by its
- * place among those that are bound, one might be taken for the other.
+ * The device may be unbound, and has another node once it is bound again. Look
+ * it up by its bus ID; an index among the bound devices may be another device.
  */
 static int try_open(const struct phyr_device *device)
 {
@@ -293,17 +293,17 @@ static int try_open(const struct phyr_device *device)
 	return fd < 0 ? -errno : fd;
 }
 
-/* 0, or what was in the way. */
-static int use_all(int child, int *card, int *engine)
+/* Create, share, copy and move a buffer. The caller closes the nodes. */
+static int try_use(int child, int *card, int *engine)
 {
 	uint32_t handle, own, imported;
 	int dmabuf = -1, err;
 
-	*card = try_open(&arena.card);
+	*card = try_open(&ctx.card);
 	if (*card < 0)
 		return *card;
-	/* Two at the engine that may go, one at the other. */
-	*engine = try_open(&arena.engines[child / 3]);
+	/* Two processes use the engine that may be unbound, one the other. */
+	*engine = try_open(&ctx.engines[child / 3]);
 	if (*engine < 0)
 		return *engine;
 	err = phyr_vram_create(*card, SIZE, IN_VRAM, SZ_4K, &handle);
@@ -324,16 +324,16 @@ static int use_all(int child, int *card, int *engine)
 	return err;
 }
 
-static void use_and_lose(int child)
+static void use_until_stopped(int child)
 {
 	unsigned int done = 0, lost = 0;
 
-	while (!atomic_load(&uses->over)) {
+	while (!atomic_load(&uses->stop)) {
 		int card = -1, engine = -1;
-		int err = use_all(child, &card, &engine);
+		int err = try_use(child, &card, &engine);
 
-		igt_assert_f(!err || is_gone(err), "use %u: %s\n", done + lost,
-			     strerror(-err));
+		igt_assert_f(!err || is_gone(err), "process %d, use %u: %s\n", child,
+			     done + lost, strerror(-err));
 		if (engine >= 0)
 			close(engine);
 		if (card >= 0)
@@ -344,11 +344,11 @@ static void use_and_lose(int child)
 		} else if (engine >= 0) {
 			lost++;
 		} else {
-			/* Nothing to race with: leave the processor to who brings it back. */
+			/* The device is unbound: yield the CPU to the process that binds it. */
 			usleep(2000);
 		}
 	}
-	igt_info("process %d: %u uses, %u more lost\n", child, done, lost);
+	igt_info("process %d: %u uses succeeded, %u were interrupted\n", child, done, lost);
 }
 
 static void unbind_and_bind(const char *busid, const char *driver)
@@ -359,12 +359,12 @@ static void unbind_and_bind(const char *busid, const char *driver)
 
 static void unbind_exporter(void)
 {
-	unbind_and_bind(arena.card.busid, PHYR_VRAM_DRIVER);
+	unbind_and_bind(ctx.card.busid, PHYR_VRAM_DRIVER);
 }
 
 static void unbind_importer(void)
 {
-	unbind_and_bind(arena.engines[0].busid, PHYR_COPY_DRIVER);
+	unbind_and_bind(ctx.engines[0].busid, PHYR_COPY_DRIVER);
 }
 
 static void reset_exporter(void)
@@ -372,50 +372,50 @@ static void reset_exporter(void)
 	char path[96];
 
 	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/reset",
-		 arena.card.busid);
+		 ctx.card.busid);
 	write_file(path, "1");
 }
 
-static void take_away_often(void (*once)(void))
+static void remove_repeatedly(void (*remove_device)(void))
 {
-	for (int loss = 0; loss < arena.losses; loss++) {
+	for (int i = 0; i < ctx.removals; i++) {
 		unsigned int done = atomic_load(&uses->done);
 
-		/* What nobody had found again could not be lost. */
+		/* Wait until the device was used since the last removal. */
 		while (atomic_load(&uses->done) == done)
 			usleep(5000);
-		once();
+		remove_device();
 	}
-	atomic_store(&uses->over, true);
+	atomic_store(&uses->stop, true);
 }
 
-/* 3 use, one takes away. */
-static void lose(void (*once)(void))
+/* Three processes use the devices while one removes a device. */
+static void race_removal(void (*remove_device)(void))
 {
-	atomic_store(&uses->over, false);
+	atomic_store(&uses->stop, false);
 	igt_fork(child, 4) {
 		if (child)
-			use_and_lose(child);
+			use_until_stopped(child);
 		else
-			take_away_often(once);
+			remove_repeatedly(remove_device);
 	}
 	igt_waitchildren();
 }
 
-static void race_unbind(void (*once)(void))
+static void race_unbind(void (*unbind)(void))
 {
-	arena_enter();
-	lose(once);
-	arena_find();
-	arena_leave();
+	record_state();
+	race_removal(unbind);
+	find_devices();
+	check_state();
 }
 
-/* The buffer stays, and its bytes: who imports is refused while it lasts. */
+/* The buffer keeps its bytes; imports fail during a reset. */
 static void race_reset(void)
 {
-	arena_open();
-	lose(reset_exporter);
-	arena_close();
+	open_buffer();
+	race_removal(reset_exporter);
+	close_buffer();
 }
 
 static bool can_reset(void)
@@ -428,32 +428,59 @@ static bool can_reset(void)
 	return !access(path, F_OK);
 }
 
-/* Everybody does one thing, all at once. */
-static void race(void (*first)(int child), void (*second)(int child),
-		 void (*third)(int child), void (*fourth)(int child))
-{
-	void (*const processes[4])(int child) = { first, second, third, fourth };
+/**
+ * struct race - a subtest of four processes that run at the same time
+ * @name: the subtest
+ * @description: its description
+ * @processes: what each process runs
+ */
+struct race {
+	const char *name;
+	const char *description;
+	void (*processes[4])(int child);
+};
 
-	arena_open();
-	igt_fork(child, 4)
-		processes[child](child);
-	igt_waitchildren();
-	arena_close();
+static const struct race races[] = {
+	{ "attach-move", "Attach, map, unmap and detach while the buffer moves",
+	  { attach_and_detach, attach_and_detach, attach_and_detach,
+	    move_repeatedly } },
+	{ "copy-move", "Copy and write by the CPU while the buffer moves",
+	  { import_and_copy, import_and_copy, map_and_access, move_repeatedly } },
+	{ "import-move", "Copy, attach and detach while the buffer moves",
+	  { import_and_copy, attach_and_detach, import_and_copy, move_repeatedly } },
+	{ "import-close", "Close handles while they are imported and exported",
+	  { import_and_close, import_and_close, import_and_close,
+	    import_and_close } },
+	{ "close", "Close buffers and clients while engines use them",
+	  { create_and_close, create_and_close, create_and_close,
+	    attach_and_detach } },
+};
+
+static void race_subtest(const struct race *race)
+{
+	igt_describe(race->description);
+	igt_subtest(race->name) {
+		open_buffer();
+		igt_fork(child, 4)
+			race->processes[child](child);
+		igt_waitchildren();
+		close_buffer();
+	}
 }
 
 /*
- * The display: one flips, one moves, one copies, one looks
+ * The display: one process flips, one moves, two copy
  */
 
-static void flip_about(const struct display *display, const struct fb *fbs)
+static void flip_repeatedly(const struct display *display, const struct fb *fbs)
 {
-	for (int round = 0; round < arena.rounds / 2; round++)
+	for (int round = 0; round < ctx.rounds / 2; round++)
 		flip(display, &fbs[round % 2]);
 }
 
 static void move_fbs(const struct display *display, const struct fb *fbs)
 {
-	for (int round = 0; round < 2 * arena.rounds; round++) {
+	for (int round = 0; round < 2 * ctx.rounds; round++) {
 		int err = try_move_buffer(display->fd, fbs[round % 2].handle,
 					  round / 2 % 2 ? IN_VRAM : IN_SYSTEM);
 
@@ -463,8 +490,8 @@ static void move_fbs(const struct display *display, const struct fb *fbs)
 
 static void copy_fbs(const struct fb *fbs, const int *dmabufs)
 {
-	for (int round = 0; round < arena.rounds / 2; round++) {
-		int engine = open_device(&arena.engines[round % 2]);
+	for (int round = 0; round < ctx.rounds / 2; round++) {
+		int engine = open_device(&ctx.engines[round % 2]);
 		uint32_t imported = import_buffer(engine, dmabufs[round % 2]);
 		uint32_t own = create_own(engine, fbs->size);
 
@@ -480,7 +507,7 @@ static void race_flip(void)
 	int dmabufs[2];
 	struct fb fbs[2];
 
-	arena_enter();
+	record_state();
 	display = open_display();
 	display.mode = make_mode(64, 64);
 	for (int i = 0; i < 2; i++) {
@@ -490,7 +517,7 @@ static void race_flip(void)
 	show(&display, &fbs[0]);
 	igt_fork(child, 4) {
 		if (child == 0)
-			flip_about(&display, fbs);
+			flip_repeatedly(&display, fbs);
 		else if (child == 1)
 			move_fbs(&display, fbs);
 		else
@@ -504,7 +531,7 @@ static void race_flip(void)
 		remove_fb(&display, &fbs[i]);
 	}
 	close_display(&display);
-	arena_leave();
+	check_state();
 }
 
 igt_main()
@@ -512,50 +539,28 @@ igt_main()
 	igt_fixture() {
 		bind_engines();
 		close(open_phyr_test(SECOND_IVSHMEM));
-		map_uses();
+		map_shared();
 		set_delays(true);
 	}
 
-	igt_describe("Importers attach, map, unmap and detach while the buffer moves");
-	igt_subtest("attach-move")
-		race(attach_and_detach, attach_and_detach, attach_and_detach,
-		     move_about);
+	for (unsigned int i = 0; i < ARRAY_SIZE(races); i++)
+		race_subtest(&races[i]);
 
-	igt_describe("Engines copy and the CPU writes while the buffer moves");
-	igt_subtest("copy-move")
-		race(import_and_copy, import_and_copy, map_and_look,
-		     move_about);
-
-	igt_describe("Engines copy, others attach and detach, while the buffer moves");
-	igt_subtest("import-move")
-		race(import_and_copy, attach_and_detach, import_and_copy,
-		     move_about);
-
-	igt_describe("Handles are closed while they are imported and exported");
-	igt_subtest("import-close")
-		race(import_and_close, import_and_close, import_and_close,
-		     import_and_close);
-
-	igt_describe("Buffers and clients go while engines work for them");
-	igt_subtest("close")
-		race(create_and_close, create_and_close, create_and_close,
-		     attach_and_detach);
-
-	igt_describe("The exporter is unbound while others create, import and copy");
+	igt_describe("Unbind the exporter while others create, import and copy");
 	igt_subtest("unbind-exporter")
 		race_unbind(unbind_exporter);
 
-	igt_describe("The importer is unbound, likewise");
+	igt_describe("Unbind the importer while others create, import and copy");
 	igt_subtest("unbind-importer")
 		race_unbind(unbind_importer);
 
-	igt_describe("The exporter is revoked by a reset and rearmed, likewise");
+	igt_describe("Reset the exporter while others create, import and copy");
 	igt_subtest("revoke") {
-		igt_require_f(can_reset(), "the card is not alone behind a port: it has no reset\n");
+		igt_require_f(can_reset(), "the card shares its port, so it has no bus reset\n");
 		race_reset();
 	}
 
-	igt_describe("Framebuffers are flipped, moved and copied");
+	igt_describe("Flip, move and copy framebuffers at the same time");
 	igt_subtest("flip")
 		race_flip();
 

@@ -18,8 +18,7 @@ static void assert_card_is_high(void)
 }
 
 /*
- * The error of the import, or of the first copy; after one that succeeds, the
- * buffer is in @place.
+ * Import and copy. Return the error; on success the buffer must be in @place.
  */
 static int copy_error(uint32_t placement, uint32_t place, uint64_t max_extent,
 		      bool to_vram)
@@ -35,7 +34,7 @@ static int copy_error(uint32_t placement, uint32_t place, uint64_t max_extent,
 	if (!err)
 		err = phyr_copy_run(engine, to_vram ? own : imported, 0,
 				    to_vram ? imported : own, 0, SZ_1M);
-	/* Nothing was written where it must not be. */
+	/* On failure neither buffer is written. */
 	if (err) {
 		assert_vram(vram, handle, SZ_1M, 1);
 		assert_own(engine, own, SZ_1M, 2);
@@ -62,13 +61,13 @@ static void engine(uint32_t placement, uint32_t place, int expected)
 	}
 }
 
-/* It must stay in VRAM. */
+/* The buffer must stay in VRAM. */
 static void refused(void)
 {
 	engine(IN_VRAM, IN_VRAM, iommu_is_on() ? 0 : -EREMOTEIO);
 }
 
-/* Where the engine does not reach VRAM, the buffer comes to it, and stays. */
+/* If the engine cannot reach VRAM, the buffer moves to system memory. */
 static void moved(void)
 {
 	engine(EVICTABLE, iommu_is_on() ? IN_VRAM : IN_SYSTEM, 0);
@@ -91,8 +90,8 @@ static void moved_and_kept(void)
 	close(vram);
 }
 
-/* The refusal costs nobody anything: the engine's other work goes on. */
-static void goes_on(void)
+/* The engine still works after a refused import. */
+static void copy_after_refusal(void)
 {
 	int fd = open_copy(0);
 	uint32_t src = create_own(fd, SZ_1M), dst = create_own(fd, SZ_1M);
@@ -104,7 +103,7 @@ static void goes_on(void)
 	close(fd);
 }
 
-/* A device with a 64-bit mask has no such trouble. */
+/* A device with a 64-bit mask reaches the card. */
 static void wide_mask(void)
 {
 	int test = open_phyr_test(SECOND_IVSHMEM), vram = open_device(&card);
@@ -137,7 +136,7 @@ igt_main()
 	igt_fixture()
 		card = vram_device(0);
 
-	igt_describe("The engine is refused without an IOMMU, and copies with one");
+	igt_describe("The engine copies behind an IOMMU and is refused without one");
 	igt_subtest("engine")
 		refused();
 
@@ -145,13 +144,13 @@ igt_main()
 	igt_subtest("engine-moved")
 		moved();
 
-	igt_describe("It stays there while the engine imports it");
+	igt_describe("The buffer stays in system memory while the engine imports it");
 	igt_subtest("engine-moved-and-kept")
 		moved_and_kept();
 
-	igt_describe("After a refusal the engine goes on");
+	igt_describe("After a refusal the engine still copies");
 	igt_subtest("engine-goes-on")
-		goes_on();
+		copy_after_refusal();
 
 	igt_describe("A device with a 64-bit mask maps the same memory");
 	igt_subtest("wide-mask")

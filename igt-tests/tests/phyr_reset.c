@@ -5,12 +5,12 @@
 #include "lib.h"
 #include "traffic.h"
 
-IGT_TEST_DESCRIPTION("The exporter's card is reset, and its buffers live on");
+IGT_TEST_DESCRIPTION("Bus resets of the exporter's card; its buffers survive");
 
 #define SIZE	(SZ_1M / 4)
 #define SEED	33
 
-/* Alone behind its port, the card is reset by the port's bus. */
+/* A card that is alone behind its port has a bus reset. */
 static void reset_path(const struct phyr_device *card, char *path, size_t size)
 {
 	char method[64] = "";
@@ -23,7 +23,9 @@ static void reset_path(const struct phyr_device *card, char *path, size_t size)
 	if (fgets(method, sizeof(method), file))
 		igt_info("reset method: %s", method);
 	fclose(file);
-	igt_assert(strstr(method, "bus"));
+	igt_assert_f(strstr(method, "bus"),
+		     "%s has reset methods '%s', expected bus\n", card->busid,
+		     method);
 	snprintf(path, size, "/sys/bus/pci/devices/%s/reset", card->busid);
 }
 
@@ -37,7 +39,7 @@ static int import_error(int dmabuf)
 	return err;
 }
 
-/* A client that makes a buffer, which has to be clear, whenever it gets it. */
+/* A process that creates a buffer and checks that it is zeroed. */
 static pid_t create_in_background(int vram)
 {
 	uint32_t handle;
@@ -55,8 +57,8 @@ static pid_t create_in_background(int vram)
 	_exit(mem == MAP_FAILED || phyr_verify_byte(mem, 0, SIZE) >= 0);
 }
 
-/* A stock importer that does not unmap yet makes the reset wait: look around. */
-static void while_it_lasts(void)
+/* Inspect the state during a reset that waits for the unmap of an importer. */
+static void revoke_and_rearm(void)
 {
 	struct phyr_device card = vram_device(0);
 	int test = open_phyr_test(SECOND_IVSHMEM), vram = open_device(&card);
@@ -65,15 +67,15 @@ static void while_it_lasts(void)
 	uint32_t own = create_own(engine, SIZE), imported, native;
 	struct drm_phyr_copy_submit job = { .len = SIZE };
 	struct phyr_test_held held = { 0 };
-	void *node, *file;
+	void *drm_mem, *dmabuf_mem;
 	char path[96];
 	pid_t resetter, creator;
 
 	reset_path(&card, path, sizeof(path));
 	dmabuf = export_buffer(vram, handle);
-	node = map_vram(vram, handle, SIZE);
-	file = map_dmabuf(dmabuf, SIZE);
-	phyr_fill(node, SEED, 0, SIZE);
+	drm_mem = map_vram(vram, handle, SIZE);
+	dmabuf_mem = map_dmabuf(dmabuf, SIZE);
+	phyr_fill(drm_mem, SEED, 0, SIZE);
 	imported = import_buffer(engine, dmabuf);
 	copy(engine, imported, own, SIZE);
 	native = hold_mapped(test, dmabuf, PHYR_TEST_NATIVE,
@@ -83,8 +85,8 @@ static void while_it_lasts(void)
 
 	resetter = write_in_background(path, "1");
 	wait_until_sleeps_in(resetter, "phyr_buffer_revoke_wait");
-	igt_assert(raises_sigbus(node));
-	igt_assert(raises_sigbus(file));
+	igt_assert(raises_sigbus(drm_mem));
+	igt_assert(raises_sigbus(dmabuf_mem));
 	job.src_handle = imported;
 	job.dst_handle = own;
 	igt_assert_eq(phyr_copy_submit(engine, &job), -ENODEV);
@@ -100,10 +102,10 @@ static void while_it_lasts(void)
 	assert_ends_well(resetter);
 	assert_ends_well(creator);
 
-	/* All that stayed works again, and what is new does, too. */
-	assert_bytes(node, SEED, 0, SIZE);
-	assert_bytes(file, SEED, 0, SIZE);
-	phyr_fill(file, SEED + 1, 0, SIZE);
+	/* Existing mappings and imports work again, and so do new ones. */
+	assert_bytes(drm_mem, SEED, 0, SIZE);
+	assert_bytes(dmabuf_mem, SEED, 0, SIZE);
+	phyr_fill(dmabuf_mem, SEED + 1, 0, SIZE);
 	copy(engine, imported, own, SIZE);
 	assert_own(engine, own, SIZE, SEED + 1);
 	igt_assert_eq(phyr_ioctl(test, PHYR_TEST_IOC_MAP, &held), 0);
@@ -112,16 +114,16 @@ static void while_it_lasts(void)
 	igt_assert_eq(phyr_ioctl(test, PHYR_TEST_IOC_MAP, &held), 0);
 	igt_assert(held.mapped && held.ranges);
 	igt_assert_eq(import_error(dmabuf), 0);
-	unmap(node, SIZE);
-	unmap(file, SIZE);
+	unmap(drm_mem, SIZE);
+	unmap(dmabuf_mem, SIZE);
 	close(dmabuf);
 	close(engine);
 	close(test);
 	close(vram);
 }
 
-/* Reset again and again while a second process has the engine at work. */
-static void again(void)
+/* Reset repeatedly while a second process copies with the engine. */
+static void reset_under_dma(void)
 {
 	struct phyr_device card = vram_device(0), device = copy_device(0);
 	uint64_t free = vram_free(&card);
@@ -129,12 +131,12 @@ static void again(void)
 	uint32_t handle = create_vram(vram, SIZE, EVICTABLE, SZ_4K);
 	uint32_t own = create_own(engine, SIZE), imported;
 	char path[96];
-	void *node;
+	void *drm_mem;
 
 	reset_path(&card, path, sizeof(path));
 	dmabuf = export_buffer(vram, handle);
-	node = map_vram(vram, handle, SIZE);
-	phyr_fill(node, SEED, 0, SIZE);
+	drm_mem = map_vram(vram, handle, SIZE);
+	phyr_fill(drm_mem, SEED, 0, SIZE);
 	imported = import_buffer(engine, dmabuf);
 	for (int round = 0; round < 20; round++) {
 		struct traffic traffic = traffic_start(&device, dmabuf, SIZE,
@@ -143,23 +145,23 @@ static void again(void)
 		traffic_wait(&traffic, 1);
 		write_file(path, "1");
 		traffic_stop_or_gone(&traffic);
-		assert_bytes(node, SEED, 0, SIZE / 2);
+		assert_bytes(drm_mem, SEED, 0, SIZE / 2);
 		copy(engine, imported, own, SIZE / 2);
 	}
 	close(dmabuf);
 	close(engine);
 	close(vram);
-	unmap(node, SIZE);
+	unmap(drm_mem, SIZE);
 	wait_for_vram_free(&card, free);
 }
 
 igt_main()
 {
-	igt_describe("Revoked while the reset lasts, and all of it back afterwards");
+	igt_describe("Buffers are revoked during a reset and work again afterwards");
 	igt_subtest("revoke-and-rearm")
-		while_it_lasts();
+		revoke_and_rearm();
 
 	igt_describe("20 resets with DMA in flight");
 	igt_subtest("again")
-		again();
+		reset_under_dma();
 }

@@ -7,27 +7,28 @@
 #include "lib.h"
 #include "stock.h"
 
-IGT_TEST_DESCRIPTION("No client finds what another one left in memory");
+IGT_TEST_DESCRIPTION("New buffers never contain data of another client");
 
-/* The upper half of each word that a client leaves; the lower half tells the round. */
+/* Upper half of each word that a client writes; the lower half is the round. */
 #define SECRET		(0x5ec2e75eull << 32)
-/* Of a window, half of which create_dumb() makes. */
+/* Bytes left free. create_dumb() allocates half of it. */
 #define WINDOW		SZ_1M
 #define BUFFERS		2
 #define BUFFER_SIZE	(WINDOW / BUFFERS)
 
 /**
- * struct arena - a card of which only so much is free that every client has
- * to take the memory that the one before it had
+ * struct window - a card with only WINDOW bytes of free VRAM
  * @card: the card
- * @free: bytes that were free before
+ * @free: bytes of VRAM that were free before
+ *
+ * Every client has to allocate the memory that the previous one used.
  */
-struct arena {
+struct window {
 	struct phyr_device card;
 	uint64_t free;
 };
 
-/* The client that has the rest. */
+/* DRM node of the client that has allocated the rest of the VRAM. */
 static int ballast = -1;
 
 enum fill { FILL_CPU, FILL_DMABUF, FILL_DUMB, FILL_ENGINE, NR_FILLS };
@@ -43,7 +44,7 @@ static const char *const search_names[] = {
 	"cpu", "dma-buf", "import", "dumb", "engine"
 };
 
-/* The primary node, since dumb buffers are not for render nodes. */
+/* The primary node: render nodes do not support dumb buffers. */
 static int open_primary(const struct phyr_device *card)
 {
 	int fd = open(card->primary, O_RDWR | O_CLOEXEC);
@@ -52,25 +53,25 @@ static int open_primary(const struct phyr_device *card)
 	return fd;
 }
 
-static struct arena enter_arena(struct phyr_device card)
+static struct window open_window(struct phyr_device card)
 {
-	struct arena arena = { .card = card };
+	struct window window = { .card = card };
 
-	/* A subtest that failed has left its own. */
+	/* A failed subtest leaves its ballast open. */
 	if (ballast >= 0)
 		close(ballast);
 	ballast = open_primary(&card);
-	arena.free = vram_free(&card);
-	create_vram(ballast, arena.free - WINDOW, IN_VRAM, 0);
+	window.free = vram_free(&card);
+	create_vram(ballast, window.free - WINDOW, IN_VRAM, 0);
 	igt_assert_eq_u64(vram_free(&card), WINDOW);
-	return arena;
+	return window;
 }
 
-static void leave_arena(struct arena *arena)
+static void close_window(struct window *window)
 {
 	close(ballast);
 	ballast = -1;
-	wait_for_vram_free(&arena->card, arena->free);
+	wait_for_vram_free(&window->card, window->free);
 }
 
 static uint64_t secret_of(int round)
@@ -92,11 +93,11 @@ static void assert_secret(const void *mem, uint64_t size, uint64_t secret)
 
 	for (uint64_t i = 0; i < size / 8; i++)
 		igt_assert_f(words[i] == secret,
-			     "word %" PRIu64 " is %#" PRIx64 ", not %#" PRIx64
+			     "word %" PRIu64 " is %#" PRIx64 ", expected %#" PRIx64
 			     "\n", i, words[i], secret);
 }
 
-/* A new buffer has nothing but zeroes; whatever else it has is somebody's. */
+/* A new buffer contains only zeroes; anything else is leaked data. */
 static void assert_clean(const void *mem, uint64_t size, const char *how)
 {
 	const uint64_t *words = mem;
@@ -106,9 +107,9 @@ static void assert_clean(const void *mem, uint64_t size, const char *how)
 			continue;
 		igt_assert_f((words[i] & ~0xffffffffull) != SECRET,
 			     "byte %" PRIu64 " of %" PRIu64
-			     " of a new buffer (%s) is secret: %#" PRIx64
-			     ", left in round %u\n", 8 * i, size, how, words[i],
-			     (unsigned int)words[i]);
+			     " of a new buffer (%s) is another client's: %#"
+			     PRIx64 ", written in round %u\n", 8 * i, size, how,
+			     words[i], (unsigned int)words[i]);
 		igt_assert_f(!words[i], "byte %" PRIu64 " of %" PRIu64
 			     " of a new buffer (%s) is not zero: %#" PRIx64
 			     "\n", 8 * i, size, how, words[i]);
@@ -117,7 +118,7 @@ static void assert_clean(const void *mem, uint64_t size, const char *how)
 
 static uint32_t new_buffer(int fd, bool dumb, uint64_t size, int round)
 {
-	/* Whole or in pages: other places for each client. */
+	/* Alternate between contiguous and fragmented buffers. */
 	uint64_t max_extent = round % 2 ? SZ_4K : 0, dumb_size;
 	uint32_t handle;
 
@@ -128,15 +129,15 @@ static uint32_t new_buffer(int fd, bool dumb, uint64_t size, int round)
 	return handle;
 }
 
-/* All that is free, so that nothing is left unsearched. */
-static void take_all(const struct arena *arena, int fd, bool dumb, int round,
+/* Allocate all free VRAM, so that all of it is checked. */
+static void take_all(const struct window *window, int fd, bool dumb, int round,
 		     uint32_t handles[BUFFERS])
 {
 	for (int i = 0; i < BUFFERS; i++) {
 		handles[i] = new_buffer(fd, dumb, BUFFER_SIZE, round);
 		igt_assert_eq(vram_info(fd, handles[i]).placement, IN_VRAM);
 	}
-	igt_assert_eq_u64(vram_free(&arena->card), 0);
+	igt_assert_eq_u64(vram_free(&window->card), 0);
 }
 
 static void *map_exported(int fd, uint32_t handle, uint64_t size)
@@ -176,14 +177,14 @@ static void fill(int fd, uint32_t handle, enum fill how, uint64_t secret)
 	unmap(mem, BUFFER_SIZE);
 }
 
-/* The first client: all that is free gets its secret. */
-static void be_first(const struct arena *arena, int round, enum fill how,
-		     enum leave leave)
+/* The first client fills all free VRAM with its secret. */
+static void fill_window(const struct window *window, int round,
+			enum fill how, enum leave leave)
 {
-	int fd = open_primary(&arena->card);
+	int fd = open_primary(&window->card);
 	uint32_t handles[BUFFERS];
 
-	take_all(arena, fd, how == FILL_DUMB, round, handles);
+	take_all(window, fd, how == FILL_DUMB, round, handles);
 	for (int i = 0; i < BUFFERS; i++) {
 		fill(fd, handles[i], how, secret_of(round));
 		if (leave == LEAVE_MAPPED)
@@ -203,7 +204,7 @@ static void search_by_engine(int fd, uint32_t handle)
 	uint32_t imported = import_from(engine, fd, handle);
 	void *mem = map_own(engine, own, BUFFER_SIZE);
 
-	/* What is not zero before the copy would not be zero by it. */
+	/* Not zero before the copy, so that a missing copy is detected. */
 	put_secret(mem, BUFFER_SIZE, SECRET | UINT32_MAX);
 	copy(engine, imported, own, BUFFER_SIZE);
 	assert_clean(mem, BUFFER_SIZE, "engine");
@@ -211,7 +212,7 @@ static void search_by_engine(int fd, uint32_t handle)
 	close(engine);
 }
 
-static void search(const struct arena *arena, int fd, uint32_t handle,
+static void search(const struct window *window, int fd, uint32_t handle,
 		   enum search how)
 {
 	void *mem;
@@ -225,7 +226,7 @@ static void search(const struct arena *arena, int fd, uint32_t handle,
 		mem = map_exported(fd, handle, BUFFER_SIZE);
 		break;
 	case SEARCH_IMPORT:
-		other = open_primary(&arena->card);
+		other = open_primary(&window->card);
 		mem = map_vram(other, import_from(other, fd, handle),
 			       BUFFER_SIZE);
 		close(other);
@@ -240,21 +241,22 @@ static void search(const struct arena *arena, int fd, uint32_t handle,
 	unmap(mem, BUFFER_SIZE);
 }
 
-/* The next client: all that is free must be clean. */
-static void be_next(const struct arena *arena, int round, enum search how)
+/* The next client checks that all free VRAM is zeroed. */
+static void search_window(const struct window *window, int round,
+			  enum search how)
 {
-	int fd = open_primary(&arena->card);
+	int fd = open_primary(&window->card);
 	uint32_t handles[BUFFERS];
 
-	take_all(arena, fd, how == SEARCH_DUMB, round / 2, handles);
+	take_all(window, fd, how == SEARCH_DUMB, round / 2, handles);
 	for (int i = 0; i < BUFFERS; i++)
-		search(arena, fd, handles[i], how);
+		search(window, fd, handles[i], how);
 	close(fd);
 }
 
 static void rounds(struct phyr_device card, int count)
 {
-	struct arena arena = enter_arena(card);
+	struct window window = open_window(card);
 
 	for (int round = 0; round < count; round++) {
 		enum fill fill = round % NR_FILLS;
@@ -265,18 +267,18 @@ static void rounds(struct phyr_device card, int count)
 			 round, fill_names[fill], leave_names[leave],
 			 search_names[search]);
 		igt_fork(child, 1)
-			be_first(&arena, round, fill, leave);
+			fill_window(&window, round, fill, leave);
 		igt_waitchildren();
 		wait_for_vram_free(&card, WINDOW);
 		igt_fork(child, 1)
-			be_next(&arena, round, search);
+			search_window(&window, round, search);
 		igt_waitchildren();
 		wait_for_vram_free(&card, WINDOW);
 	}
-	leave_arena(&arena);
+	close_window(&window);
 }
 
-/* Every byte of the card, not only a window. */
+/* Check every byte of VRAM, not only a window. */
 static void whole_card(struct phyr_device card)
 {
 	uint64_t free = vram_free(&card);
@@ -296,43 +298,47 @@ static void whole_card(struct phyr_device card)
 	}
 }
 
-/* Processes that wait for each other; one that fails wakes the other up. */
-struct baton {
-	int there[2];
-	int back[2];
+/*
+ * Pipes by which two clients wait for each other. If one fails, the other
+ * reads EOF.
+ */
+struct handoff {
+	int to_evictor[2];
+	int to_victim[2];
 };
 
-static struct baton make_baton(void)
+static struct handoff open_handoff(void)
 {
-	struct baton baton;
+	struct handoff handoff;
 
-	igt_assert_eq(pipe2(baton.there, O_CLOEXEC), 0);
-	igt_assert_eq(pipe2(baton.back, O_CLOEXEC), 0);
-	return baton;
+	igt_assert_eq(pipe2(handoff.to_evictor, O_CLOEXEC), 0);
+	igt_assert_eq(pipe2(handoff.to_victim, O_CLOEXEC), 0);
+	return handoff;
 }
 
-static void drop_baton(struct baton *baton)
+static void close_handoff(struct handoff *handoff)
 {
 	for (int i = 0; i < 2; i++) {
-		close(baton->there[i]);
-		close(baton->back[i]);
+		close(handoff->to_evictor[i]);
+		close(handoff->to_victim[i]);
 	}
 }
 
-static void pass(int pipe[2])
+static void signal_peer(int pipe[2])
 {
 	igt_assert_eq(write(pipe[1], "", 1), 1);
 }
 
-static void await(int pipe[2])
+static void wait_for_peer(int pipe[2])
 {
 	char byte;
 
 	close(pipe[1]);
-	igt_assert_f(read(pipe[0], &byte, 1) == 1, "the other client failed\n");
+	igt_assert_f(read(pipe[0], &byte, 1) == 1,
+		     "the other client failed before it signalled\n");
 }
 
-static int in_system(int fd, const uint32_t *handles, int count)
+static int count_in_system(int fd, const uint32_t *handles, int count)
 {
 	int number = 0;
 
@@ -343,11 +349,11 @@ static int in_system(int fd, const uint32_t *handles, int count)
 
 #define VICTIMS	(2 * BUFFERS)
 
-/* Twice what fits, some of it evicted at once, and the rest by the other client. */
-static void be_evicted(const struct arena *arena, int round,
-		       struct baton *baton)
+/* Allocate twice the window: half is evicted at once, the rest by the peer. */
+static void get_evicted(const struct window *window, int round,
+			struct handoff *handoff)
 {
-	int fd = open_primary(&arena->card);
+	int fd = open_primary(&window->card);
 	uint32_t handles[VICTIMS];
 	void *mem;
 
@@ -358,12 +364,12 @@ static void be_evicted(const struct arena *arena, int round,
 		put_secret(mem, BUFFER_SIZE, secret_of(round));
 		unmap(mem, BUFFER_SIZE);
 	}
-	igt_assert_eq(in_system(fd, handles, VICTIMS), VICTIMS - BUFFERS);
-	pass(baton->there);
-	await(baton->back);
-	igt_assert_eq(in_system(fd, handles, VICTIMS), VICTIMS);
+	igt_assert_eq(count_in_system(fd, handles, VICTIMS), VICTIMS - BUFFERS);
+	signal_peer(handoff->to_evictor);
+	wait_for_peer(handoff->to_victim);
+	igt_assert_eq(count_in_system(fd, handles, VICTIMS), VICTIMS);
 	for (int i = 0; i < VICTIMS; i++) {
-		/* In from system memory; the one before it goes out. */
+		/* Move every second buffer in, which evicts the previous one. */
 		if (i % 2)
 			move_buffer(fd, handles[i], IN_VRAM);
 		mem = map_vram(fd, handles[i], BUFFER_SIZE);
@@ -372,10 +378,10 @@ static void be_evicted(const struct arena *arena, int round,
 	}
 }
 
-/* VRAM that others were evicted from, and system memory beside theirs. */
-static void evict_and_search(const struct arena *arena, int round)
+/* Check VRAM from which buffers were evicted, and new system memory. */
+static void evict_and_search(const struct window *window, int round)
 {
-	int fd = open_primary(&arena->card);
+	int fd = open_primary(&window->card);
 	uint32_t handles[BUFFERS];
 	void *mem;
 
@@ -396,44 +402,44 @@ static void evict_and_search(const struct arena *arena, int round)
 
 static void evicted(struct phyr_device card, int count)
 {
-	struct arena arena = enter_arena(card);
+	struct window window = open_window(card);
 
 	for (int round = 0; round < count; round++) {
-		struct baton baton = make_baton();
+		struct handoff handoff = open_handoff();
 
 		igt_fork(child, 2) {
 			if (child) {
-				close(baton.there[0]);
-				close(baton.back[1]);
-				be_evicted(&arena, round, &baton);
+				close(handoff.to_evictor[0]);
+				close(handoff.to_victim[1]);
+				get_evicted(&window, round, &handoff);
 			} else {
-				close(baton.back[0]);
-				await(baton.there);
-				evict_and_search(&arena, round);
+				close(handoff.to_victim[0]);
+				wait_for_peer(handoff.to_evictor);
+				evict_and_search(&window, round);
 				wait_for_vram_free(&card, WINDOW);
-				pass(baton.back);
+				signal_peer(handoff.to_victim);
 			}
 		}
-		drop_baton(&baton);
+		close_handoff(&handoff);
 		igt_waitchildren();
 		wait_for_vram_free(&card, WINDOW);
-		/* What the evicted client left, in either place. */
+		/* Check the memory that the evicted client freed in both places. */
 		igt_fork(child, 1)
-			evict_and_search(&arena, round);
+			evict_and_search(&window, round);
 		igt_waitchildren();
 		wait_for_vram_free(&card, WINDOW);
 	}
-	leave_arena(&arena);
+	close_window(&window);
 }
 
 #define CLIENTS	4
 #define KEPT	3
 
-/* Makes and frees buffers among others that do, so that each evicts the others'. */
-static void churn_client(const struct arena *arena, int number, int count)
+/* Create and free buffers while other clients do, so that they evict each other. */
+static void churn_client(const struct window *window, int number, int count)
 {
 	struct { uint32_t handle; uint64_t size, secret; } kept[KEPT] = { 0 };
-	int fd = open_primary(&arena->card);
+	int fd = open_primary(&window->card);
 
 	srand(number + 1);
 	for (int round = 0; round < count; round++) {
@@ -451,7 +457,7 @@ static void churn_client(const struct arena *arena, int number, int count)
 		slot->handle = create_vram(fd, slot->size, EVICTABLE,
 					   rand() % 2 ? SZ_4K : 0);
 		mem = map_vram(fd, slot->handle, slot->size);
-		assert_clean(mem, slot->size, "among others");
+		assert_clean(mem, slot->size, "while clients evict each other");
 		put_secret(mem, slot->size, slot->secret);
 		unmap(mem, slot->size);
 	}
@@ -460,38 +466,38 @@ static void churn_client(const struct arena *arena, int number, int count)
 
 static void churn(struct phyr_device card, int count)
 {
-	struct arena arena = enter_arena(card);
+	struct window window = open_window(card);
 
 	igt_fork(child, CLIENTS)
-		churn_client(&arena, child, count);
+		churn_client(&window, child, count);
 	igt_waitchildren();
 	wait_for_vram_free(&card, WINDOW);
-	leave_arena(&arena);
+	close_window(&window);
 }
 
 igt_main()
 {
-	igt_describe("1,000 times, a client searches what the one before it filled");
+	igt_describe("1,000 times, a client checks the VRAM that the previous client filled");
 	igt_subtest("clients")
 		rounds(vram_device(0), repeats(1000));
 
-	igt_describe("The same on the small card, which drives a display");
+	igt_describe("250 times, a client checks the VRAM that the previous client filled, on the small card with a display");
 	igt_subtest("clients-small-card")
 		rounds(small_vram_device(), repeats(250));
 
-	igt_describe("All of VRAM, to the last byte, is clean for the next client");
+	igt_describe("All of VRAM is zeroed for the next client");
 	igt_subtest("whole-card")
 		whole_card(small_vram_device());
 
-	igt_describe("A client searches VRAM out of which another's buffers are evicted");
+	igt_describe("A client checks the VRAM from which another client's buffers were evicted");
 	igt_subtest("evicted")
 		evicted(vram_device(0), repeats(500));
 
-	igt_describe("The same on the small card, which drives a display");
+	igt_describe("A client checks the VRAM from which buffers were evicted, on the small card with a display");
 	igt_subtest("evicted-small-card")
 		evicted(small_vram_device(), repeats(250));
 
-	igt_describe("Clients evict each other, and find new buffers clean and old ones intact");
+	igt_describe("Clients evict each other; new buffers are zeroed and old ones keep their bytes");
 	igt_subtest("evict-each-other")
 		churn(small_vram_device(), repeats(250));
 }

@@ -11,14 +11,14 @@
 
 #include "stock.h"
 
-IGT_TEST_DESCRIPTION("Buffers of stock drivers, imported by the copy engine and verified by its DMA");
+IGT_TEST_DESCRIPTION("The copy engine imports buffers of stock drivers; its DMA is verified");
 
 static struct phyr_device engine_device;
 
 /*
- * DMA into the foreign buffer is seen through the exporter's own mapping of
- * it, what that writes is seen by DMA out of it; all of it, then a part at odd
- * places.
+ * DMA into the foreign buffer and check it through the exporter's mapping; write
+ * through that mapping and check by DMA out of the buffer. First the whole
+ * buffer, then an unaligned part.
  */
 static void verify_dma(int engine, uint32_t imported, int dmabuf, void *cpu,
 		       uint64_t size)
@@ -46,7 +46,7 @@ static void verify_dma(int engine, uint32_t imported, int dmabuf, void *cpu,
 	unmap(mem, size);
 }
 
-/* All that a foreign buffer must do. @cpu: the exporter's mapping of it. */
+/* Import, verify DMA and attachments, detach. @cpu: the exporter's mapping. */
 static void import_from_stock(const char *exporter, int dmabuf, void *cpu,
 			      uint64_t size)
 {
@@ -68,7 +68,7 @@ static void import_from_stock(const char *exporter, int dmabuf, void *cpu,
 	close(engine);
 }
 
-/* An exporter whose dma-buf can be mapped by the CPU. */
+/* The dma-buf can be mapped by the CPU. Closes it. */
 static void import_mappable(const char *exporter, int dmabuf, uint64_t size)
 {
 	void *cpu = map_dmabuf(dmabuf, size);
@@ -92,7 +92,7 @@ static void system_heap(void)
 	import_mappable("system", heap.fd, SZ_1M);
 }
 
-/* The client sees its dumb buffer through the DRM node, as it always does. */
+/* The client maps its dumb buffer through the DRM node. */
 static void dumb(const char *driver, const char *exporter)
 {
 	uint64_t size;
@@ -119,7 +119,7 @@ static void vivid(void)
 	close_camera(&camera);
 }
 
-/* An image goes from the camera's own buffer, by DMA, into VRAM. */
+/* Copy an image from vivid's own buffer into VRAM by DMA. */
 static void vivid_frame(void)
 {
 	struct camera camera = open_camera(V4L2_MEMORY_MMAP);
@@ -136,7 +136,7 @@ static void vivid_frame(void)
 	frame = map_dmabuf(dmabuf, camera.size);
 	copied = map_vram(vram, handle, size);
 	igt_assert_f(phyr_verify_byte(frame, 0, camera.size) >= 0,
-		     "vivid's image is all zeroes\n");
+		     "vivid captured an image of zeroes\n");
 	igt_assert(!memcmp(frame, copied, camera.size));
 	unmap(copied, size);
 	unmap(frame, camera.size);
@@ -146,7 +146,7 @@ static void vivid_frame(void)
 	close_camera(&camera);
 }
 
-/* The second ivshmem, in the hands of vfio-pci; its BAR 2, by the CPU. */
+/* The second ivshmem, bound to vfio-pci, with a CPU mapping of its BAR 2. */
 struct vfio {
 	int container;
 	int group;
@@ -187,10 +187,10 @@ static struct vfio open_vfio(void)
 	struct vfio vfio;
 	char busid[16];
 
-	/* The emulated IOMMU is without interrupt remapping. */
+	/* The emulated IOMMU has no interrupt remapping. */
 	run("modprobe vfio_iommu_type1 allow_unsafe_interrupts=1 && modprobe vfio-pci");
 	igt_assert_f(pci_find("0x1af4", "0x1110", 1, busid),
-		     "no second ivshmem\n");
+		     "the machine has no second ivshmem\n");
 	pci_bind(busid, "vfio-pci");
 	vfio.container = open_path("/dev/vfio/vfio");
 	vfio.group = open_vfio_group(busid);
@@ -248,7 +248,7 @@ static int export_vfio(const struct vfio *vfio, uint32_t count, uint64_t start,
 	return dmabuf;
 }
 
-/* vfio-pci's group interface is there with an IOMMU only. */
+/* vfio-pci's group interface needs an IOMMU. */
 static void require_vfio(void)
 {
 	igt_require_f(iommu_is_on(),
@@ -273,8 +273,8 @@ static void vfio_one_range(void)
 }
 
 /*
- * Attached, yet not to be mapped: dma_buf_phys_vec_to_sgt() of the stock
- * kernel, by which vfio-pci maps, links every range at offset 0 of the IOVA.
+ * The attach succeeds but every map fails: vfio-pci maps with the stock kernel's
+ * dma_buf_phys_vec_to_sgt(), which links each range at offset 0 of the IOVA.
  */
 static void vfio_ranges(uint32_t count)
 {
@@ -292,9 +292,9 @@ static void vfio_ranges(uint32_t count)
 	memset(vfio.bar, 0x5a, SZ_1M);
 	err = phyr_copy_run(engine, own, 0, imported, 0, count * SZ_4K);
 	igt_assert_f(err == -EADDRINUSE,
-		     "vfio-pci's map of %u ranges gave %d (%s), expected its known -EADDRINUSE. It is the exporter, the stock kernel's vfio-pci by dma_buf_phys_vec_to_sgt(), that fails behind an IOMMU, not phyr. If the kernel was repaired, verify the bytes here instead\n",
+		     "vfio-pci's map of %u ranges returned %d (%s), expected -EADDRINUSE, a known bug of dma_buf_phys_vec_to_sgt() in the stock kernel. If the kernel was fixed, change this test to verify the bytes\n",
 		     count, err, strerror(-err));
-	igt_info("the stock kernel's vfio-pci cannot map %u ranges behind an IOMMU: %s; phyr hands that on\n",
+	igt_info("the stock kernel's vfio-pci cannot map %u ranges behind an IOMMU; phyr returns its error: %s\n",
 		 count, strerror(-err));
 	igt_assert(phyr_verify_byte(vfio.bar, 0x5a, SZ_1M) < 0);
 	assert_attachment(VFIO_EXPORTER, engine_device.busid, "from-stock",
@@ -302,7 +302,7 @@ static void vfio_ranges(uint32_t count)
 	igt_assert_eq(phyr_close_handle(engine, imported), 0);
 	close(dmabuf);
 	wait_for_no_attachment(VFIO_EXPORTER, NULL);
-	/* That failure is the end of nothing else. */
+	/* After the failure another import works. */
 	dmabuf = export_vfio(&vfio, 1, 0, SZ_64K, 0);
 	copy(engine, own, import_buffer(engine, dmabuf), SZ_64K);
 	assert_bytes(vfio.bar, 3, 0, SZ_64K);
@@ -312,8 +312,8 @@ static void vfio_ranges(uint32_t count)
 }
 
 /*
- * vfio-pci revokes when the guest switches the BAR off: the engine's mapping
- * is given back, and DMA refused until it is on again.
+ * vfio-pci revokes its dma-buf when the guest disables the BAR: the engine
+ * unmaps, and DMA fails until the BAR is enabled again.
  */
 static void vfio_revoked(void)
 {
@@ -353,7 +353,7 @@ static void vfio_revoked(void)
 	close_vfio(&vfio);
 }
 
-/* One exporter, two engines, and two buffers in one copy. */
+/* Copy between two foreign buffers, with each engine. */
 static void two_of_them(void)
 {
 	int src = create_udmabuf(SZ_1M), dst = create_udmabuf(SZ_1M);
@@ -378,7 +378,7 @@ static void two_of_them(void)
 	close(dst);
 }
 
-/* The client closes everything while its copy runs. */
+/* Close both handles while the copy runs. */
 static void closed_in_dma(void)
 {
 	int engine = open_device(&engine_device), dmabuf = create_udmabuf(SZ_1M);
@@ -411,55 +411,55 @@ igt_main()
 		engine_device = copy_device(0);
 	}
 
-	igt_describe("udmabuf: pages of a memfd");
+	igt_describe("Import a udmabuf, that is pages of a memfd");
 	igt_subtest("udmabuf")
 		import_mappable("udmabuf", create_udmabuf(SZ_1M), SZ_1M);
 
-	igt_describe("The system dma-heap");
+	igt_describe("Import a buffer of the system dma-heap");
 	igt_subtest("system-heap")
 		system_heap();
 
-	igt_describe("vgem's dumb buffer");
+	igt_describe("Import a dumb buffer of vgem");
 	igt_subtest("vgem") {
 		run("modprobe vgem");
 		dumb("vgem", "drm");
 	}
 
-	igt_describe("virtio-gpu's dumb buffer");
+	igt_describe("Import a dumb buffer of virtio-gpu");
 	igt_subtest("virtio-gpu") {
 		run("modprobe virtio_gpu");
 		dumb("virtio_gpu", "virtio_gpu");
 	}
 
-	igt_describe("vivid's MMAP buffer, exported by VIDIOC_EXPBUF");
+	igt_describe("Import vivid's MMAP buffer, exported by VIDIOC_EXPBUF");
 	igt_subtest("vivid")
 		vivid();
 
-	igt_describe("An image that vivid captured goes into VRAM");
+	igt_describe("Copy an image that vivid captured into VRAM");
 	igt_subtest("vivid-frame")
 		vivid_frame();
 
-	igt_describe("One range of a BAR that vfio-pci exports: memory without pages");
+	igt_describe("Import one range of a BAR from vfio-pci: memory without pages");
 	igt_subtest("vfio-pci")
 		vfio_one_range();
 
-	igt_describe("Two ranges: vfio-pci itself fails behind an IOMMU");
+	igt_describe("Import two ranges from vfio-pci, whose map fails behind an IOMMU");
 	igt_subtest("vfio-pci-two-ranges")
 		vfio_ranges(2);
 
-	igt_describe("Eight ranges: vfio-pci itself fails behind an IOMMU");
+	igt_describe("Import eight ranges from vfio-pci, whose map fails behind an IOMMU");
 	igt_subtest("vfio-pci-many-ranges")
 		vfio_ranges(8);
 
-	igt_describe("vfio-pci takes its BAR back, and gives it again");
+	igt_describe("vfio-pci revokes its BAR and enables it again");
 	igt_subtest("vfio-pci-revoked")
 		vfio_revoked();
 
-	igt_describe("Both ends of a copy are foreign, by either engine");
+	igt_describe("Copy between two foreign buffers, with each engine");
 	igt_subtest("two-of-them")
 		two_of_them();
 
-	igt_describe("Handles closed while the engine copies");
+	igt_describe("Close the handles while the engine copies");
 	igt_subtest("closed-in-dma")
 		closed_in_dma();
 }

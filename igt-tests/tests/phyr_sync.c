@@ -8,15 +8,15 @@
 
 #include "stock.h"
 
-IGT_TEST_DESCRIPTION("Fences of dma-bufs: implicit, as sync_files, and to poll()");
+IGT_TEST_DESCRIPTION("Fences of dma-bufs: implicit synchronization, sync_files and poll()");
 
 /*
- * A copy that hangs is a fence that stays unsignalled until the engine's
- * watchdog resets it: what must wait for it is looked at in the meantime.
+ * A copy that hangs is a fence that stays unsignalled until the engine's watchdog
+ * resets it. Meanwhile the tests check what waits for that fence.
  */
 #define SIZE	SZ_64K
 
-/* A sync_file of a copy. */
+/* Submit @job and return a sync_file of its fence. */
 static int submit_for_fence(int fd, struct drm_phyr_copy_submit job)
 {
 	int sync_file;
@@ -29,7 +29,7 @@ static int submit_for_fence(int fd, struct drm_phyr_copy_submit job)
 	return sync_file;
 }
 
-/* A sync_file of a copy that hangs, between buffers that nobody else has. */
+/* A sync_file of a copy that hangs, between private buffers. */
 static int hanging_fence(int engine)
 {
 	struct phyr_device device = copy_device(0);
@@ -56,7 +56,7 @@ static void poll_until(int fd, short events)
 	igt_assert_eq(poll_fd.revents, events);
 }
 
-/* Status of the sync_file, which is closed. */
+/* Close the sync_file and return its status. */
 static int close_fence(int sync_file)
 {
 	int status = phyr_sync_file_status(sync_file);
@@ -92,7 +92,7 @@ static int import_fence(int dmabuf, uint32_t flags, int sync_file)
 	return phyr_ioctl(dmabuf, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &import);
 }
 
-/* Through a stock driver's dma-buf, from one engine to the other. */
+/* Copy through a stock driver's dma-buf from one engine to the other. */
 static void foreign_chain(void)
 {
 	int first = open_copy(0), second = open_copy(1);
@@ -113,7 +113,7 @@ static void foreign_chain(void)
 	close(first);
 }
 
-/* A write must not overtake a read of the other engine. */
+/* A write waits for a read by the other engine. */
 static void foreign_write_after_read(void)
 {
 	int first = open_copy(0), second = open_copy(1);
@@ -134,12 +134,13 @@ static void foreign_write_after_read(void)
 	close(first);
 }
 
-/* The second engine's copy is over after the hung write that it depends on. */
-static void waits_for_hang(int dmabuf)
+/* A copy by the second engine waits for the hung write to its source. */
+static void waits_for_hang(int dmabuf, uint32_t flags)
 {
 	struct phyr_device device = copy_device(0);
 	int first = open_device(&device), second = open_copy(1), write, read;
 
+	(void)flags;
 	igt_assert_eq(phyr_hang(&device, 1), 0);
 	write = submit_for_fence(first, job(create_own(first, SIZE),
 					    import_buffer(first, dmabuf), SIZE));
@@ -166,15 +167,16 @@ static int card_dmabuf(uint32_t placement)
 	return dmabuf;
 }
 
-/* What a reader, and what a writer, would have to wait for. */
-static void export_sync_file(int dmabuf, bool writing)
+/* Export fences while the engine reads or writes, by @flags. */
+static void export_sync_file(int dmabuf, uint32_t flags)
 {
 	struct phyr_device device = copy_device(0);
 	int engine = open_device(&device), reader, writer, both;
 	uint32_t imported = import_buffer(engine, dmabuf);
 	uint32_t own = create_own(engine, SIZE);
+	bool writing = flags & DMA_BUF_SYNC_WRITE;
 
-	/* Idle: a sync_file that is signalled. */
+	/* An idle dma-buf exports a signalled sync_file. */
 	igt_assert_eq(close_fence(fence_of(dmabuf, DMA_BUF_SYNC_RW)), 1);
 	igt_assert_eq(phyr_hang(&device, 1), 0);
 	launch(engine, writing ? job(own, imported, SIZE) :
@@ -194,7 +196,7 @@ static void export_sync_file(int dmabuf, bool writing)
 	close(engine);
 }
 
-/* Somebody else's fence: poll() sees it, as a write or as a read. */
+/* poll() and exported sync_files include an imported fence, by its @flags. */
 static void import_sync_file(int dmabuf, uint32_t flags)
 {
 	bool writes = flags & DMA_BUF_SYNC_WRITE;
@@ -217,8 +219,8 @@ static void import_sync_file(int dmabuf, uint32_t flags)
 }
 
 /*
- * An engine waits for a fence that only a sync_file brought there: a reader
- * for one that writes, a writer for one that reads.
+ * An engine waits for an imported sync_file: a read for one imported as a write,
+ * a write for one imported as a read.
  */
 static void imported_orders_engine(int dmabuf, uint32_t flags)
 {
@@ -240,7 +242,7 @@ static void imported_orders_engine(int dmabuf, uint32_t flags)
 	close(first);
 }
 
-/* The dma-buf's fence, as a syncobj, holds up copies of other buffers. */
+/* A copy of other buffers waits for a fence exported from the dma-buf. */
 static void exported_orders_engine(void)
 {
 	struct phyr_device device = copy_device(0);
@@ -267,7 +269,7 @@ static void exported_orders_engine(void)
 	close(first);
 }
 
-/* A move waits for a fence that a sync_file brought, and keeps the bytes. */
+/* A move waits for an imported sync_file and keeps the bytes. */
 static void move_waits(uint32_t flags)
 {
 	int vram = open_vram(0), engine = open_copy(0), dmabuf, fence;
@@ -288,7 +290,7 @@ static void move_waits(uint32_t flags)
 	close(vram);
 }
 
-/* DMA_BUF_IOCTL_SYNC waits as a reader or as a writer does. */
+/* DMA_BUF_IOCTL_SYNC waits for an imported write. */
 static void sync_ioctl_waits(void)
 {
 	struct dma_buf_sync sync = {
@@ -305,6 +307,66 @@ static void sync_ioctl_waits(void)
 	igt_assert_eq(phyr_ioctl(dmabuf, DMA_BUF_IOCTL_SYNC, &sync), 0);
 	close(dmabuf);
 	close(engine);
+}
+
+/**
+ * struct dmabuf_subtest - a subtest that is given an idle dma-buf
+ * @name: the subtest
+ * @description: its description
+ * @run: the test; it closes the dma-buf
+ * @placement: of a buffer of phyr_vram, or 0 for a stock driver's buffer
+ * @flags: DMA_BUF_SYNC_* for @run
+ */
+struct dmabuf_subtest {
+	const char *name;
+	const char *description;
+	void (*run)(int dmabuf, uint32_t flags);
+	uint32_t placement;
+	uint32_t flags;
+};
+
+static const struct dmabuf_subtest dmabuf_subtests[] = {
+	{ "foreign-hang",
+	  "A copy out of a stock driver's buffer waits for a hung copy into it",
+	  waits_for_hang, 0, 0 },
+	{ "vram-hang",
+	  "A copy out of a VRAM buffer waits for a hung copy into it",
+	  waits_for_hang, IN_VRAM, 0 },
+	{ "export-while-written",
+	  "Export sync_files of a dma-buf while it is written",
+	  export_sync_file, IN_VRAM, DMA_BUF_SYNC_WRITE },
+	{ "export-while-read",
+	  "Export sync_files of a dma-buf while it is read",
+	  export_sync_file, IN_VRAM, DMA_BUF_SYNC_READ },
+	{ "export-foreign",
+	  "Export sync_files of a stock driver's dma-buf while it is written",
+	  export_sync_file, 0, DMA_BUF_SYNC_WRITE },
+	{ "import-as-write",
+	  "Import a sync_file into a dma-buf as a write",
+	  import_sync_file, IN_VRAM, DMA_BUF_SYNC_WRITE },
+	{ "import-as-read",
+	  "Import a sync_file into a dma-buf as a read",
+	  import_sync_file, IN_VRAM, DMA_BUF_SYNC_READ },
+	{ "import-system",
+	  "Import a sync_file into a dma-buf in system memory, as both",
+	  import_sync_file, IN_SYSTEM, DMA_BUF_SYNC_RW },
+	{ "import-orders-engine",
+	  "An engine waits for a sync_file imported into a VRAM dma-buf",
+	  imported_orders_engine, IN_VRAM, DMA_BUF_SYNC_WRITE },
+	{ "import-as-read-orders-engine",
+	  "An engine's write waits for a sync_file imported as a read",
+	  imported_orders_engine, IN_VRAM, DMA_BUF_SYNC_READ },
+	{ "import-orders-engine-foreign",
+	  "An engine waits for a sync_file imported into a stock dma-buf",
+	  imported_orders_engine, 0, DMA_BUF_SYNC_WRITE },
+};
+
+static void dmabuf_subtest(const struct dmabuf_subtest *test)
+{
+	igt_describe(test->description);
+	igt_subtest(test->name)
+		test->run(test->placement ? card_dmabuf(test->placement) :
+					    create_udmabuf(SIZE), test->flags);
 }
 
 static void errors(void)
@@ -333,77 +395,34 @@ igt_main()
 	igt_fixture()
 		bind_engines();
 
-	igt_describe("A stock driver's buffer goes from engine to engine, by fences alone");
+	igt_describe("Two engines copy through a stock driver's buffer, ordered only by fences");
 	igt_subtest("foreign-chain")
 		foreign_chain();
 
-	igt_describe("A stock driver's buffer is not written while it is read");
+	igt_describe("A write to a stock driver's buffer waits for a read by another engine");
 	igt_subtest("foreign-write-after-read")
 		foreign_write_after_read();
 
-	igt_describe("A copy out of a stock driver's buffer waits for a hung copy into it");
-	igt_subtest("foreign-hang")
-		waits_for_hang(create_udmabuf(SIZE));
+	for (unsigned int i = 0; i < ARRAY_SIZE(dmabuf_subtests); i++)
+		dmabuf_subtest(&dmabuf_subtests[i]);
 
-	igt_describe("A copy out of a VRAM buffer waits for a hung copy into it");
-	igt_subtest("vram-hang")
-		waits_for_hang(card_dmabuf(IN_VRAM));
-
-	igt_describe("A sync_file of a dma-buf that is being written");
-	igt_subtest("export-while-written")
-		export_sync_file(card_dmabuf(IN_VRAM), true);
-
-	igt_describe("A sync_file of a dma-buf that is being read");
-	igt_subtest("export-while-read")
-		export_sync_file(card_dmabuf(IN_VRAM), false);
-
-	igt_describe("A sync_file of a stock driver's dma-buf that is being written");
-	igt_subtest("export-foreign")
-		export_sync_file(create_udmabuf(SIZE), true);
-
-	igt_describe("A sync_file that is put into a dma-buf as a write");
-	igt_subtest("import-as-write")
-		import_sync_file(card_dmabuf(IN_VRAM), DMA_BUF_SYNC_WRITE);
-
-	igt_describe("A sync_file that is put into a dma-buf as a read");
-	igt_subtest("import-as-read")
-		import_sync_file(card_dmabuf(IN_VRAM), DMA_BUF_SYNC_READ);
-
-	igt_describe("The same with a buffer in system memory");
-	igt_subtest("import-system")
-		import_sync_file(card_dmabuf(IN_SYSTEM), DMA_BUF_SYNC_RW);
-
-	igt_describe("An engine waits for a sync_file that a VRAM dma-buf was given");
-	igt_subtest("import-orders-engine")
-		imported_orders_engine(card_dmabuf(IN_VRAM),
-				       DMA_BUF_SYNC_WRITE);
-
-	igt_describe("An engine's write waits for a read that a VRAM dma-buf was told of");
-	igt_subtest("import-as-read-orders-engine")
-		imported_orders_engine(card_dmabuf(IN_VRAM), DMA_BUF_SYNC_READ);
-
-	igt_describe("An engine waits for a sync_file that a stock dma-buf was given");
-	igt_subtest("import-orders-engine-foreign")
-		imported_orders_engine(create_udmabuf(SIZE),
-				       DMA_BUF_SYNC_WRITE);
-
-	igt_describe("A sync_file of a dma-buf holds up copies of other buffers");
+	igt_describe("A copy of other buffers waits for a sync_file exported from a dma-buf");
 	igt_subtest("export-orders-engine")
 		exported_orders_engine();
 
-	igt_describe("A move waits for a reader that a sync_file tells of");
+	igt_describe("A move waits for a sync_file imported as a read");
 	igt_subtest("move-waits-for-reader")
 		move_waits(DMA_BUF_SYNC_READ);
 
-	igt_describe("A move waits for a writer that a sync_file tells of");
+	igt_describe("A move waits for a sync_file imported as a write");
 	igt_subtest("move-waits-for-writer")
 		move_waits(DMA_BUF_SYNC_WRITE);
 
-	igt_describe("DMA_BUF_IOCTL_SYNC waits for a sync_file that the dma-buf was given");
+	igt_describe("DMA_BUF_IOCTL_SYNC waits for an imported sync_file");
 	igt_subtest("sync-ioctl-waits")
 		sync_ioctl_waits();
 
-	igt_describe("Bad flags, and files that are no sync_files");
+	igt_describe("Invalid flags and files that are not sync_files are refused");
 	igt_subtest("errors")
 		errors();
 }

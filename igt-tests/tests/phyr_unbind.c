@@ -6,7 +6,7 @@
 #include "lib.h"
 #include "traffic.h"
 
-IGT_TEST_DESCRIPTION("Drivers and cards go while they are in use, and come back");
+IGT_TEST_DESCRIPTION("Drivers are unbound and cards unplugged while in use");
 
 #define SIZE	(SZ_1M / 4)
 #define SEED	55
@@ -19,15 +19,15 @@ static const char *driver_of(bool exporter)
 }
 
 /**
- * struct client - everything that a client can have open
- * @vram: the exporter's node
- * @engine: the importer's node
- * @handle: a buffer in VRAM
- * @imported: the same, at the engine
- * @own: a buffer of the engine's
- * @dmabuf: of @handle
- * @node: mapping through the DRM node
- * @file: mapping through the dma-buf
+ * struct client - all kinds of resources that a client can hold
+ * @vram: DRM node of the exporter
+ * @engine: DRM node of the importer
+ * @handle: a buffer in VRAM, in @vram
+ * @imported: the same buffer, in @engine
+ * @own: a buffer of the engine
+ * @dmabuf: the exported buffer
+ * @drm_mem: mapping of the buffer through @vram
+ * @dmabuf_mem: mapping of the buffer through @dmabuf
  * @own_mem: mapping of @own
  */
 struct client {
@@ -37,8 +37,8 @@ struct client {
 	uint32_t imported;
 	uint32_t own;
 	int dmabuf;
-	uint8_t *node;
-	uint8_t *file;
+	uint8_t *drm_mem;
+	uint8_t *dmabuf_mem;
 	uint8_t *own_mem;
 };
 
@@ -50,20 +50,20 @@ static struct client client_open(uint32_t placement)
 	client.own = create_own(client.engine, SIZE);
 	client.dmabuf = export_buffer(client.vram, client.handle);
 	client.imported = import_buffer(client.engine, client.dmabuf);
-	client.node = map_vram(client.vram, client.handle, SIZE);
-	client.file = map_dmabuf(client.dmabuf, SIZE);
+	client.drm_mem = map_vram(client.vram, client.handle, SIZE);
+	client.dmabuf_mem = map_dmabuf(client.dmabuf, SIZE);
 	client.own_mem = map_own(client.engine, client.own, SIZE);
-	phyr_fill(client.node, SEED, 0, SIZE);
+	phyr_fill(client.drm_mem, SEED, 0, SIZE);
 	copy(client.engine, client.imported, client.own, SIZE);
 	assert_bytes(client.own_mem, SEED, 0, SIZE);
-	assert_bytes(client.file, SEED, 0, SIZE);
+	assert_bytes(client.dmabuf_mem, SEED, 0, SIZE);
 	return client;
 }
 
 static void client_close(struct client *client)
 {
-	unmap(client->node, SIZE);
-	unmap(client->file, SIZE);
+	unmap(client->drm_mem, SIZE);
+	unmap(client->dmabuf_mem, SIZE);
 	unmap(client->own_mem, SIZE);
 	close(client->dmabuf);
 	close(client->engine);
@@ -80,26 +80,16 @@ static int submit(struct client *client)
 	return phyr_copy_submit(client->engine, &job);
 }
 
-/* A new importer, whoever it is. */
-static int import_error(int dmabuf)
-{
-	int engine = open_copy(0);
-	uint32_t handle;
-	int err = phyr_import(engine, dmabuf, &handle);
-
-	close(engine);
-	return err;
-}
-
 static void assert_exporter_gone(struct client *client)
 {
 	struct drm_phyr_vram_gem_info info;
+	int importer = open_copy(0);
 	uint32_t handle;
 
-	igt_assert(raises_sigbus(client->node));
-	igt_assert(raises_sigbus(client->node + SIZE - 1));
-	igt_assert(raises_sigbus(client->file));
-	igt_assert(raises_sigbus(client->file + SIZE - 1));
+	igt_assert(raises_sigbus(client->drm_mem));
+	igt_assert(raises_sigbus(client->drm_mem + SIZE - 1));
+	igt_assert(raises_sigbus(client->dmabuf_mem));
+	igt_assert(raises_sigbus(client->dmabuf_mem + SIZE - 1));
 	igt_assert_eq(phyr_vram_gem_info(client->vram, client->handle, &info),
 		      -ENODEV);
 	igt_assert_eq(phyr_vram_create(client->vram, SIZE, IN_VRAM, 0, &handle),
@@ -108,8 +98,9 @@ static void assert_exporter_gone(struct client *client)
 		      -ENODEV);
 	igt_assert_eq(phyr_export(client->vram, client->handle), -ENODEV);
 	igt_assert_eq(submit(client), -ENODEV);
-	igt_assert_eq(import_error(client->dmabuf), -ENODEV);
-	/* The engine is as it was. */
+	igt_assert_eq(phyr_import(importer, client->dmabuf, &handle), -ENODEV);
+	close(importer);
+	/* The engine still works. */
 	copy(client->engine, client->own, create_own(client->engine, SIZE),
 	     SIZE);
 	assert_bytes(client->own_mem, SEED, 0, SIZE);
@@ -126,19 +117,19 @@ static void assert_importer_gone(struct client *client)
 		      -ENODEV);
 	igt_assert_eq(phyr_import(client->engine, client->dmabuf, &handle),
 		      -ENODEV);
-	/* The buffer is as it was, but for what the traffic wrote. */
-	igt_assert(!raises_sigbus(client->node));
-	assert_bytes(client->node, SEED, 0, SIZE / 2);
-	assert_bytes(client->file, SEED, 0, SIZE / 2);
-	assert_bytes(client->node, SEED, SIZE * 3 / 4, 0);
+	/* The buffer is unchanged, except for the part that the traffic writes. */
+	igt_assert(!raises_sigbus(client->drm_mem));
+	assert_bytes(client->drm_mem, SEED, 0, SIZE / 2);
+	assert_bytes(client->dmabuf_mem, SEED, 0, SIZE / 2);
+	assert_bytes(client->drm_mem, SEED, SIZE * 3 / 4, 0);
 	assert_bytes(client->own_mem, SEED, 0, SIZE);
 }
 
 /*
- * Two processes import; DMA is in flight; then one of the two is gone. A client
- * that closes late does so when another driver instance has its device.
+ * Two processes import and DMA is in flight when the device is removed. With
+ * @close_after_return the client closes after the device is bound again.
  */
-static void round_trip(bool exporter, enum way way, bool late)
+static void round_trip(bool exporter, enum way way, bool close_after_return)
 {
 	struct phyr_device card = vram_device(0), engine = copy_device(0);
 	const char *busid = exporter ? card.busid : engine.busid;
@@ -149,20 +140,20 @@ static void round_trip(bool exporter, enum way way, bool late)
 	traffic_wait(&traffic, 1);
 	take_away(busid, way);
 	traffic_assert_gone(&traffic);
-	if (late)
+	if (close_after_return)
 		give_back(busid, driver_of(exporter), way);
 	if (exporter)
 		assert_exporter_gone(&client);
 	else
 		assert_importer_gone(&client);
 	client_close(&client);
-	if (!late)
+	if (!close_after_return)
 		give_back(busid, driver_of(exporter), way);
 }
 
 /**
- * struct memory - what the kernel uses
- * @free: bytes that are not the kernel's to keep
+ * struct memory - memory use of the kernel
+ * @free: bytes not used by the kernel, see mem_free()
  * @objects: live objects of kmalloc(16 << i)
  */
 struct memory {
@@ -171,8 +162,8 @@ struct memory {
 };
 
 /*
- * Free, or what processes have, or what the kernel would give back. Where udev
- * runs, its processes come and go with every card that does.
+ * Memory that is free, used by processes, or reclaimable. Memory of processes
+ * counts because udev starts and ends some whenever a card appears.
  */
 static uint64_t mem_free(void)
 {
@@ -201,7 +192,7 @@ static uint64_t mem_free(void)
 	return sum;
 }
 
-/* What CPUs keep aside is as free, and may be more than a test uses. */
+/* Per-CPU lists hold free pages, too, and possibly more than a test uses. */
 static uint64_t mem_in_cpu_lists(void)
 {
 	uint64_t pages, sum = 0;
@@ -228,7 +219,7 @@ static struct memory memory_now(void)
 	return memory;
 }
 
-/* How much more, where a cache of the kernel's is filled once and for all. */
+/* The smaller growth of the two halves: a cache grows only once. */
 static int64_t growth(uint64_t before, uint64_t middle, uint64_t after)
 {
 	int64_t first = middle - before, second = after - middle;
@@ -237,11 +228,11 @@ static int64_t growth(uint64_t before, uint64_t middle, uint64_t after)
 }
 
 /*
- * What leaks does so in both halves; what is kept for the next time, in per-CPU
- * lists of pages and objects, does not. The latter come in dozens.
+ * A leak grows in both halves. Per-CPU lists of pages and objects grow only in
+ * one, by dozens of objects.
  *
- * KASAN keeps what is freed in quarantine, where it counts as in use; kmemleak
- * is there to look, then.
+ * KASAN keeps freed objects in quarantine, where they count as in use; leave the
+ * check to kmemleak then.
  */
 static void assert_memory_returned(const struct memory *before,
 				   const struct memory *middle,
@@ -249,7 +240,7 @@ static void assert_memory_returned(const struct memory *before,
 {
 	int64_t lost = growth(-before->free, -middle->free, -after->free);
 
-	igt_info("%d rounds: lost %" PRId64 " KiB\n", rounds, lost / 1024);
+	igt_info("%d rounds: lost %" PRId64 " KiB in each half\n", rounds, lost / 1024);
 	if (kasan_is_on())
 		return;
 	igt_assert_f(lost < 2 * (int64_t)SZ_1M, "%" PRId64
@@ -292,7 +283,7 @@ static void round_trips(bool exporter, enum way way, int rounds)
 	assert_memory_returned(&before, &middle, &after, rounds);
 }
 
-/* Importers that are mapped when the exporter is unbound cannot stop it. */
+/* Importers that have mapped the buffer do not block the unbind. */
 static void mapped_importer(uint32_t kind, uint32_t policy)
 {
 	int test = open_phyr_test(SECOND_IVSHMEM);
@@ -324,7 +315,7 @@ static void mapped_importer(uint32_t kind, uint32_t policy)
 	close(test);
 }
 
-/* remove() waits for a table of page-less memory, without any lock. */
+/* remove() waits for the unmap of a table of VRAM, without holding a lock. */
 static void remove_waits(void)
 {
 	int test = open_phyr_test(SECOND_IVSHMEM);
@@ -350,7 +341,7 @@ static void remove_waits(void)
 	give_back(card.busid, PHYR_VRAM_DRIVER, UNBIND);
 }
 
-/* System memory stays; nobody waits for who has it, or for a vmap. */
+/* Importers of system memory keep it, and the unbind does not wait for them. */
 static void system_importer(void)
 {
 	int test = open_phyr_test(SECOND_IVSHMEM);
@@ -379,16 +370,16 @@ static struct phyr_test_vmap vmap(int test, int dmabuf, uint32_t fill)
 	return vmap;
 }
 
-/* A vmap through the dma-buf: the buffer before, zero pages after. */
-static void vmap_after(void)
+/* A vmap of the dma-buf shows the buffer before the unbind, zeroes after. */
+static void vmap_after_unbind(void)
 {
 	int test = open_phyr_test(SECOND_IVSHMEM);
 	struct phyr_device card = vram_device(0);
 	struct client client = client_open(EVICTABLE);
 
-	memset(client.node, 0x11, SIZE);
+	memset(client.drm_mem, 0x11, SIZE);
 	igt_assert_eq(vmap(test, client.dmabuf, 0x22222222).was, 0x11111111);
-	igt_assert_eq_u64(phyr_verify_byte(client.file, 0x22, SIZE), -1);
+	igt_assert_eq_u64(phyr_verify_byte(client.dmabuf_mem, 0x22, SIZE), -1);
 	igt_assert_eq(vram_info(client.vram, client.handle).placement,
 		      IN_SYSTEM);
 	move_buffer(client.vram, client.handle, IN_VRAM);
@@ -400,7 +391,7 @@ static void vmap_after(void)
 	give_back(card.busid, PHYR_VRAM_DRIVER, UNBIND);
 }
 
-/* Both go, in both orders, and the client closes afterwards. */
+/* Unbind both, in either order, before the client closes. */
 static void both_gone(void)
 {
 	struct phyr_device card = vram_device(0), engine = copy_device(0);
@@ -411,7 +402,7 @@ static void both_gone(void)
 
 		take_away(exporter ? card.busid : engine.busid, UNBIND);
 		take_away(exporter ? engine.busid : card.busid, UNBIND);
-		igt_assert(raises_sigbus(client.node));
+		igt_assert(raises_sigbus(client.drm_mem));
 		igt_assert_eq(submit(&client), -ENODEV);
 		client_close(&client);
 		give_back(card.busid, PHYR_VRAM_DRIVER, UNBIND);
@@ -421,47 +412,47 @@ static void both_gone(void)
 
 igt_main()
 {
-	igt_describe("200 unbinds of the exporter, under DMA and with everything open");
+	igt_describe("200 unbinds of the exporter, under DMA and with all resources in use");
 	igt_subtest("exporter")
 		round_trips(true, UNBIND, repeats(UNBINDS));
 
-	igt_describe("200 unbinds of the importer, likewise");
+	igt_describe("200 unbinds of the importer, under DMA and with all resources in use");
 	igt_subtest("importer")
 		round_trips(false, UNBIND, repeats(UNBINDS));
 
-	igt_describe("50 times the exporter's card is pulled and put back");
+	igt_describe("50 unplugs of the exporter's card");
 	igt_subtest("exporter-unplug")
 		round_trips(true, UNPLUG, repeats(UNPLUGS));
 
-	igt_describe("50 times the importer's card is pulled and put back");
+	igt_describe("50 unplugs of the importer's card");
 	igt_subtest("importer-unplug")
 		round_trips(false, UNPLUG, repeats(UNPLUGS));
 
-	igt_describe("A mapped stock importer unmaps at once");
+	igt_describe("A stock importer unmaps in its invalidate callback");
 	igt_subtest("stock-now")
 		mapped_importer(PHYR_TEST_REVOCABLE, PHYR_TEST_UNMAP_NOW);
 
-	igt_describe("A mapped stock importer unmaps under the lock that the revoke has taken: no deadlock");
+	igt_describe("A stock importer unmaps from a worker, which takes the lock of the revoke: no deadlock");
 	igt_subtest("stock-soon")
 		mapped_importer(PHYR_TEST_REVOCABLE, PHYR_TEST_UNMAP_SOON);
 
-	igt_describe("A native importer that does nothing does not hold the unbind up");
+	igt_describe("A native importer that does not unmap does not block the unbind");
 	igt_subtest("native-late")
 		mapped_importer(PHYR_TEST_NATIVE, PHYR_TEST_UNMAP_LATE);
 
-	igt_describe("An unbind waits for the unmap of a stock importer, and holds no lock that this needs");
+	igt_describe("An unbind waits for the unmap of a stock importer, without the lock that the unmap needs");
 	igt_subtest("waits-for-unmap")
 		remove_waits();
 
-	igt_describe("Importers of system memory keep it");
+	igt_describe("Importers of system memory keep it after the unbind");
 	igt_subtest("system-memory")
 		system_importer();
 
 	igt_describe("A kernel client that maps a revoked buffer gets zero pages");
 	igt_subtest("vmap")
-		vmap_after();
+		vmap_after_unbind();
 
-	igt_describe("Exporter and importer both go, before their client does");
+	igt_describe("Exporter and importer are unbound before their client closes");
 	igt_subtest("both")
 		both_gone();
 }

@@ -5,7 +5,7 @@
 
 #include "lib.h"
 
-IGT_TEST_DESCRIPTION("Modules that are in use cannot be unloaded, others can");
+IGT_TEST_DESCRIPTION("Modules can be unloaded if and only if they are unused");
 
 static int unload(const char *module)
 {
@@ -25,9 +25,9 @@ static void assert_in_use(const char *module)
 	int err = unload(module);
 
 	igt_assert_f(err == -EWOULDBLOCK || err == -EBUSY,
-		     "unloading %s gave %d (%s)\n", module, err,
-		     strerror(-err));
-	igt_assert_f(loaded(module), "%s is gone\n", module);
+		     "unloading %s returned %d (%s), expected -EWOULDBLOCK or -EBUSY\n",
+		     module, err, strerror(-err));
+	igt_assert_f(loaded(module), "%s was unloaded while in use\n", module);
 }
 
 static void open_node(void)
@@ -73,7 +73,7 @@ static void imported(void)
 
 static void core(void)
 {
-	/* Nothing is open; the drivers themselves need it. */
+	/* Nothing is open, but the driver modules depend on it. */
 	assert_in_use("phyr");
 }
 
@@ -101,14 +101,14 @@ static void bind_all(void)
 	bind_engines();
 }
 
-/* Devices stay bound and nobody has them open: that is no use. */
+/* A bound device that is not open does not keep its module. */
 static void reload(void)
 {
 	static const char *const modules[] = {
 		"phyr_test", "phyr_copy", "phyr_camera", "videobuf2_phyr",
 		"phyr_engine", "phyr_vram", "phyr",
 	};
-	/* Twice at least: what was reloaded has to work, too. */
+	/* At least twice, so that reloaded modules are used, too. */
 	int rounds = 1 + repeats(9);
 
 	run("modprobe phyr_test");
@@ -138,27 +138,27 @@ igt_main()
 	igt_fixture()
 		bind_engines();
 
-	igt_describe("An open DRM node keeps its driver");
+	igt_describe("An open DRM node keeps its driver module");
 	igt_subtest("open-node")
 		open_node();
 
-	igt_describe("A dma-buf, then a mapping, keeps the exporter");
+	igt_describe("A dma-buf, then a mapping, keeps the module of the exporter");
 	igt_subtest("dmabuf")
 		dmabuf_only();
 
-	igt_describe("An importer keeps the exporter");
+	igt_describe("An import keeps the module of the exporter");
 	igt_subtest("imported")
 		imported();
 
-	igt_describe("Drivers keep the core");
+	igt_describe("Driver modules keep the core module");
 	igt_subtest("core")
 		core();
 
-	igt_describe("The test module's dma-bufs keep it");
+	igt_describe("Dma-bufs of the test module keep it");
 	igt_subtest("test-module")
 		test_module();
 
-	igt_describe("Unused modules go, come back, and work");
+	igt_describe("Unused modules can be unloaded, reloaded and used again");
 	igt_subtest("reload")
 		reload();
 }

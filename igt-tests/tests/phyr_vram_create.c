@@ -5,7 +5,7 @@
 
 #include "lib.h"
 
-IGT_TEST_DESCRIPTION("Creating buffers in the page-less memory of a card");
+IGT_TEST_DESCRIPTION("Creation of buffers in the page-less memory of a card");
 
 static struct phyr_device card;
 
@@ -65,7 +65,7 @@ static void system_memory(void)
 	close(fd);
 }
 
-/* The sizes, places and lengths that debugfs tells for one buffer. */
+/* The buffer's extents in debugfs are consistent and in range. */
 static void assert_list(int fd, uint32_t handle, uint64_t max_extent)
 {
 	struct drm_phyr_vram_gem_info info = vram_info(fd, handle);
@@ -122,7 +122,7 @@ static void odd_size(void)
 	close(fd);
 }
 
-/* VRAM's map: no two blocks share a byte, and blocks and free add up. */
+/* Allocated blocks do not overlap, and blocks plus free VRAM equal its size. */
 static void map_adds_up(void)
 {
 	struct phyr_vram_dump vram;
@@ -191,8 +191,9 @@ static void many(void)
 		uint64_t id = vram_info(fd, create_vram(fd, SZ_4K, IN_VRAM,
 							0)).id;
 
-		igt_assert_f(id && id != last, "id %llu came twice\n",
-			     (unsigned long long)id);
+		igt_assert_f(id && id != last,
+			     "id %llu of buffer %d is 0 or that of buffer %d\n",
+			     (unsigned long long)id, i, i - 1);
 		last = id;
 	}
 	igt_assert_eq_u64(vram_free(&card), free - 500 * SZ_4K);
@@ -272,10 +273,10 @@ static void full(void)
 	igt_assert_eq(err, -ENOSPC);
 	igt_assert_lte_u64(free - taken, SZ_1M - 1);
 	igt_assert_eq_u64(vram_free(&small), free - taken);
-	/* What may be elsewhere still finds a place. */
+	/* A buffer that may be in system memory still fits there. */
 	handle = create_vram(fd, SZ_1M, EVICTABLE, 0);
 	igt_assert_eq(vram_info(fd, handle).placement, IN_SYSTEM);
-	/* What fits in part, extent by extent, leaves nothing behind. */
+	/* An allocation that fails halfway frees its extents. */
 	igt_assert_eq(phyr_close_handle(fd, last), 0);
 	wait_for_vram_free(&small, free - taken + SZ_1M);
 	igt_assert_eq(phyr_vram_create(fd, 2 * SZ_1M, IN_VRAM, SZ_4K, &handle),
@@ -285,7 +286,7 @@ static void full(void)
 	wait_for_vram_free(&small, free);
 }
 
-/* Full of extents of one page, every second one given back. */
+/* Fill VRAM and free every second buffer. */
 static void full_of_holes(void)
 {
 	struct phyr_device small = small_vram_device();
@@ -364,11 +365,11 @@ igt_main()
 	igt_fixture()
 		card = vram_device(0);
 
-	igt_describe("A buffer has the size and the place that were asked for");
+	igt_describe("A buffer has the requested size and placement");
 	igt_subtest("basic")
 		basic();
 
-	igt_describe("Sizes are rounded up to pages, and told");
+	igt_describe("Sizes are rounded up to pages, and the result is returned");
 	igt_subtest("round-up")
 		round_up();
 
@@ -376,42 +377,42 @@ igt_main()
 	igt_subtest("system-memory")
 		system_memory();
 
-	igt_describe("The largest extent is kept to, and no extent has struct pages");
+	igt_describe("No extent exceeds max_extent or has struct pages");
 	igt_subtest("fragmented")
 		fragmented();
 
-	igt_describe("A size that is no power of two is given exactly");
+	igt_describe("A size that is not a power of two is allocated exactly");
 	igt_subtest("odd-size")
 		odd_size();
 
-	igt_describe("Allocated blocks never overlap, and add up with what is free");
+	igt_describe("Allocated blocks do not overlap and add up with free VRAM");
 	igt_subtest("vram-map-adds-up")
 		map_adds_up();
 
-	igt_describe("A new buffer is zero, whatever its memory held before");
+	igt_describe("A new buffer is zeroed");
 	igt_subtest("cleared")
 		cleared();
 
-	igt_describe("Closing a handle or the client gives VRAM back");
+	igt_describe("Closing a handle or the client frees VRAM");
 	igt_subtest("free-returns")
 		free_returns();
 
-	igt_describe("Many small buffers, each with an id of its own");
+	igt_describe("500 small buffers have different ids");
 	igt_subtest("many")
 		many();
 
-	igt_describe("Zero bytes are refused");
+	igt_describe("A size of 0 is refused");
 	igt_subtest("zero-size")
 		for (uint32_t place = IN_VRAM; place <= EVICTABLE; place++)
 			igt_assert_eq(CREATE_ERROR(.size = 0,
 						   .placement = place),
 				      -EINVAL);
 
-	igt_describe("Sizes beyond all memory are refused, also where rounding up overflows");
+	igt_describe("Sizes beyond all memory are refused, even if rounding up overflows");
 	igt_subtest("huge-size")
 		huge_size();
 
-	igt_describe("More than the card has is refused for a buffer that must be in VRAM");
+	igt_describe("A buffer larger than VRAM is refused if it must be in VRAM");
 	igt_subtest("larger-than-vram")
 		igt_assert_eq(CREATE_ERROR(.size = vram_size() + 1), -E2BIG);
 
@@ -425,17 +426,17 @@ igt_main()
 	igt_subtest("padding")
 		igt_assert_eq(CREATE_ERROR(.pad = 1), -EINVAL);
 
-	igt_describe("A buffer needs a place");
+	igt_describe("A buffer without a placement is refused");
 	igt_subtest("no-placement")
 		igt_assert_eq(CREATE_ERROR(.placement = 0), -EINVAL);
 
-	igt_describe("Unknown places are refused");
+	igt_describe("Unknown placements are refused");
 	igt_subtest("unknown-placement")
 		for (int bit = 2; bit < 32; bit++)
 			igt_assert_eq(CREATE_ERROR(.placement = IN_VRAM |
 							1u << bit), -EINVAL);
 
-	igt_describe("The largest extent is a power of two of at least a page");
+	igt_describe("max_extent must be a power of two and at least a page");
 	igt_subtest("bad-max-extent") {
 		igt_assert_eq(CREATE_ERROR(.max_extent = 1), -EINVAL);
 		igt_assert_eq(CREATE_ERROR(.max_extent = 2048), -EINVAL);
@@ -443,27 +444,27 @@ igt_main()
 		igt_assert_eq(CREATE_ERROR(.max_extent = ~0ull), -EINVAL);
 	}
 
-	igt_describe("The other ioctls judge padding and handles too");
+	igt_describe("The other ioctls refuse padding and invalid handles, too");
 	igt_subtest("info-errors")
 		info_errors();
 
-	igt_describe("A closed handle leads nowhere");
+	igt_describe("A closed handle is refused");
 	igt_subtest("stale-handle")
 		stale_handle();
 
-	igt_describe("Full VRAM is an error for what must be in it, and for nothing else");
+	igt_describe("Full VRAM is an error only for buffers that must be in VRAM");
 	igt_subtest("full")
 		full();
 
-	igt_describe("A buffer larger than any hole takes many");
+	igt_describe("A buffer larger than any free block gets several extents");
 	igt_subtest("full-of-holes")
 		full_of_holes();
 
-	igt_describe("Evictable buffers make room, and keep their bytes");
+	igt_describe("Evictable buffers are evicted for others and keep their bytes");
 	igt_subtest("evict")
 		evict();
 
-	igt_describe("Dumb buffers are cleared, and hold what is written");
+	igt_describe("Dumb buffers are zeroed and keep their bytes");
 	igt_subtest("dumb")
 		dumb();
 }
