@@ -64,10 +64,11 @@ hash_of() { sha256sum | cut -c1-12; }
 # get NAME OUTPUT: the value of the line NAME=VALUE in OUTPUT.
 get() { sed -n "s/^$1=//p" <<<"$2"; }
 
-# use_kernel stock|debug: makes what is missing, and sets root (the build environment),
-# tree (the debug kernel's, else empty), kernel (vmlinuz, initrd, …), disk and release.
+# use_kernel NAME: makes what is missing, and sets root (the build environment), tree (what is
+# mounted there as /src to build modules; empty for stock), kdir (the kernel's build tree in the
+# build environment), kernel (vmlinuz, initrd, …), disk and release.
 use_kernel() {
-	local made
+	local made tried
 	made=$("$top/vm/image")
 	root=$(get root "$made")
 	kernel=$(get image "$made")
@@ -75,12 +76,20 @@ use_kernel() {
 	tree=
 	case $1 in
 	stock) ;;
-	debug)
-		made=$("$top/vm/kernel")
+	7.3 | debug)
+		made=$("$top/vm/kernel" "$1")
 		tree=$(get tree "$made")
 		kernel=$(get kernel "$made")
 		;;
-	*) die "no kernel is called '$1': say stock or debug" ;;
+	*) die "unknown kernel '$1': use stock, 7.3 or debug" ;;
 	esac
 	release=$(cat "$kernel/release")
+	case $1 in
+	stock) kdir=/usr/lib/modules/$release/build ;;
+	7.3) kdir=/src/linux-headers-$release ;;
+	debug) kdir=/src ;;
+	esac
+	tried=$(sed -n "s/^$1[[:space:]]\+//p" "$top/vm/tried")
+	[[ " $tried " == *" ${release%%[+-]*} "* ]] ||
+		say "kernel ${release%%[+-]*} ($1): this tree was tried with ${tried// /, }; if something fails, look there first"
 }

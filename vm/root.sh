@@ -14,10 +14,9 @@ apt_mirror() {
 		awk '$1 == "Debian" && $2 == "Debian" && $3 == "main" && $4 ~ /^https?:/ { print $4; exit }'
 }
 
-# What no guest needs: keeps the image small and the module index short.
-excludes() {
-	local path
-	for path in \
+# Paths that no guest needs, as patterns: without them the image and the module index are small.
+excluded() {
+	printf '%s\n' \
 		'/usr/share/man/*' '/usr/share/doc/*' '/usr/share/locale/*' '/usr/share/lintian/*' \
 		'/usr/lib/modules/*/kernel/drivers/net/wireless/*' \
 		'/usr/lib/modules/*/kernel/drivers/net/ethernet/*' \
@@ -38,9 +37,7 @@ excludes() {
 		'/usr/lib/modules/*/kernel/drivers/usb/*' \
 		'/usr/lib/modules/*/kernel/net/netfilter/*' \
 		'/usr/lib/modules/*/kernel/sound/*' \
-		'/etc/kernel/postinst.d/initramfs-tools'; do
-		printf -- '--dpkgopt=path-exclude=%s\n' "$path"
-	done
+		'/etc/kernel/postinst.d/initramfs-tools'
 }
 
 bootstrap() {
@@ -48,7 +45,7 @@ bootstrap() {
 	((EUID == 0)) && mode=root
 	mirror=${PHYR_MIRROR:-$(apt_mirror)}
 	proxy=$(apt-config shell proxy Acquire::http::Proxy 2>/dev/null | sed "s/^proxy='\(.*\)'$/\1/")
-	mapfile -t options < <(excludes)
+	mapfile -t options < <(excluded | sed 's/^/--dpkgopt=path-exclude=/')
 	[[ -z $proxy ]] || options+=(--aptopt="Acquire::http::Proxy \"$proxy\"")
 	# One owner for everything: the same tree results for root and for a user
 	# with a single uid, and inside the namespace it is root's.
@@ -72,5 +69,5 @@ make_root() {
 # name_root LIST: sets root, the file system with the packages of vm/LIST, for make_root.
 name_root() {
 	package_list=$top/vm/$1
-	root=$cache/root-$({ echo "$suite"; packages; declare -f excludes bootstrap make_root; } | hash_of)
+	root=$cache/root-$({ echo "$suite"; packages; declare -f excluded bootstrap make_root; } | hash_of)
 }
