@@ -37,7 +37,7 @@
 #include <drm/drm_gem.h>
 #include <drm/drm_prime.h>
 
-#include "phyr_copy.h"
+#include "copy.h"
 
 static enum drm_gem_object_status copy_bo_status(struct drm_gem_object *obj)
 {
@@ -52,7 +52,7 @@ static enum drm_gem_object_status copy_bo_status(struct drm_gem_object *obj)
  * Life
  */
 
-static int copy_bo_register(struct phyr_copy *copy, struct copy_bo *bo)
+static int copy_bo_register(struct copy_device *copy, struct copy_bo *bo)
 {
 	int ret;
 
@@ -83,7 +83,7 @@ static void copy_bo_unmap(struct copy_bo *bo)
  * Takes the buffer away from the engine, for good. Only jobs that are done
  * have used it: they hold references, and remove() has waited for them.
  */
-static void copy_bo_stop(struct phyr_copy *copy, struct copy_bo *bo)
+static void copy_bo_stop(struct copy_device *copy, struct copy_bo *bo)
 {
 	if (!bo->live)
 		return;
@@ -100,12 +100,12 @@ static void copy_bo_stop(struct phyr_copy *copy, struct copy_bo *bo)
 		phyr_detach(bo->attach);
 	bo->attach = NULL;
 	bo->live = false;
-	phyr_copy_dec_and_wake(copy, &copy->live_bos);
+	copy_dec_and_wake(copy, &copy->live_bos);
 }
 
 static void copy_bo_own_free(struct drm_gem_object *obj)
 {
-	struct phyr_copy *copy = to_phyr_copy(obj->dev);
+	struct copy_device *copy = to_copy_device(obj->dev);
 	struct copy_bo *bo = to_copy_bo(obj);
 
 	xa_erase(&copy->bos, bo->id);
@@ -180,7 +180,7 @@ static const struct drm_gem_object_funcs copy_bo_own_funcs = {
 
 static void copy_bo_imported_free(struct drm_gem_object *obj)
 {
-	struct phyr_copy *copy = to_phyr_copy(obj->dev);
+	struct copy_device *copy = to_copy_device(obj->dev);
 	struct copy_bo *bo = to_copy_bo(obj);
 
 	xa_erase(&copy->bos, bo->id);
@@ -196,7 +196,7 @@ static const struct drm_gem_object_funcs copy_bo_imported_funcs = {
 	.status = copy_bo_status,
 };
 
-static struct copy_bo *copy_bo_create(struct phyr_copy *copy, size_t size)
+static struct copy_bo *copy_bo_create(struct copy_device *copy, size_t size)
 {
 	struct address_space *mapping;
 	struct copy_bo *bo;
@@ -244,7 +244,7 @@ static const struct phyr_importer_ops copy_importer_ops = {
 	.invalidate = copy_bo_invalidate,
 };
 
-static struct copy_bo *copy_bo_attach(struct phyr_copy *copy,
+static struct copy_bo *copy_bo_attach(struct copy_device *copy,
 				      struct dma_buf *dmabuf)
 {
 	struct copy_bo *bo;
@@ -306,7 +306,7 @@ struct drm_gem_object *copy_bo_import(struct drm_device *drm,
 
 	if (!drm_dev_enter(drm, &idx))
 		return ERR_PTR(-ENODEV);
-	bo = copy_bo_attach(to_phyr_copy(drm), dmabuf);
+	bo = copy_bo_attach(to_copy_device(drm), dmabuf);
 	drm_dev_exit(idx);
 	return IS_ERR(bo) ? ERR_CAST(bo) : &bo->shmem.base;
 }
@@ -418,7 +418,7 @@ struct copy_bo *copy_bo_lookup(struct drm_file *file, u32 handle)
  *
  * Return: the buffer with a reference, or NULL.
  */
-struct copy_bo *copy_bo_next(struct phyr_copy *copy, unsigned long *id)
+struct copy_bo *copy_bo_next(struct copy_device *copy, unsigned long *id)
 {
 	struct copy_bo *bo;
 
@@ -436,7 +436,7 @@ struct copy_bo *copy_bo_next(struct phyr_copy *copy, unsigned long *id)
  *
  * Context: after copy_jobs_stop(); no buffer is made any more.
  */
-void copy_bos_stop(struct phyr_copy *copy)
+void copy_bos_stop(struct copy_device *copy)
 {
 	struct copy_bo *bo;
 	unsigned long id = 0;
@@ -477,7 +477,7 @@ int copy_gem_create_ioctl(struct drm_device *drm, void *data,
 
 	if (!drm_dev_enter(drm, &idx))
 		return -ENODEV;
-	bo = copy_bo_create(to_phyr_copy(drm), PAGE_ALIGN(args->size));
+	bo = copy_bo_create(to_copy_device(drm), PAGE_ALIGN(args->size));
 	drm_dev_exit(idx);
 	if (IS_ERR(bo))
 		return PTR_ERR(bo);

@@ -38,7 +38,7 @@
 #include <drm/drm_print.h>
 #include <drm/drm_syncobj.h>
 
-#include "phyr_copy.h"
+#include "copy.h"
 
 /* Without a script completed in that time, the engine hangs. */
 #define COPY_TIMEOUT msecs_to_jiffies(5000)
@@ -50,8 +50,8 @@
  * @lock: keeps the order of fences the order of jobs
  * @jobs: jobs that are not freed yet
  * @room: woken when there is one less
- * @node: in phyr_copy.clients; empty once somebody has set out to destroy
- *	@entity. Guarded by phyr_copy.clients_lock
+ * @node: in copy_device.clients; empty once somebody has set out to destroy
+ *	@entity. Guarded by copy_device.clients_lock
  */
 struct copy_client {
 	struct kref ref;
@@ -70,11 +70,11 @@ struct copy_client {
  * @run: what the engine knows; @run.fence is this job's reference
  * @src: buffer to read, with a reference; constant
  * @dst: buffer to write, with a reference, may be @src; constant
- * @free_work: drops what the job holds, on phyr_copy.wq
+ * @free_work: drops what the job holds, on copy_device.wq
  */
 struct copy_job {
 	struct drm_sched_job base;
-	struct phyr_copy *copy;
+	struct copy_device *copy;
 	struct copy_client *client;
 	struct phyr_engine_run run;
 	struct copy_bo *src;
@@ -132,11 +132,11 @@ static void copy_job_release(struct copy_job *job)
 static void copy_job_free_work(struct work_struct *work)
 {
 	struct copy_job *job = container_of(work, struct copy_job, free_work);
-	struct phyr_copy *copy = job->copy;
+	struct copy_device *copy = job->copy;
 
 	phyr_inject_delay();
 	copy_job_release(job);
-	phyr_copy_dec_and_wake(copy, &copy->live_jobs);
+	copy_dec_and_wake(copy, &copy->live_jobs);
 }
 
 /*
@@ -158,7 +158,7 @@ static struct dma_fence *copy_job_run(struct drm_sched_job *base)
 static enum drm_gpu_sched_stat copy_job_timedout(struct drm_sched_job *base)
 {
 	struct copy_job *job = to_copy_job(base);
-	struct phyr_copy *copy = job->copy;
+	struct copy_device *copy = job->copy;
 
 	if (!phyr_engine_progress(&copy->engine, &job->run)) {
 		if (job->run.injected)
@@ -206,7 +206,7 @@ static const struct drm_sched_backend_ops copy_sched_ops = {
  * Context: probe.
  * Return: 0 or a negative errno; after 0, copy_jobs_stop() is due.
  */
-int copy_jobs_init(struct phyr_copy *copy)
+int copy_jobs_init(struct copy_device *copy)
 {
 	const struct drm_sched_init_args args = {
 		.ops = &copy_sched_ops,
@@ -232,7 +232,7 @@ int copy_jobs_init(struct phyr_copy *copy)
 	return ret;
 }
 
-static void copy_clients_stop(struct phyr_copy *copy)
+static void copy_clients_stop(struct copy_device *copy)
 {
 	struct copy_client *client, *next;
 
@@ -240,7 +240,7 @@ static void copy_clients_stop(struct phyr_copy *copy)
 	list_for_each_entry_safe(client, next, &copy->clients, node) {
 		list_del_init(&client->node);
 		drm_sched_entity_fini(&client->entity);
-		phyr_copy_dec_and_wake(copy, &copy->live_clients);
+		copy_dec_and_wake(copy, &copy->live_clients);
 	}
 	mutex_unlock(&copy->clients_lock);
 
@@ -258,7 +258,7 @@ static void copy_clients_stop(struct phyr_copy *copy)
  *
  * Context: after drm_dev_unplug(), or before the device was registered.
  */
-void copy_jobs_stop(struct phyr_copy *copy)
+void copy_jobs_stop(struct copy_device *copy)
 {
 	phyr_engine_stop(&copy->engine);
 	wait_event(copy->idle, !atomic_read(&copy->live_jobs));
@@ -287,7 +287,7 @@ void copy_jobs_stop(struct phyr_copy *copy)
  */
 int copy_client_open(struct drm_device *drm, struct drm_file *file)
 {
-	struct phyr_copy *copy = to_phyr_copy(drm);
+	struct copy_device *copy = to_copy_device(drm);
 	struct drm_gpu_scheduler *sched = &copy->sched;
 	struct copy_client *client;
 	int ret = -ENODEV;
@@ -333,7 +333,7 @@ err_free:
  */
 void copy_client_close(struct drm_device *drm, struct drm_file *file)
 {
-	struct phyr_copy *copy = to_phyr_copy(drm);
+	struct copy_device *copy = to_copy_device(drm);
 	struct copy_client *client = file->driver_priv;
 	bool ours;
 
@@ -345,7 +345,7 @@ void copy_client_close(struct drm_device *drm, struct drm_file *file)
 	phyr_inject_delay();
 	if (ours) {
 		drm_sched_entity_destroy(&client->entity);
-		phyr_copy_dec_and_wake(copy, &copy->live_clients);
+		copy_dec_and_wake(copy, &copy->live_clients);
 	}
 	kref_put(&client->ref, copy_client_release);
 }
@@ -388,7 +388,7 @@ static void copy_job_discard(struct copy_job *job)
 
 /* Takes over the client's room for it, also on failure. */
 static struct copy_job *
-copy_job_create(struct phyr_copy *copy, struct drm_file *file,
+copy_job_create(struct copy_device *copy, struct drm_file *file,
 		const struct drm_phyr_copy_submit *args)
 {
 	struct copy_client *client = file->driver_priv;
@@ -520,7 +520,7 @@ static int copy_job_queue(struct copy_job *job, struct copy_client *client,
 	return ret;
 }
 
-static int copy_submit(struct phyr_copy *copy, struct drm_file *file,
+static int copy_submit(struct copy_device *copy, struct drm_file *file,
 		       const struct drm_phyr_copy_submit *args)
 {
 	struct drm_syncobj *syncobj = NULL;
@@ -584,7 +584,7 @@ int copy_submit_ioctl(struct drm_device *drm, void *data,
 		copy_client_put_room(client);
 		return -ENODEV;
 	}
-	ret = copy_submit(to_phyr_copy(drm), file, args);
+	ret = copy_submit(to_copy_device(drm), file, args);
 	drm_dev_exit(idx);
 	return ret;
 }

@@ -32,7 +32,7 @@ struct pci_dev;
 struct seq_file;
 
 /**
- * struct phyr_copy - one device
+ * struct copy_device - one device
  * @drm: base; its managed memory is this struct
  * @engine: the hardware
  * @sched: hands jobs to @engine, one at a time
@@ -59,7 +59,7 @@ struct seq_file;
  * The last reference to a buffer is dropped under none of them, since that
  * takes the reservation lock, nor from the scheduler's own work.
  */
-struct phyr_copy {
+struct copy_device {
 	struct drm_device drm;
 	struct phyr_engine engine;
 	struct drm_gpu_scheduler sched;
@@ -78,9 +78,9 @@ struct phyr_copy {
 	wait_queue_head_t idle;
 };
 
-static inline struct phyr_copy *to_phyr_copy(struct drm_device *drm)
+static inline struct copy_device *to_copy_device(struct drm_device *drm)
 {
-	return container_of(drm, struct phyr_copy, drm);
+	return container_of(drm, struct copy_device, drm);
 }
 
 /**
@@ -94,7 +94,7 @@ static inline struct phyr_copy *to_phyr_copy(struct drm_device *drm)
  * @ranges: mapping of the whole buffer, or NULL; guarded by the reservation
  *	lock, and by any fence in there of a job that was given it
  * @stale: @ranges was invalidated; guarded by the reservation lock
- * @live: counted in phyr_copy.live_bos; belongs to whoever holds the last
+ * @live: counted in copy_device.live_bos; belongs to whoever holds the last
  *	reference, or to remove()
  */
 struct copy_bo {
@@ -124,7 +124,7 @@ static inline void copy_bo_put(struct copy_bo *bo)
 }
 
 /* drv.c */
-void phyr_copy_dec_and_wake(struct phyr_copy *copy, atomic_t *count);
+void copy_dec_and_wake(struct copy_device *copy, atomic_t *count);
 
 /* gem.c */
 int copy_gem_create_ioctl(struct drm_device *drm, void *data,
@@ -136,14 +136,14 @@ int copy_gem_info_ioctl(struct drm_device *drm, void *data,
 struct drm_gem_object *copy_bo_import(struct drm_device *drm,
 				      struct dma_buf *dmabuf);
 struct copy_bo *copy_bo_lookup(struct drm_file *file, u32 handle);
-struct copy_bo *copy_bo_next(struct phyr_copy *copy, unsigned long *id);
+struct copy_bo *copy_bo_next(struct copy_device *copy, unsigned long *id);
 int copy_bo_populate(struct copy_bo *bo);
 int copy_bo_map(struct copy_bo *bo);
-void copy_bos_stop(struct phyr_copy *copy);
+void copy_bos_stop(struct copy_device *copy);
 
 /* job.c */
-int copy_jobs_init(struct phyr_copy *copy);
-void copy_jobs_stop(struct phyr_copy *copy);
+int copy_jobs_init(struct copy_device *copy);
+void copy_jobs_stop(struct copy_device *copy);
 int copy_client_open(struct drm_device *drm, struct drm_file *file);
 void copy_client_close(struct drm_device *drm, struct drm_file *file);
 int copy_submit_ioctl(struct drm_device *drm, void *data,
