@@ -84,6 +84,21 @@ static inline struct copy_device *to_copy_device(struct drm_device *drm)
 }
 
 /**
+ * copy_dec_and_wake - decrement a count of live objects
+ * @copy: the device
+ * @count: one of its three live counts
+ *
+ * Wakes @copy->idle when @count becomes 0.
+ *
+ * Context: any; the caller makes sure that @copy outlives the call.
+ */
+static inline void copy_dec_and_wake(struct copy_device *copy, atomic_t *count)
+{
+	if (atomic_dec_and_test(count))
+		wake_up_all(&copy->idle);
+}
+
+/**
  * struct copy_bo - a buffer
  * @shmem: base; of an imported buffer only its GEM object is in use
  * @id: number in debugfs; constant
@@ -122,9 +137,6 @@ static inline void copy_bo_put(struct copy_bo *bo)
 	if (bo)
 		drm_gem_object_put(&bo->shmem.base);
 }
-
-/* drv.c */
-void copy_dec_and_wake(struct copy_device *copy, atomic_t *count);
 
 /* gem.c */
 int copy_gem_create_ioctl(struct drm_device *drm, void *data,

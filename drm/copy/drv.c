@@ -21,19 +21,6 @@
 
 #include "copy.h"
 
-/**
- * copy_dec_and_wake - count one down
- * @copy: the device
- * @count: one of its live counts
- *
- * Context: any in which something else holds @copy.
- */
-void copy_dec_and_wake(struct copy_device *copy, atomic_t *count)
-{
-	if (atomic_dec_and_test(count))
-		wake_up_all(&copy->idle);
-}
-
 static const struct drm_ioctl_desc copy_ioctls[] = {
 	DRM_IOCTL_DEF_DRV(PHYR_COPY_GEM_CREATE, copy_gem_create_ioctl,
 			  DRM_RENDER_ALLOW),
