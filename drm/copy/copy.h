@@ -4,8 +4,8 @@
  *
  *	drv.c		the device: probe, remove, ioctl table
  *	gem.c		buffers and their mappings
- *	job.c		clients, their copies, the scheduler
- *	debugfs.c	what root may read
+ *	job.c		clients, their jobs, the scheduler
+ *	debugfs.c	debugfs files, root only
  */
 #ifndef _PHYR_COPY_H
 #define _PHYR_COPY_H
@@ -33,31 +33,31 @@ struct seq_file;
 
 /**
  * struct copy_device - one device
- * @drm: base; its managed memory is this struct
+ * @drm: base; manages the memory of this struct
  * @engine: the hardware
- * @sched: hands jobs to @engine, one at a time
- * @dma32: own buffers must lie below 4 GiB; constant
- * @wq: drops what finished jobs held
- * @clients_lock: @clients
- * @clients: clients whose entity lives, except those being closed
- * @bos: buffers by their number; its own lock. A buffer found under it is
- *	memory, but may have lost its last reference
- * @bo_id: latest number given to a buffer
+ * @sched: runs jobs on @engine, one at a time
+ * @dma32: own buffers must be below 4 GiB; constant
+ * @wq: releases the resources of finished jobs
+ * @clients_lock: guards @clients
+ * @clients: clients with a live entity, except those being closed
+ * @bos: buffers by ID; has its own lock. Under that lock an entry points to
+ *	allocated memory, but its reference count may be 0
+ * @bo_id: last buffer ID assigned
  * @live_jobs: jobs queued and not yet freed
- * @live_clients: clients whose entity lives
+ * @live_clients: clients with a live entity
  * @live_bos: buffers in @bos that may still have a mapping or attachment
- * @idle: woken when one of the three becomes 0
+ * @idle: woken when one of the three live counts becomes 0
  *
  * Lock order, outermost first
  *
  *	drm_device.object_name_lock	import
  *	clients_lock
- *	a buffer's reservation lock	all of struct copy_bo
+ *	a buffer's reservation lock	see struct copy_bo
  *	copy_client.lock
  *	phyr_engine.lock
  *
- * The last reference to a buffer is dropped under none of them, since that
- * takes the reservation lock, nor from the scheduler's own work.
+ * The last reference to a buffer must not be dropped under any of these locks,
+ * because that takes the reservation lock, nor from the scheduler's work items.
  */
 struct copy_device {
 	struct drm_device drm;
@@ -100,17 +100,18 @@ static inline void copy_dec_and_wake(struct copy_device *copy, atomic_t *count)
 
 /**
  * struct copy_bo - a buffer
- * @shmem: base; of an imported buffer only its GEM object is in use
+ * @shmem: base; an imported buffer uses only its GEM object
  * @id: number in debugfs; constant
- * @dmabuf: what it was imported from, with a reference; NULL for an own
- *	buffer; constant
- * @attach: the engine's attachment to @dmabuf; NULL for an own buffer, and
- *	from remove() on
+ * @dmabuf: the imported dma-buf, with a reference; NULL for an own buffer;
+ *	constant
+ * @attach: attachment of the engine's device to @dmabuf; NULL for an own
+ *	buffer, and after remove()
  * @ranges: mapping of the whole buffer, or NULL; guarded by the reservation
- *	lock, and by any fence in there of a job that was given it
+ *	lock. Pending job fences in the reservation object keep it valid for
+ *	their jobs
  * @stale: @ranges was invalidated; guarded by the reservation lock
- * @live: counted in copy_device.live_bos; belongs to whoever holds the last
- *	reference, or to remove()
+ * @live: counted in copy_device.live_bos; accessed only by remove() and by the
+ *	holder of the last reference
  */
 struct copy_bo {
 	struct drm_gem_shmem_object shmem;

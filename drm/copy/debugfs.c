@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What root may read, and break
+ * debugfs files, root only
  *
- *	buffers		the live buffers, and where the engine finds them
- *	jobs, hang	the engine's: see phyr_engine_debugfs()
+ *	buffers		the live buffers and their DMA ranges
+ *	jobs, hang	see phyr_engine_debugfs()
  *
- * An untranslated DMA address is a physical address, so the files are root's.
+ * Only root may read them: without an IOMMU, DMA addresses are physical
+ * addresses.
  */
 #include <linux/debugfs.h>
 #include <linux/dma-resv.h>

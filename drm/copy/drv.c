@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The device: probe, remove, what userspace may call
+ * The device: probe, remove, ioctl table
  *
- * The driver binds by driver_override only, so that sym53c8xx keeps the cards
- * of those who did not ask. Everything is owned by the PCI device (pcim_,
- * devm_) or the DRM device (drmm_), but the scheduler, which remove() stops.
+ * The driver binds by driver_override only, so it never takes a card from
+ * sym53c8xx unasked. All resources are managed by the PCI device (pcim_, devm_)
+ * or the DRM device (drmm_), except the scheduler, which remove() stops.
  *
- * Limits: no power management. After a suspend the first job times out, which
- * resets the engine.
+ * Limits: no power management. After a suspend the first job times out, and the
+ * timeout resets the engine.
  */
 #include <linux/dma-mapping.h>
 #include <linux/module.h>
@@ -59,7 +59,7 @@ static int copy_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	struct copy_device *copy;
 	int ret;
 
-	/* driver_override matches any device, with an id that says so. */
+	/* driver_override matches any device; unknown ones as PCI_ANY_ID. */
 	if (id->vendor == PCI_ANY_ID)
 		return -ENODEV;
 
@@ -107,7 +107,7 @@ static void copy_shutdown(struct pci_dev *pdev)
 	pci_clear_master(pdev);
 }
 
-/* No MODULE_DEVICE_TABLE(): an alias would load the driver unasked. */
+/* No MODULE_DEVICE_TABLE(): its alias would autoload the module. */
 static const struct pci_device_id copy_ids[] = {
 	{ PCI_DEVICE_DRIVER_OVERRIDE(0x1000, 0x0012, true) },
 	{ }
