@@ -4,11 +4,11 @@
  *
  * One thread per stream processes frames one at a time: it waits for a buffer
  * and for the time of the next frame, draws the frame in coherent memory, calls
- * vb2_phyr_begin(), transfers the frame with the engine, and returns the buffer.
- * The sensor is triggered, not free-running: an exposure starts when a buffer
- * is available and takes one period. Sequence numbers therefore have no gaps: a
- * failed frame has a number too, and the error flag. Only the timestamp shows
- * how late a frame is.
+ * vb2_phyr_begin(), transfers the frame with the engine, and returns the
+ * buffer. The sensor is triggered, not free-running: an exposure starts when a
+ * buffer is available and takes one period. Sequence numbers therefore have no
+ * gaps: a failed frame has a number too, and the error flag. Only the timestamp
+ * shows how late a frame is.
  *
  * Invariants
  * - The thread owns at most one buffer, which is on no list; all others owned
