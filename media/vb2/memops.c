@@ -8,7 +8,8 @@
  *
  * videobuf2's core requires neither contiguous nor static memory; only its
  * stock memory operations do. vb2_phyr_memops attaches as an importer that
- * supports peer memory and invalidation, so buffers may be in VRAM and may move.
+ * supports peer memory and invalidation, so buffers may be in VRAM and may
+ * move.
  *
  * When addresses are valid: a queued buffer uses no address. It may wait for
  * its frame as long as userspace wants, so no fence covers that time, and it
