@@ -3,28 +3,28 @@
  * The SCRIPTS processor of the LSI 53C895A as a copy engine
  *
  * Terms
- *	run	one copy, from phyr_engine_start() to its fence
+ *	run	one copy, from phyr_engine_start() until its fence signals
  *	script	instructions for a part of a run: Memory Moves, which copy
- *		between two DMA addresses, then one that interrupts
+ *		between two DMA addresses, and a final interrupt instruction
  *
- * A script is built by walking the run's two dma_range lists side by side, and
- * started by writing its address. A run takes as many scripts as it needs; the
- * interrupt of each starts the next. Emulators run a script inside that write,
- * so the state of the engine is complete before it.
+ * phyr_engine_build() builds a script by walking the run's two dma_range lists
+ * in parallel. Writing the script's address to LSI_DSP starts it. A run may
+ * need several scripts; the interrupt of each one starts the next. Emulators
+ * execute the script inside the register write, so all state is updated before.
  *
  * Invariants
- * - The device works on behalf of @run and nothing else; without a run it is
- *   idle. Whoever takes the run away resets the device first, unless a script of
- *   the run has just interrupted.
- * - A run's fence is signalled once, after the run was taken away, without the
- *   lock held. The run may be freed from then on.
- * - The registers stay mapped longer than anybody here touches them: until the
- *   driver is unbound. After phyr_engine_stop() nothing starts.
+ * - The device works for phyr_engine.run only; it is idle while that is NULL.
+ *   Clearing it requires a reset first, unless a script of the run has just
+ *   interrupted.
+ * - A run's fence is signalled once, after phyr_engine.run is cleared, without
+ *   the lock held. From then on the run may be freed.
+ * - The registers stay mapped until the driver is unbound. No run starts after
+ *   phyr_engine_stop().
  * - No memory is allocated between the start of a run and its fence.
  *
- * Limits: 24 bits of length in a move and 32 of address. A real card moves only
- * between addresses that are equal modulo 4, and reports an illegal instruction
- * otherwise (-EIO); QEMU moves anything.
+ * Limits: a move has 24 bits of length and 32 bits of address. Real hardware
+ * requires source and destination to be equal modulo 4 and raises an illegal
+ * instruction interrupt otherwise (-EIO); QEMU does not check.
  */
 #include <linux/bitops.h>
 #include <linux/debugfs.h>
@@ -42,10 +42,10 @@
 
 #define LSI_DSTAT		0x0c
 #define LSI_ISTAT0		0x14
-#define   LSI_ISTAT0_DIP	BIT(0)	/* DSTAT has something */
-#define   LSI_ISTAT0_SIP	BIT(1)	/* SIST0 or SIST1 has something */
+#define   LSI_ISTAT0_DIP	BIT(0)	/* interrupt pending in DSTAT */
+#define   LSI_ISTAT0_SIP	BIT(1)	/* ... in SIST0 or SIST1 */
 #define   LSI_ISTAT0_SRST	BIT(6)
-#define   LSI_ISTAT0_GONE	0xff	/* nobody answers */
+#define   LSI_ISTAT0_GONE	0xff	/* the device does not respond */
 #define LSI_DSP		0x2c
 #define LSI_DSPS		0x30
 #define LSI_DMODE		0x38
@@ -57,7 +57,7 @@
 #define LSI_SIST1		0x43
 
 /* Bits of DSTAT and DIEN. */
-#define LSI_DMA_ILLEGAL	BIT(0)
+#define LSI_DMA_ILLEGAL		BIT(0)
 #define LSI_DMA_SCRIPT		BIT(2)	/* the script's interrupt instruction */
 #define LSI_DMA_ABORTED	BIT(4)
 #define LSI_DMA_BUS_FAULT	BIT(5)
@@ -66,17 +66,17 @@
 				 LSI_DMA_ABORTED | LSI_DMA_BUS_FAULT | \
 				 LSI_DMA_PARITY)
 
-/* In phyr_engine.status, beside the bits of DSTAT. */
-#define LSI_STATUS_SCSI	BIT(8)
+/* In phyr_engine.status, in addition to the bits of DSTAT. */
+#define LSI_STATUS_SCSI		BIT(8)
 
 #define LSI_OP_MOVE		0xc0000000
 #define LSI_OP_INTERRUPT	0x98080000
 #define LSI_OP_WAIT_RESELECT	0x50000000
 
 /*
- * Newer QEMUs stop a script after 100 instructions. The bytes bound the time
- * that a script takes, some 40 ms on the card's 32-bit bus: what makes no
- * progress in the scheduler's timeout hangs.
+ * Recent QEMU versions stop a script after 100 instructions. LSI_SCRIPT_BYTES
+ * bounds the run time of a script to about 40 ms on the card's 32-bit bus, well
+ * below the drivers' timeouts: no script completed within one means a hang.
  */
 #define LSI_SCRIPT_MOVES	96
 #define LSI_SCRIPT_BYTES	(4ULL << 20)
@@ -101,7 +101,7 @@ static const struct dma_fence_ops phyr_engine_fence_ops = {
  * The script
  */
 
-/* Return: bytes of the walk's range in hand; 0 at the end. */
+/* Return: bytes left in the current range, loading the next; 0 at the end. */
 static u64 phyr_engine_walk_left(struct phyr_engine_walk *walk)
 {
 	if (!walk->range.len)
@@ -118,8 +118,9 @@ static u32 phyr_engine_walk_take(struct phyr_engine_walk *walk, u64 len)
 	return addr;
 }
 
-/* Return: 0, or -EIO when a walk ends before the run does. */
-static int phyr_engine_build(struct phyr_engine *engine, struct phyr_engine_run *run)
+/* Return: 0, or -EIO if a range list is shorter than the run. */
+static int phyr_engine_build(struct phyr_engine *engine,
+			     struct phyr_engine_run *run)
 {
 	u64 left = min(run->left, LSI_SCRIPT_BYTES);
 	__le32 *word = engine->script;
@@ -164,8 +165,8 @@ static int phyr_engine_build(struct phyr_engine *engine, struct phyr_engine_run 
  */
 
 /*
- * Afterwards the device is idle, has no interrupt pending, and nobody will
- * hear of one that it raised before.
+ * On return the device is idle, no interrupt is pending, and interrupts raised
+ * before the reset have been discarded.
  */
 static void phyr_engine_reset(struct phyr_engine *engine)
 {
@@ -199,10 +200,7 @@ static void phyr_engine_record(struct phyr_engine *engine,
 	};
 }
 
-/*
- * Return: the run's fence, for the caller to signal and put once it has
- * released the lock.
- */
+/* Return: the run's fence; the caller signals and puts it after unlocking. */
 static struct dma_fence *phyr_engine_finish(struct phyr_engine *engine,
 					    int error)
 {
@@ -226,7 +224,7 @@ static void phyr_engine_fence_complete(struct dma_fence *fence)
 	dma_fence_put(fence);
 }
 
-/* Return: as phyr_engine_finish(), or NULL while the run goes on. */
+/* Return: as phyr_engine_finish(), or NULL if the run is not finished. */
 static struct dma_fence *phyr_engine_step(struct phyr_engine *engine,
 					  int status)
 {
@@ -262,7 +260,7 @@ static irqreturn_t phyr_engine_irq(int irq, void *data)
 	    !(istat & (LSI_ISTAT0_DIP | LSI_ISTAT0_SIP)))
 		return IRQ_NONE;
 
-	/* Reading clears, and takes the interrupt line down. */
+	/* Reading clears the cause and deasserts the interrupt line. */
 	if (istat & LSI_ISTAT0_SIP) {
 		if (readb(engine->regs + LSI_SIST0) & LSI_SIEN0_ERRORS)
 			status |= LSI_STATUS_SCSI;
@@ -299,12 +297,14 @@ static irqreturn_t phyr_engine_thread(int irq, void *data)
 
 /**
  * phyr_engine_start - start a run
- * @engine: the engine; it has no run
- * @run: the run; stays until its fence is signalled
+ * @engine: the engine; it must be idle
+ * @run: the run; must stay allocated until its fence is signalled
  *
- * Context: may sleep; on the way to signalling a fence.
- * Return: a reference to the run's fence; -ECANCELED when the engine is gone,
- * -EIO when the run's lists are too short. The fence is not initialised then.
+ * Initialises @run->fence on success only.
+ *
+ * Context: may sleep; inside a fence signalling critical section.
+ * Return: a reference to the run's fence; ERR_PTR(-ECANCELED) after
+ * phyr_engine_stop(), ERR_PTR(-EIO) if a range list is too short.
  */
 struct dma_fence *phyr_engine_start(struct phyr_engine *engine,
 				    struct phyr_engine_run *run)
@@ -324,8 +324,8 @@ struct dma_fence *phyr_engine_start(struct phyr_engine *engine,
 	if (ret)
 		goto err_unlock;
 
-	dma_fence_init(run->fence, &phyr_engine_fence_ops, NULL, engine->context,
-		       ++engine->seqno);
+	dma_fence_init(run->fence, &phyr_engine_fence_ops, NULL,
+		       engine->context, ++engine->seqno);
 	fence = dma_fence_get(run->fence);
 	WARN_ON_ONCE(engine->run);
 	engine->run = run;
@@ -340,19 +340,20 @@ err_unlock:
 EXPORT_SYMBOL_NS_GPL(phyr_engine_start, "PHYR_ENGINE");
 
 /**
- * phyr_engine_progress - whether a run is done or has got on
+ * phyr_engine_progress - check a run for progress
  * @engine: the engine
  * @run: a run that has not been freed
  *
  * Context: may sleep.
- * Return: false when no script of @run was completed since the last call, or
- * since it started.
+ * Return: true if @run is finished or has completed a script since the last
+ * call, or since it started if this is the first call; false otherwise.
  */
-bool phyr_engine_progress(struct phyr_engine *engine, struct phyr_engine_run *run)
+bool phyr_engine_progress(struct phyr_engine *engine,
+			  struct phyr_engine_run *run)
 {
 	bool progress;
 
-	/* An interrupt that nobody had time for is none of the device's fault. */
+	/* Let a pending irq thread run first; a starved thread is no hang. */
 	synchronize_irq(engine->irq);
 
 	mutex_lock(&engine->lock);
@@ -364,12 +365,12 @@ bool phyr_engine_progress(struct phyr_engine *engine, struct phyr_engine_run *ru
 EXPORT_SYMBOL_NS_GPL(phyr_engine_progress, "PHYR_ENGINE");
 
 /**
- * phyr_engine_abort - reset the device to get rid of a run
+ * phyr_engine_abort - reset the device and end a run
  * @engine: the engine
- * @run: the run; nothing happens if it is done
- * @error: negative errno for its fence
+ * @run: the run; if it is finished, nothing is done
+ * @error: negative errno for the run's fence
  *
- * Context: may sleep; on the way to signalling a fence.
+ * Context: may sleep; inside a fence signalling critical section.
  */
 void phyr_engine_abort(struct phyr_engine *engine, struct phyr_engine_run *run,
 		       int error)
@@ -388,11 +389,12 @@ void phyr_engine_abort(struct phyr_engine *engine, struct phyr_engine_run *run,
 EXPORT_SYMBOL_NS_GPL(phyr_engine_abort, "PHYR_ENGINE");
 
 /**
- * phyr_engine_stop - stop the device for good
+ * phyr_engine_stop - stop the device permanently
  * @engine: the engine
  *
- * What it does is cancelled, and nothing starts any more. The device may be
- * there, and busy, although its driver is being unbound: it is reset anyway.
+ * Ends the current run with -ECANCELED; phyr_engine_start() fails from now on.
+ * Resets the device unconditionally: on driver unbind it may still be present
+ * and busy.
  *
  * Context: before the driver is unbound; may sleep.
  */
@@ -414,10 +416,10 @@ void phyr_engine_stop(struct phyr_engine *engine)
 EXPORT_SYMBOL_NS_GPL(phyr_engine_stop, "PHYR_ENGINE");
 
 /**
- * phyr_engine_init - take the hardware over
- * @engine: the engine
- * @pdev: the enabled PCI device, which owns everything acquired here; its DMA
- *	mask is set
+ * phyr_engine_init - initialise the engine and its hardware
+ * @engine: the engine; zeroed
+ * @pdev: the PCI device, enabled and with its DMA mask set; all resources are
+ *	device-managed
  *
  * Context: probe.
  * Return: 0 or a negative errno.
@@ -454,7 +456,7 @@ int phyr_engine_init(struct phyr_engine *engine, struct pci_dev *pdev)
 EXPORT_SYMBOL_NS_GPL(phyr_engine_init, "PHYR_ENGINE");
 
 /*
- * What root may read, and break
+ * debugfs, root only
  */
 
 static int phyr_engine_jobs_show(struct seq_file *m, void *unused)
@@ -464,10 +466,12 @@ static int phyr_engine_jobs_show(struct seq_file *m, void *unused)
 	u64 i;
 
 	guard(mutex)(&engine->lock);
-	i = engine->record_count - min(engine->record_count, PHYR_ENGINE_RECORDS);
+	i = engine->record_count -
+	    min(engine->record_count, PHYR_ENGINE_RECORDS);
 	for (; i < engine->record_count; i++) {
 		record = &engine->records[i % PHYR_ENGINE_RECORDS];
-		seq_printf(m, "job %llu len %llu moves %llu scripts %llu status %d\n",
+		seq_printf(m,
+			   "job %llu len %llu moves %llu scripts %llu status %d\n",
 			   record->seqno, record->len, record->moves,
 			   record->scripts, record->status);
 	}
@@ -495,16 +499,16 @@ static int phyr_engine_hang_set(void *data, u64 value)
 	engine->hang = value;
 	return 0;
 }
-DEFINE_DEBUGFS_ATTRIBUTE(phyr_engine_hang_fops, phyr_engine_hang_get, phyr_engine_hang_set,
-			 "%llu\n");
+DEFINE_DEBUGFS_ATTRIBUTE(phyr_engine_hang_fops, phyr_engine_hang_get,
+			 phyr_engine_hang_set, "%llu\n");
 
 /**
- * phyr_engine_debugfs - two files for root
+ * phyr_engine_debugfs - create the engine's debugfs files
  * @engine: the engine
- * @root: the driver's directory, which it removes before it is unbound
+ * @root: the driver's directory; the driver removes it before it is unbound
  *
- * "jobs" has the latest runs; what is written to "hang" is how many runs to come
- * shall hang the engine.
+ * "jobs" lists the last %PHYR_ENGINE_RECORDS runs. Writing N to "hang" makes
+ * the next N runs hang the engine.
  *
  * Context: probe.
  */
@@ -518,7 +522,7 @@ EXPORT_SYMBOL_NS_GPL(phyr_engine_debugfs, "PHYR_ENGINE");
 
 static void __exit phyr_engine_exit(void)
 {
-	/* Who asks a fence for its name may still be in this module. */
+	/* Fence name callbacks in this module may still run under RCU. */
 	synchronize_rcu();
 }
 module_exit(phyr_engine_exit);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The SCRIPTS processor of an LSI 53C895A as a copy engine, for the drivers that
- * have one: phyr_copy offers it to userspace, phyr_camera moves frames with it
+ * The SCRIPTS processor of an LSI 53C895A as a copy engine
  *
- * The driver binds the PCI device and owns struct phyr_engine. It walks no list
- * and touches no register itself: it fills in a run, two dma_range lists from
- * some byte on, and gets a fence.
+ * Users: phyr_copy exposes it to userspace, phyr_camera moves frames with it.
+ *
+ * The driver binds the PCI device and embeds struct phyr_engine. It neither
+ * walks range lists nor accesses registers: it fills in a run, i.e. a cursor in
+ * each of two dma_range lists and a length, and gets a fence.
  */
 #ifndef _PHYR_ENGINE_H
 #define _PHYR_ENGINE_H
@@ -20,13 +21,13 @@ struct dentry;
 struct device;
 struct pci_dev;
 
-/* Finished copies that debugfs remembers. */
+/* Finished runs that debugfs shows. */
 #define PHYR_ENGINE_RECORDS 16
 
 /**
- * struct phyr_engine_walk - one side of a copy: where its next byte is
- * @cursor: what comes after @range
- * @range: what is left of the range in hand; empty before the first one
+ * struct phyr_engine_walk - position in the source or destination of a run
+ * @cursor: position after @range
+ * @range: rest of the current range; empty before the first one
  *
  * Guarded by phyr_engine.lock once the run has started.
  */
@@ -36,20 +37,20 @@ struct phyr_engine_walk {
 };
 
 /**
- * struct phyr_engine_run - one copy, as the engine sees it
- * @src: where to read
- * @dst: where to write
- * @len: bytes to copy in all; constant
- * @left: bytes that no completed script has copied
+ * struct phyr_engine_run - one copy
+ * @src: read position
+ * @dst: write position
+ * @len: total bytes to copy; constant
+ * @left: bytes not yet copied by completed scripts
  * @moves: Memory Moves in completed scripts
  * @scripts: completed scripts
- * @scripts_seen: @scripts at the last timeout
- * @hang: begin the next script with an instruction that never ends
- * @injected: @hang was set once
+ * @scripts_seen: @scripts at the last phyr_engine_progress()
+ * @hang: start the next script with an instruction that never completes
+ * @injected: @hang was set for this run
  * @fence: allocated by the submitter, initialised when the run starts; the
- *	run's owner has a reference
+ *	run's owner holds a reference. The pointer is constant
  *
- * All but @len and the pointer @fence is guarded by phyr_engine.lock.
+ * phyr_engine.lock guards everything that is not constant.
  */
 struct phyr_engine_run {
 	struct phyr_engine_walk src;
@@ -65,10 +66,10 @@ struct phyr_engine_run {
 };
 
 /**
- * struct phyr_engine_record - what became of a copy
- * @seqno: the engine's number for it
- * @len: bytes asked for
- * @moves: Memory Moves that completed scripts held
+ * struct phyr_engine_record - result of a finished run
+ * @seqno: sequence number of the run's fence
+ * @len: bytes requested
+ * @moves: Memory Moves in completed scripts
  * @scripts: completed scripts
  * @status: 0 or a negative errno
  */
@@ -85,24 +86,25 @@ struct phyr_engine_record {
  * @dev: the PCI device; constant
  * @regs: BAR 1; constant
  * @irq: interrupt number, possibly shared; constant
- * @script: one page that the engine fetches its instructions from; guarded by
- *	@lock, and the engine's while a script runs
- * @script_addr: @script for the engine; constant
+ * @script: one page of instructions, fetched by the engine by DMA; guarded by
+ *	@lock, owned by the engine while a script runs
+ * @script_addr: DMA address of @script; constant
  * @context: fence context of the runs; constant
- * @status: interrupt causes that the hard handler has taken from the device
- *	and the thread has not; atomic
- * @lock: everything below, and the registers, except what the hard handler
- *	reads. Innermost, and held while fences are about to be signalled:
- *	nothing under it may allocate or wait for a fence
- * @run: the copy in progress, or NULL
- * @script_bytes: bytes that the running script copies
- * @script_moves: Memory Moves in the running script
- * @script_seq: number that the running script hands to its interrupt
- * @seqno: of the latest run
- * @stopped: no run starts any more
- * @hang: runs to come that shall hang, for tests
- * @records: the latest finished runs, a ring
- * @record_count: finished runs ever
+ * @status: interrupt causes read by the hard handler and not yet handled by
+ *	the thread; atomic
+ * @lock: guards everything below, and the registers except those read by the
+ *	hard handler. Innermost; taken inside fence signalling critical
+ *	sections, so nothing under it may allocate memory or wait for a fence
+ * @run: the current run, or NULL
+ * @script_bytes: bytes copied by the current script
+ * @script_moves: Memory Moves in the current script
+ * @script_seq: number of the current script, reported in LSI_DSPS by its
+ *	interrupt instruction
+ * @seqno: sequence number of the last run
+ * @stopped: phyr_engine_start() fails
+ * @hang: number of following runs that are to hang, for tests
+ * @records: ring of the last finished runs
+ * @record_count: runs finished so far
  */
 struct phyr_engine {
 	struct device *dev;
@@ -113,7 +115,7 @@ struct phyr_engine {
 	u64 context;
 	atomic_t status;
 
-	struct mutex lock;		/* what follows */
+	struct mutex lock;		/* guards the fields below */
 	struct phyr_engine_run *run;
 	u64 script_bytes;
 	u32 script_moves;
@@ -129,7 +131,8 @@ int phyr_engine_init(struct phyr_engine *engine, struct pci_dev *pdev);
 void phyr_engine_stop(struct phyr_engine *engine);
 struct dma_fence *phyr_engine_start(struct phyr_engine *engine,
 				    struct phyr_engine_run *run);
-bool phyr_engine_progress(struct phyr_engine *engine, struct phyr_engine_run *run);
+bool phyr_engine_progress(struct phyr_engine *engine,
+			  struct phyr_engine_run *run);
 void phyr_engine_abort(struct phyr_engine *engine, struct phyr_engine_run *run,
 		       int error);
 void phyr_engine_debugfs(struct phyr_engine *engine, struct dentry *root);

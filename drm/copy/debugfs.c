@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What root may read, and break
+ * debugfs files, root only
  *
- *	buffers		the live buffers, and where the engine finds them
- *	jobs, hang	the engine's: see phyr_engine_debugfs()
+ *	buffers		the live buffers and their DMA ranges
+ *	jobs, hang	see phyr_engine_debugfs()
  *
- * An untranslated DMA address is a physical address, so the files are root's.
+ * Only root may read them: without an IOMMU, DMA addresses are physical
+ * addresses.
  */
 #include <linux/debugfs.h>
 #include <linux/dma-resv.h>
@@ -14,7 +15,7 @@
 #include <drm/drm_debugfs.h>
 #include <drm/drm_file.h>
 
-#include "phyr_copy.h"
+#include "copy.h"
 
 static u64 copy_ranges_count(const struct dma_range_list *ranges)
 {
@@ -57,7 +58,7 @@ static void copy_buffer_show(struct seq_file *m, const struct copy_bo *bo)
 
 static int copy_buffers_show(struct seq_file *m, void *unused)
 {
-	struct phyr_copy *copy = m->private;
+	struct copy_device *copy = m->private;
 	struct copy_bo *bo;
 	unsigned long id = 0;
 
@@ -77,7 +78,7 @@ DEFINE_SHOW_ATTRIBUTE(copy_buffers);
  */
 void copy_debugfs_init(struct drm_minor *minor)
 {
-	struct phyr_copy *copy = to_phyr_copy(minor->dev);
+	struct copy_device *copy = to_copy_device(minor->dev);
 	struct dentry *root = minor->debugfs_root;
 
 	debugfs_create_file("buffers", 0400, root, copy, &copy_buffers_fops);

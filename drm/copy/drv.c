@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The device: probe, remove, what userspace may call
+ * The device: probe, remove, ioctl table
  *
- * The driver binds by driver_override only, so that sym53c8xx keeps the cards
- * of those who did not ask. Everything is owned by the PCI device (pcim_,
- * devm_) or the DRM device (drmm_), but the scheduler, which remove() stops.
+ * The driver binds by driver_override only, so it never takes a card from
+ * sym53c8xx unasked. All resources are managed by the PCI device (pcim_, devm_)
+ * or the DRM device (drmm_), except the scheduler, which remove() stops.
  *
- * Limits: no power management. After a suspend the first job times out, which
- * resets the engine.
+ * Limits: no power management. After a suspend the first job times out, and the
+ * timeout resets the engine.
  */
 #include <linux/dma-mapping.h>
 #include <linux/module.h>
@@ -19,22 +19,9 @@
 #include <drm/drm_gem.h>
 #include <drm/drm_ioctl.h>
 
-#include "phyr_copy.h"
+#include "copy.h"
 
-/**
- * phyr_copy_dec_and_wake - count one down
- * @copy: the device
- * @count: one of its live counts
- *
- * Context: any in which something else holds @copy.
- */
-void phyr_copy_dec_and_wake(struct phyr_copy *copy, atomic_t *count)
-{
-	if (atomic_dec_and_test(count))
-		wake_up_all(&copy->idle);
-}
-
-static const struct drm_ioctl_desc phyr_copy_ioctls[] = {
+static const struct drm_ioctl_desc copy_ioctls[] = {
 	DRM_IOCTL_DEF_DRV(PHYR_COPY_GEM_CREATE, copy_gem_create_ioctl,
 			  DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(PHYR_COPY_GEM_MMAP, copy_gem_mmap_ioctl,
@@ -45,39 +32,39 @@ static const struct drm_ioctl_desc phyr_copy_ioctls[] = {
 			  DRM_RENDER_ALLOW),
 };
 
-static const struct file_operations phyr_copy_fops = {
+static const struct file_operations copy_fops = {
 	.owner = THIS_MODULE,
 	DRM_GEM_FOPS,
 	.show_fdinfo = drm_show_fdinfo,
 };
 
-static const struct drm_driver phyr_copy_driver = {
+static const struct drm_driver copy_driver = {
 	.driver_features = DRIVER_GEM | DRIVER_RENDER | DRIVER_SYNCOBJ,
 	.open = copy_client_open,
 	.postclose = copy_client_close,
 	.gem_prime_import = copy_bo_import,
 	.show_fdinfo = drm_show_memory_stats,
 	.debugfs_init = copy_debugfs_init,
-	.ioctls = phyr_copy_ioctls,
-	.num_ioctls = ARRAY_SIZE(phyr_copy_ioctls),
-	.fops = &phyr_copy_fops,
+	.ioctls = copy_ioctls,
+	.num_ioctls = ARRAY_SIZE(copy_ioctls),
+	.fops = &copy_fops,
 	.name = "phyr_copy",
 	.desc = "53C895A copy engine",
 	.major = 1,
 	.minor = 0,
 };
 
-static int phyr_copy_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+static int copy_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
-	struct phyr_copy *copy;
+	struct copy_device *copy;
 	int ret;
 
-	/* driver_override matches any device, with an id that says so. */
+	/* driver_override matches any device; unknown ones as PCI_ANY_ID. */
 	if (id->vendor == PCI_ANY_ID)
 		return -ENODEV;
 
-	copy = devm_drm_dev_alloc(&pdev->dev, &phyr_copy_driver,
-				  struct phyr_copy, drm);
+	copy = devm_drm_dev_alloc(&pdev->dev, &copy_driver,
+				  struct copy_device, drm);
 	if (IS_ERR(copy))
 		return PTR_ERR(copy);
 	pci_set_drvdata(pdev, copy);
@@ -105,9 +92,9 @@ static int phyr_copy_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	return ret;
 }
 
-static void phyr_copy_remove(struct pci_dev *pdev)
+static void copy_remove(struct pci_dev *pdev)
 {
-	struct phyr_copy *copy = pci_get_drvdata(pdev);
+	struct copy_device *copy = pci_get_drvdata(pdev);
 
 	drm_dev_unplug(&copy->drm);
 	phyr_inject_delay();
@@ -115,36 +102,36 @@ static void phyr_copy_remove(struct pci_dev *pdev)
 	copy_bos_stop(copy);
 }
 
-static void phyr_copy_shutdown(struct pci_dev *pdev)
+static void copy_shutdown(struct pci_dev *pdev)
 {
 	pci_clear_master(pdev);
 }
 
-/* No MODULE_DEVICE_TABLE(): an alias would load the driver unasked. */
-static const struct pci_device_id phyr_copy_ids[] = {
+/* No MODULE_DEVICE_TABLE(): its alias would autoload the module. */
+static const struct pci_device_id copy_ids[] = {
 	{ PCI_DEVICE_DRIVER_OVERRIDE(0x1000, 0x0012, true) },
 	{ }
 };
 
-static struct pci_driver phyr_copy_pci_driver = {
+static struct pci_driver copy_pci_driver = {
 	.name = "phyr_copy",
-	.id_table = phyr_copy_ids,
-	.probe = phyr_copy_probe,
-	.remove = phyr_copy_remove,
-	.shutdown = phyr_copy_shutdown,
+	.id_table = copy_ids,
+	.probe = copy_probe,
+	.remove = copy_remove,
+	.shutdown = copy_shutdown,
 };
 
-static int __init phyr_copy_init(void)
+static int __init copy_init(void)
 {
-	return pci_register_driver(&phyr_copy_pci_driver);
+	return pci_register_driver(&copy_pci_driver);
 }
-module_init(phyr_copy_init);
+module_init(copy_init);
 
-static void __exit phyr_copy_exit(void)
+static void __exit copy_exit(void)
 {
-	pci_unregister_driver(&phyr_copy_pci_driver);
+	pci_unregister_driver(&copy_pci_driver);
 }
-module_exit(phyr_copy_exit);
+module_exit(copy_exit);
 
 MODULE_DESCRIPTION("Copy engine that reads and writes page-less dma-bufs");
 MODULE_LICENSE("GPL");

@@ -3,24 +3,24 @@
  * Buffers
  *
  * Terms
- *	own		made here, of pages; others may import it
- *	imported	another driver's dma-buf, of whatever memory
- *	mapping		the dma_range list of a whole buffer, for the engine
+ *	own		allocated by this driver, in shmem pages; exportable
+ *	imported	another driver's dma-buf, in any kind of memory
+ *	mapping		dma_range list of a whole buffer for the engine's device
  *
- * A buffer is mapped when a job first needs it, and stays mapped until it
- * goes, until the exporter invalidates the mapping, or until the device is
- * removed. Invalidating marks it stale; the next job makes a new one.
+ * A buffer is mapped by the first job that uses it. It stays mapped until it is
+ * freed, until the exporter invalidates the mapping, or until the device is
+ * removed. Invalidation marks the mapping stale; the next job maps again.
  *
  * Invariants
- * - A mapping is made and dropped under the reservation lock. It is dropped
- *   only when no fence in the reservation object is pending, so that a job may
- *   use what it was given until it signals.
- * - After remove() no buffer has a mapping or an attachment, whoever still
- *   holds it. The dma-buf itself is held to the end: the reservation object
- *   is its.
+ * - Mappings are created and destroyed under the reservation lock. A mapping is
+ *   destroyed only when no fence in the reservation object is pending, so it
+ *   stays valid for a job until the job's fence signals.
+ * - After remove() no buffer has a mapping or an attachment, even if it is
+ *   still referenced. The dma-buf reference is held until the buffer is freed,
+ *   because the reservation object is part of the dma-buf.
  *
- * Limits: own buffers need a device that is cache-coherent, and whose DMA is
- * not bounced through copies: they are mapped once and not synchronised.
+ * Limits: own buffers require a cache-coherent device without bounce buffers:
+ * they are mapped once and never synchronised.
  */
 #include <linux/dma-buf.h>
 #include <linux/dma-mapping.h>
@@ -37,7 +37,7 @@
 #include <drm/drm_gem.h>
 #include <drm/drm_prime.h>
 
-#include "phyr_copy.h"
+#include "copy.h"
 
 static enum drm_gem_object_status copy_bo_status(struct drm_gem_object *obj)
 {
@@ -49,10 +49,10 @@ static enum drm_gem_object_status copy_bo_status(struct drm_gem_object *obj)
 }
 
 /*
- * Life
+ * Lifetime
  */
 
-static int copy_bo_register(struct phyr_copy *copy, struct copy_bo *bo)
+static int copy_bo_register(struct copy_device *copy, struct copy_bo *bo)
 {
 	int ret;
 
@@ -80,10 +80,10 @@ static void copy_bo_unmap(struct copy_bo *bo)
 }
 
 /*
- * Takes the buffer away from the engine, for good. Only jobs that are done
- * have used it: they hold references, and remove() has waited for them.
+ * Destroy the mapping and the attachment, permanently. No job uses @bo: jobs
+ * hold references, and remove() has waited for all jobs.
  */
-static void copy_bo_stop(struct phyr_copy *copy, struct copy_bo *bo)
+static void copy_bo_stop(struct copy_device *copy, struct copy_bo *bo)
 {
 	if (!bo->live)
 		return;
@@ -100,12 +100,12 @@ static void copy_bo_stop(struct phyr_copy *copy, struct copy_bo *bo)
 		phyr_detach(bo->attach);
 	bo->attach = NULL;
 	bo->live = false;
-	phyr_copy_dec_and_wake(copy, &copy->live_bos);
+	copy_dec_and_wake(copy, &copy->live_bos);
 }
 
 static void copy_bo_own_free(struct drm_gem_object *obj)
 {
-	struct phyr_copy *copy = to_phyr_copy(obj->dev);
+	struct copy_device *copy = to_copy_device(obj->dev);
 	struct copy_bo *bo = to_copy_bo(obj);
 
 	xa_erase(&copy->bos, bo->id);
@@ -115,7 +115,7 @@ static void copy_bo_own_free(struct drm_gem_object *obj)
 	kfree(bo);
 }
 
-/* Serves the DRM node and the dma-buf's fd. Nobody runs what an engine wrote. */
+/* For mmap() of the DRM node and of the dma-buf. Executable mappings fail. */
 static int copy_bo_own_mmap(struct drm_gem_object *obj,
 			    struct vm_area_struct *vma)
 {
@@ -127,8 +127,9 @@ static int copy_bo_own_mmap(struct drm_gem_object *obj,
 }
 
 /*
- * The shmem helper counts pages from the start of the mapping, which is not that
- * of the buffer where a part was mapped by a dma-buf, or the front unmapped.
+ * Replaces the shmem helper's handler, which counts pages from the start of the
+ * VMA. A VMA may start inside the buffer: a dma-buf can be mapped in part, and
+ * the front of a mapping can be unmapped.
  */
 static vm_fault_t copy_bo_fault(struct vm_fault *vmf)
 {
@@ -180,7 +181,7 @@ static const struct drm_gem_object_funcs copy_bo_own_funcs = {
 
 static void copy_bo_imported_free(struct drm_gem_object *obj)
 {
-	struct phyr_copy *copy = to_phyr_copy(obj->dev);
+	struct copy_device *copy = to_copy_device(obj->dev);
 	struct copy_bo *bo = to_copy_bo(obj);
 
 	xa_erase(&copy->bos, bo->id);
@@ -196,7 +197,7 @@ static const struct drm_gem_object_funcs copy_bo_imported_funcs = {
 	.status = copy_bo_status,
 };
 
-static struct copy_bo *copy_bo_create(struct phyr_copy *copy, size_t size)
+static struct copy_bo *copy_bo_create(struct copy_device *copy, size_t size)
 {
 	struct address_space *mapping;
 	struct copy_bo *bo;
@@ -244,7 +245,7 @@ static const struct phyr_importer_ops copy_importer_ops = {
 	.invalidate = copy_bo_invalidate,
 };
 
-static struct copy_bo *copy_bo_attach(struct phyr_copy *copy,
+static struct copy_bo *copy_bo_attach(struct copy_device *copy,
 				      struct dma_buf *dmabuf)
 {
 	struct copy_bo *bo;
@@ -258,7 +259,7 @@ static struct copy_bo *copy_bo_attach(struct phyr_copy *copy,
 	bo->shmem.base.resv = dmabuf->resv;
 	drm_gem_private_object_init(&copy->drm, &bo->shmem.base, dmabuf->size);
 	bo->dmabuf = dmabuf;
-	/* No limits: a script cuts its moves itself, for its own reasons. */
+	/* No limits: the engine splits ranges itself. */
 	bo->attach = phyr_attach(dmabuf, copy->drm.dev, &copy_importer_ops,
 				 NULL, bo);
 	if (IS_ERR(bo->attach)) {
@@ -271,7 +272,7 @@ static struct copy_bo *copy_bo_attach(struct phyr_copy *copy,
 	if (ret)
 		goto err_detach;
 
-	/* The buffer's own reference, from here on. */
+	/* Owned by @bo, dropped in copy_bo_imported_free(). */
 	get_dma_buf(dmabuf);
 	return bo;
 
@@ -286,10 +287,11 @@ err_release:
 /**
  * copy_bo_import - &drm_driver.gem_prime_import
  * @drm: the device
- * @dmabuf: anybody's dma-buf
+ * @dmabuf: a dma-buf of this or any other driver
  *
- * Context: object_name_lock.
- * Return: the buffer; a negative errno of phyr_attach(), or -ENODEV.
+ * Context: under drm_device.object_name_lock.
+ * Return: the buffer; ERR_PTR(-ENODEV) if the device is gone; or an error of
+ * phyr_attach().
  */
 struct drm_gem_object *copy_bo_import(struct drm_device *drm,
 				      struct dma_buf *dmabuf)
@@ -306,7 +308,7 @@ struct drm_gem_object *copy_bo_import(struct drm_device *drm,
 
 	if (!drm_dev_enter(drm, &idx))
 		return ERR_PTR(-ENODEV);
-	bo = copy_bo_attach(to_phyr_copy(drm), dmabuf);
+	bo = copy_bo_attach(to_copy_device(drm), dmabuf);
 	drm_dev_exit(idx);
 	return IS_ERR(bo) ? ERR_CAST(bo) : &bo->shmem.base;
 }
@@ -316,8 +318,9 @@ struct drm_gem_object *copy_bo_import(struct drm_device *drm,
  */
 
 /*
- * Bounced memory would be copied at map and unmap only, thus never in time.
- * Behind an IOMMU nothing that is made of whole pages is bounced.
+ * True if DMA to @bo uses bounce buffers. Those are copied only at map and
+ * unmap, but the mapping lives as long as the buffer. Behind an IOMMU,
+ * page-aligned memory is never bounced.
  */
 static bool copy_bo_needs_sync(struct copy_bo *bo, struct device *dev)
 {
@@ -334,14 +337,15 @@ static bool copy_bo_needs_sync(struct copy_bo *bo, struct device *dev)
 }
 
 /**
- * copy_bo_populate - make sure that an own buffer has pages
- * @bo: any buffer; nothing happens to an imported one
+ * copy_bo_populate - allocate the pages of an own buffer
+ * @bo: any buffer; imported ones need nothing
  *
- * The pages stay until the last reference to @bo is gone.
+ * The pages stay until the last reference to @bo is dropped.
  *
- * Context: drm_dev_enter(); takes the reservation lock.
- * Return: 0; -EREMOTEIO when the device cannot reach the pages in place;
- * another negative errno.
+ * Context: between drm_dev_enter() and drm_dev_exit(); takes the reservation
+ * lock.
+ * Return: 0; -EREMOTEIO if DMA to the pages would need bounce buffers; another
+ * negative errno.
  */
 int copy_bo_populate(struct copy_bo *bo)
 {
@@ -357,12 +361,13 @@ int copy_bo_populate(struct copy_bo *bo)
 }
 
 /**
- * copy_bo_map - make sure that a buffer has a valid mapping
- * @bo: the buffer; an own one is populated
+ * copy_bo_map - map a buffer unless it has a valid mapping
+ * @bo: the buffer; an own one must be populated
  *
- * Context: drm_dev_enter(), the reservation lock.
- * Return: 0; -EREMOTEIO when the engine cannot reach the memory, -ENODEV when
- * it was revoked; another negative errno.
+ * Context: between drm_dev_enter() and drm_dev_exit(), under the reservation
+ * lock; may sleep.
+ * Return: 0; -EREMOTEIO if the engine cannot reach the memory; -ENODEV if the
+ * memory was revoked; another negative errno.
  */
 int copy_bo_map(struct copy_bo *bo)
 {
@@ -394,13 +399,13 @@ int copy_bo_map(struct copy_bo *bo)
 }
 
 /*
- * Finding
+ * Lookup
  */
 
 /**
- * copy_bo_lookup - a client's buffer
+ * copy_bo_lookup - look up a buffer by handle
  * @file: the client
- * @handle: its handle
+ * @handle: a GEM handle of @file
  *
  * Return: the buffer with a reference, or NULL.
  */
@@ -412,13 +417,13 @@ struct copy_bo *copy_bo_lookup(struct drm_file *file, u32 handle)
 }
 
 /**
- * copy_bo_next - walk all buffers of a device
+ * copy_bo_next - iterate over the buffers of a device
  * @copy: the device
- * @id: number to start after; in the end that of the buffer returned
+ * @id: in: ID to start after; out: ID of the returned buffer
  *
- * Return: the buffer with a reference, or NULL.
+ * Return: the buffer with a reference, or NULL after the last one.
  */
-struct copy_bo *copy_bo_next(struct phyr_copy *copy, unsigned long *id)
+struct copy_bo *copy_bo_next(struct copy_device *copy, unsigned long *id)
 {
 	struct copy_bo *bo;
 
@@ -431,12 +436,13 @@ struct copy_bo *copy_bo_next(struct phyr_copy *copy, unsigned long *id)
 }
 
 /**
- * copy_bos_stop - take all buffers away from the engine
+ * copy_bos_stop - destroy all mappings and attachments
  * @copy: the device
  *
- * Context: after copy_jobs_stop(); no buffer is made any more.
+ * Context: after drm_dev_unplug() and copy_jobs_stop(), so no buffer is created
+ * concurrently; may sleep.
  */
-void copy_bos_stop(struct phyr_copy *copy)
+void copy_bos_stop(struct copy_device *copy)
 {
 	struct copy_bo *bo;
 	unsigned long id = 0;
@@ -446,7 +452,7 @@ void copy_bos_stop(struct phyr_copy *copy)
 		copy_bo_put(bo);
 	}
 
-	/* Those that were losing their last reference meanwhile. */
+	/* Wait for buffers whose last reference is being dropped. */
 	wait_event(copy->idle, !atomic_read(&copy->live_bos));
 }
 
@@ -477,7 +483,7 @@ int copy_gem_create_ioctl(struct drm_device *drm, void *data,
 
 	if (!drm_dev_enter(drm, &idx))
 		return -ENODEV;
-	bo = copy_bo_create(to_phyr_copy(drm), PAGE_ALIGN(args->size));
+	bo = copy_bo_create(to_copy_device(drm), PAGE_ALIGN(args->size));
 	drm_dev_exit(idx);
 	if (IS_ERR(bo))
 		return PTR_ERR(bo);

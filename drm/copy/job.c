@@ -4,24 +4,26 @@
  *
  * Terms
  *	client		an open file; its jobs run in order
- *	job		one submitted copy: a run of the engine, the two buffers
- *			it holds, and what the scheduler knows of it
+ *	job		one submitted copy: an engine run, references to its two
+ *			buffers, and the scheduler's job
  *
- * Submitting checks everything, maps both buffers, and only then publishes the
- * job's fence. From there on a job waits for fences alone, never for userspace.
+ * Submission validates the arguments and maps both buffers before it publishes
+ * the job's fence. After that the job waits for fences only, never for
+ * userspace.
  *
  * Invariants
- * - A job holds its buffers until it was freed; the lists that its run walks
- *   hold until its fence is signalled (gem.c).
- * - The scheduler's own work drops no buffer: the last reference takes a
- *   reservation lock, which a mover may hold while it waits for a later job.
- * - The scheduler outlives its entities: copy_jobs_stop() takes down those
- *   that clients have not.
- * - A client has at most PHYR_COPY_MAX_JOBS jobs; who wants more waits for one
- *   to be freed, before it holds anything.
+ * - A job references its buffers until it is freed. The range lists that its
+ *   run walks stay valid until its fence signals (gem.c).
+ * - The scheduler's work items never drop a buffer reference: dropping the last
+ *   one takes a reservation lock, whose holder may be moving memory and waiting
+ *   for a later job.
+ * - The scheduler outlives its entities: copy_jobs_stop() destroys the entities
+ *   of clients that are still open.
+ * - A client has at most PHYR_COPY_MAX_JOBS jobs. Beyond that, submission waits
+ *   for a job to be freed; it holds no other resource while waiting.
  *
- * Limits: jobs of a client that dies before they were started end with -ESRCH,
- * which is the scheduler's word. An error does not stop later jobs.
+ * Limits: if a client dies, the scheduler ends its queued jobs with -ESRCH. A
+ * failed job does not stop later ones.
  */
 #include <linux/dma-resv.h>
 #include <linux/kref.h>
@@ -38,25 +40,25 @@
 #include <drm/drm_print.h>
 #include <drm/drm_syncobj.h>
 
-#include "phyr_copy.h"
+#include "copy.h"
 
-/* Without a script completed in that time, the engine hangs. */
+/* The engine hangs if no script completes within this time. */
 #define COPY_TIMEOUT msecs_to_jiffies(5000)
 
 /**
  * struct copy_client - an open file
- * @ref: the file's, and one for each job
- * @entity: the client's jobs that wait
- * @lock: keeps the order of fences the order of jobs
+ * @ref: one reference for the file, one for each job
+ * @entity: the client's queued jobs
+ * @lock: held from arming a job to pushing it, so that fences are in job order
  * @jobs: jobs that are not freed yet
- * @room: woken when there is one less
- * @node: in phyr_copy.clients; empty once somebody has set out to destroy
- *	@entity. Guarded by phyr_copy.clients_lock
+ * @room: woken when @jobs decreases
+ * @node: in copy_device.clients; removed by whoever is about to destroy
+ *	@entity. Guarded by copy_device.clients_lock
  */
 struct copy_client {
 	struct kref ref;
 	struct drm_sched_entity entity;
-	struct mutex lock;		/* arms and pushes */
+	struct mutex lock;		/* arm and push */
 	atomic_t jobs;
 	wait_queue_head_t room;
 	struct list_head node;
@@ -64,17 +66,17 @@ struct copy_client {
 
 /**
  * struct copy_job - a copy
- * @base: what the scheduler knows
+ * @base: the scheduler's job
  * @copy: the device; constant
- * @client: whose it is, with a reference; constant
- * @run: what the engine knows; @run.fence is this job's reference
+ * @client: the submitter, with a reference; constant
+ * @run: the engine's run; the job owns a reference to @run.fence
  * @src: buffer to read, with a reference; constant
  * @dst: buffer to write, with a reference, may be @src; constant
- * @free_work: drops what the job holds, on phyr_copy.wq
+ * @free_work: releases the job's resources, on copy_device.wq
  */
 struct copy_job {
 	struct drm_sched_job base;
-	struct phyr_copy *copy;
+	struct copy_device *copy;
 	struct copy_client *client;
 	struct phyr_engine_run run;
 	struct copy_bo *src;
@@ -95,7 +97,7 @@ static void copy_client_release(struct kref *ref)
 	kfree(client);
 }
 
-/* Take the place of one job; interruptible, since others may take their time. */
+/* Wait, interruptibly, until the client may have one more job; count it. */
 static int copy_client_get_room(struct copy_client *client)
 {
 	int ret;
@@ -132,15 +134,15 @@ static void copy_job_release(struct copy_job *job)
 static void copy_job_free_work(struct work_struct *work)
 {
 	struct copy_job *job = container_of(work, struct copy_job, free_work);
-	struct phyr_copy *copy = job->copy;
+	struct copy_device *copy = job->copy;
 
 	phyr_inject_delay();
 	copy_job_release(job);
-	phyr_copy_dec_and_wake(copy, &copy->live_jobs);
+	copy_dec_and_wake(copy, &copy->live_jobs);
 }
 
 /*
- * The scheduler's side
+ * Scheduler callbacks
  */
 
 static struct dma_fence *copy_job_run(struct drm_sched_job *base)
@@ -158,21 +160,21 @@ static struct dma_fence *copy_job_run(struct drm_sched_job *base)
 static enum drm_gpu_sched_stat copy_job_timedout(struct drm_sched_job *base)
 {
 	struct copy_job *job = to_copy_job(base);
-	struct phyr_copy *copy = job->copy;
+	struct copy_device *copy = job->copy;
 
 	if (!phyr_engine_progress(&copy->engine, &job->run)) {
 		if (job->run.injected)
-			drm_notice(&copy->drm, "engine hangs as told, reset\n");
+			drm_notice(&copy->drm, "injected engine hang, reset\n");
 		else
-			drm_err(&copy->drm, "engine hangs, reset\n");
+			drm_err(&copy->drm, "engine hang, reset\n");
 		phyr_engine_abort(&copy->engine, &job->run, -ETIMEDOUT);
 	}
 
 	/*
-	 * Also after a reset: this makes the scheduler take the job back, and
-	 * free it in its turn. Nothing else was lost, so there is no call for
-	 * drm_sched_stop() and drm_sched_start(), which end every job that
-	 * the engine has, running or not.
+	 * Also after a reset: with this status the scheduler puts the job back
+	 * on its list and frees it once its fence has signalled. The reset lost
+	 * no other job, so drm_sched_stop() and drm_sched_start(), which would
+	 * end all pending jobs, are not needed.
 	 */
 	return DRM_GPU_SCHED_STAT_NO_HANG;
 }
@@ -201,12 +203,13 @@ static const struct drm_sched_backend_ops copy_sched_ops = {
 
 /**
  * copy_jobs_init - start the scheduler
- * @copy: the device, with an engine
+ * @copy: the device; its engine is initialised
  *
  * Context: probe.
- * Return: 0 or a negative errno; after 0, copy_jobs_stop() is due.
+ * Return: 0, in which case the caller must call copy_jobs_stop() later, or a
+ * negative errno.
  */
-int copy_jobs_init(struct phyr_copy *copy)
+int copy_jobs_init(struct copy_device *copy)
 {
 	const struct drm_sched_init_args args = {
 		.ops = &copy_sched_ops,
@@ -232,7 +235,7 @@ int copy_jobs_init(struct phyr_copy *copy)
 	return ret;
 }
 
-static void copy_clients_stop(struct phyr_copy *copy)
+static void copy_clients_stop(struct copy_device *copy)
 {
 	struct copy_client *client, *next;
 
@@ -240,37 +243,38 @@ static void copy_clients_stop(struct phyr_copy *copy)
 	list_for_each_entry_safe(client, next, &copy->clients, node) {
 		list_del_init(&client->node);
 		drm_sched_entity_fini(&client->entity);
-		phyr_copy_dec_and_wake(copy, &copy->live_clients);
+		copy_dec_and_wake(copy, &copy->live_clients);
 	}
 	mutex_unlock(&copy->clients_lock);
 
-	/* Those that were being closed meanwhile. */
+	/* Wait for clients that are being closed. */
 	wait_event(copy->idle, !atomic_read(&copy->live_clients));
 }
 
 /**
- * copy_jobs_stop - stop the engine and the scheduler for good
+ * copy_jobs_stop - stop the engine and the scheduler permanently
  * @copy: the device
  *
- * The job in progress and those that wait end with -ECANCELED, the latter when
- * what they depend on has ended. On return no job, no entity and no pending
- * fence is left.
+ * Ends running and queued jobs with -ECANCELED; queued jobs still wait for
+ * their dependencies first. On return no job, no entity and no pending fence is
+ * left.
  *
- * Context: after drm_dev_unplug(), or before the device was registered.
+ * Context: after drm_dev_unplug(), or if the device was never registered; may
+ * sleep.
  */
-void copy_jobs_stop(struct phyr_copy *copy)
+void copy_jobs_stop(struct copy_device *copy)
 {
 	phyr_engine_stop(&copy->engine);
 	wait_event(copy->idle, !atomic_read(&copy->live_jobs));
 	copy_clients_stop(copy);
 
-	/* drm_sched_fini() wants its work idle: one queues the other. */
+	/* drm_sched_fini() needs idle work items; one queues the other. */
 	flush_work(&copy->sched.work_free_job);
 	flush_work(&copy->sched.work_run_job);
 	drm_sched_fini(&copy->sched);
 	destroy_workqueue(copy->wq);
 
-	/* Who asks a fence for its name reads it from the scheduler. */
+	/* Fence name callbacks may still read the scheduler under RCU. */
 	synchronize_rcu();
 }
 
@@ -287,7 +291,7 @@ void copy_jobs_stop(struct phyr_copy *copy)
  */
 int copy_client_open(struct drm_device *drm, struct drm_file *file)
 {
-	struct phyr_copy *copy = to_phyr_copy(drm);
+	struct copy_device *copy = to_copy_device(drm);
 	struct drm_gpu_scheduler *sched = &copy->sched;
 	struct copy_client *client;
 	int ret = -ENODEV;
@@ -328,12 +332,12 @@ err_free:
  * @drm: the device, possibly removed
  * @file: the client
  *
- * The job in progress goes on. Those that wait are waited for, if the client
- * is alive to do so, and killed otherwise.
+ * A running job continues. Queued jobs are waited for, or dropped if the
+ * process was killed.
  */
 void copy_client_close(struct drm_device *drm, struct drm_file *file)
 {
-	struct phyr_copy *copy = to_phyr_copy(drm);
+	struct copy_device *copy = to_copy_device(drm);
 	struct copy_client *client = file->driver_priv;
 	bool ours;
 
@@ -345,7 +349,7 @@ void copy_client_close(struct drm_device *drm, struct drm_file *file)
 	phyr_inject_delay();
 	if (ours) {
 		drm_sched_entity_destroy(&client->entity);
-		phyr_copy_dec_and_wake(copy, &copy->live_clients);
+		copy_dec_and_wake(copy, &copy->live_clients);
 	}
 	kref_put(&client->ref, copy_client_release);
 }
@@ -354,7 +358,7 @@ void copy_client_close(struct drm_device *drm, struct drm_file *file)
  * Submission
  */
 
-/* Return: 0, or -EINVAL for a range that leaves its buffer. */
+/* Return: 0, or -EINVAL if the range exceeds the buffer. */
 static int copy_check_range(const struct copy_bo *bo, u64 offset, u64 len)
 {
 	u64 end;
@@ -386,9 +390,9 @@ static void copy_job_discard(struct copy_job *job)
 	copy_job_release(job);
 }
 
-/* Takes over the client's room for it, also on failure. */
+/* Consumes the count of copy_client_get_room(), also on failure. */
 static struct copy_job *
-copy_job_create(struct phyr_copy *copy, struct drm_file *file,
+copy_job_create(struct copy_device *copy, struct drm_file *file,
 		const struct drm_phyr_copy_submit *args)
 {
 	struct copy_client *client = file->driver_priv;
@@ -429,7 +433,7 @@ err_discard:
 	return ERR_PTR(ret);
 }
 
-/* Under both reservation locks: all that may fail. */
+/* Everything that may fail; under both reservation locks. */
 static int copy_job_prepare(struct copy_job *job,
 			    const struct drm_phyr_copy_submit *args)
 {
@@ -463,7 +467,7 @@ static int copy_job_prepare(struct copy_job *job,
 						       true);
 }
 
-/* Under both reservation locks: the job becomes the scheduler's. */
+/* Hand the job over to the scheduler; under both reservation locks. */
 static void copy_job_publish(struct copy_job *job, struct copy_client *client,
 			     struct drm_syncobj *syncobj)
 {
@@ -507,7 +511,7 @@ static int copy_job_queue(struct copy_job *job, struct copy_client *client,
 	ret = drm_gem_lock_reservations(objs, count, &ticket);
 	if (ret)
 		return ret;
-	/* Once published, the job and its references may be gone. */
+	/* Publishing may free the job and drop its references. */
 	drm_gem_object_get(objs[0]);
 	drm_gem_object_get(objs[1]);
 	ret = copy_job_prepare(job, args);
@@ -520,7 +524,7 @@ static int copy_job_queue(struct copy_job *job, struct copy_client *client,
 	return ret;
 }
 
-static int copy_submit(struct phyr_copy *copy, struct drm_file *file,
+static int copy_submit(struct copy_device *copy, struct drm_file *file,
 		       const struct drm_phyr_copy_submit *args)
 {
 	struct drm_syncobj *syncobj = NULL;
@@ -579,12 +583,12 @@ int copy_submit_ioctl(struct drm_device *drm, void *data,
 	if (ret)
 		return ret;
 
-	/* remove() waits for those that are here, then for their jobs. */
+	/* remove() waits for callers in here, then for their jobs. */
 	if (!drm_dev_enter(drm, &idx)) {
 		copy_client_put_room(client);
 		return -ENODEV;
 	}
-	ret = copy_submit(to_phyr_copy(drm), file, args);
+	ret = copy_submit(to_copy_device(drm), file, args);
 	drm_dev_exit(idx);
 	return ret;
 }

@@ -2,18 +2,19 @@
 /*
  * videobuf2 memory operations over phyr: page-less dma-bufs for V4L2 drivers
  *
- * A driver embeds struct vb2_phyr_queue where it had struct vb2_queue, and
+ * A driver embeds struct vb2_phyr_queue instead of struct vb2_queue, and
  *
  *	sets vb2.mem_ops to &vb2_phyr_memops
  *	sets vb2.ops->unprepare_streaming to vb2_phyr_unprepare_streaming()
  *	calls vb2_phyr_init() before vb2_queue_init()
- *	calls vb2_phyr_prepare() in its buf_prepare, and fails where that does
- *	has its DMA between vb2_phyr_begin() and vb2_phyr_end()
+ *	calls vb2_phyr_prepare() in its buf_prepare, and returns its error
+ *	does DMA only between vb2_phyr_begin() and vb2_phyr_end()
  *
- * The cookie of a plane is a dma_range list. It is valid between begin and end
- * and at no other time: a dma-buf may move whenever no DMA is in flight.
+ * The cookie of a plane is a dma_range list. It is valid only between begin and
+ * end: a dma-buf may move whenever no DMA is in flight.
  *
- * media/vb2/memops.c tells how long a buffer stays attached and mapped.
+ * media/vb2/memops.c and import.c describe how long a buffer stays attached and
+ * mapped.
  */
 #ifndef _MEDIA_VIDEOBUF2_PHYR_H
 #define _MEDIA_VIDEOBUF2_PHYR_H
@@ -26,20 +27,20 @@ struct dma_fence;
 struct seq_file;
 
 /**
- * struct vb2_phyr_queue - a queue whose buffers phyr maps
- * @vb2: base; the driver fills it in as any other queue
- * @limits: what the device takes in one DMA segment; all 0 for no limits
+ * struct vb2_phyr_queue - a videobuf2 queue for vb2_phyr_memops
+ * @vb2: base; the driver initialises it as usual
+ * @limits: DMA segment limits of the device; all 0 for none
  */
 struct vb2_phyr_queue {
 	struct vb2_queue vb2;
 	struct phyr_limits limits;
 
 	/* private: guarded by vb2.lock */
-	struct list_head imports;	/* those that no plane has come last */
-	u64 attached;			/* phyr_attach() ever */
-	atomic64_t mapped;		/* phyr_map() ever */
-	/* private: one frame at a time */
-	u64 context;			/* of the frames' fences */
+	struct list_head imports;	/* those without planes are last */
+	u64 attached;			/* successful phyr_attach() calls */
+	atomic64_t mapped;		/* successful phyr_map() calls */
+	/* private: used by one frame at a time */
+	u64 context;			/* fence context of the frames */
 	u64 seqno;
 };
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * phyr_camera: a camera whose frames a copy engine moves
+ * phyr_camera: a V4L2 capture device with a copy engine as its DMA
  *
  *	drv.c		the device: probe, remove, media graph, debugfs
- *	video.c		formats, frame rates, controls: what VIDIOC_* set
- *	stream.c	buffers, and the thread that has them filled
- *	memory.c	the device's coherent memory, where a frame begins
- *	pattern.c	what the camera sees
+ *	video.c		ioctls: formats, frame rates, controls
+ *	stream.c	buffers, and the thread that fills them
+ *	memory.c	coherent memory, the source of the DMA
+ *	pattern.c	the test pattern
  *
  * Its videobuf2 memory operations are vb2_phyr_memops (media/vb2/).
  */
@@ -34,17 +34,17 @@ struct task_struct;
 #define CAMERA_MAX_WIDTH	1920
 #define CAMERA_MAX_HEIGHT	1080
 
-/* Planes of a format: luma and chroma at most. */
+/* Maximum number of planes of a format: luma and chroma. */
 #define CAMERA_PLANES		2
 
 /**
  * struct camera_format - a pixel format
  * @fourcc: V4L2_PIX_FMT_…
- * @memory_planes: buffers that a frame is in
- * @planes: planes that a frame has; those beyond @memory_planes follow the
- *	last in its buffer
- * @cpp: bytes for each pixel of the first plane
- * @yuv: the second plane, if there is one, has half the lines
+ * @memory_planes: memory planes, i.e. buffers, of a frame
+ * @planes: colour planes of a frame; those beyond @memory_planes follow the
+ *	last one in its buffer
+ * @cpp: bytes per pixel of the first plane
+ * @yuv: YCbCr; a second plane has half the lines
  */
 struct camera_format {
 	u32 fourcc;
@@ -55,9 +55,9 @@ struct camera_format {
 };
 
 /**
- * struct camera_look - what the controls set
+ * struct camera_look - values of the controls
  * @pattern: enum camera_pattern
- * @brightness: 0 to 255; 128 leaves colours as they are
+ * @brightness: 0 to 255; 128 is neutral
  */
 struct camera_look {
 	u32 pattern;
@@ -73,8 +73,8 @@ enum camera_pattern {
 
 /**
  * struct camera_chunk - a piece of coherent memory
- * @vaddr: for the CPU
- * @addr: for the device
+ * @vaddr: CPU address
+ * @addr: DMA address
  * @len: bytes
  */
 struct camera_chunk {
@@ -84,12 +84,12 @@ struct camera_chunk {
 };
 
 /**
- * struct camera_memory - coherent memory that holds one plane of a frame
- * @dev: whose it is
+ * struct camera_memory - coherent memory for one memory plane of a frame
+ * @dev: the device it is allocated for
  * @chunks: the memory, in order
- * @nr: their number
- * @sgt: the same for the device
- * @ranges: @sgt, as the engine reads it
+ * @nr: number of chunks
+ * @sgt: DMA addresses of @chunks
+ * @ranges: @sgt as a range list, for the engine
  */
 struct camera_memory {
 	struct device *dev;
@@ -100,13 +100,13 @@ struct camera_memory {
 };
 
 /**
- * struct camera_frame - where a frame is before it is captured
- * @format: constant while it exists, as the following
- * @pix: the negotiated format
+ * struct camera_frame - a frame in coherent memory, before its DMA
+ * @format: constant while streaming
+ * @pix: the negotiated format; constant while streaming
  * @memory: one for each of @format's memory planes
- * @line: room for one line
- * @look: of what @memory has
- * @drawn: @memory has something
+ * @line: scratch buffer for one line
+ * @look: control values that @memory was drawn with
+ * @drawn: @memory contains a frame
  */
 struct camera_frame {
 	const struct camera_format *format;
@@ -121,7 +121,7 @@ struct camera_frame {
  * struct camera_buffer - a videobuf2 buffer
  * @vb: base
  * @node: in camera.buffers; guarded by camera.buffers_lock
- * @queued: when it became the driver's; constant while it is
+ * @queued: time of buf_queue; constant while the driver owns the buffer
  */
 struct camera_buffer {
 	struct vb2_v4l2_buffer vb;
@@ -131,32 +131,32 @@ struct camera_buffer {
 
 /**
  * struct camera - one device
- * @v4l2: its last reference frees this struct
+ * @v4l2: dropping its last reference frees this struct
  * @mdev: the media graph: @sensor, linked to @vdev
  * @vdev: the video node
  * @sink: pad of @vdev
- * @sensor: where frames come from
+ * @sensor: source of the frames
  * @source: pad of @sensor
- * @ctrls: controls, with a lock of their own
- * @engine: moves frames
+ * @ctrls: controls; has its own lock
+ * @engine: does the DMA
  * @debugfs: directory, or an error pointer
  *
- * @lock: ioctls, and with them the following
- * @queue: buffers
- * @format: of @pix
- * @pix: the negotiated format; a single-planar node has its first plane
- * @interval: seconds from frame to frame
+ * @lock: serialises ioctls; guards the following four
+ * @queue: the videobuf2 queue
+ * @format: format of @pix
+ * @pix: the negotiated format; a single-planar node uses its first plane
+ * @interval: frame interval in seconds
  *
- * @buffers_lock: the following, between ioctls and the thread; innermost
- * @buffers: queued, oldest first
- * @look: of the next frame
+ * @buffers_lock: guards the following two; innermost
+ * @buffers: queued buffers, oldest first
+ * @look: control values for the next frame
  *
- * @wait: woken when a buffer was queued
- * @thread: while streaming: fills buffers
- * @period: ns from frame to frame; constant while streaming
- * @frame: the thread's, while streaming
- * @run: the thread's: the plane that is being moved
- * @sequence: the thread's: number of the next frame
+ * @wait: woken when a buffer is queued
+ * @thread: fills buffers while streaming
+ * @period: frame interval in ns; constant while streaming
+ * @frame: owned by the thread while streaming
+ * @run: owned by the thread: the plane being transferred
+ * @sequence: owned by the thread: number of the next frame
  */
 struct camera {
 	struct v4l2_device v4l2;

@@ -2,15 +2,15 @@
 /*
  * The device: probe, remove, media graph, debugfs
  *
- * As with phyr_copy, driver_override decides which LSI 53C895A is a camera.
+ * The driver binds by driver_override only, as phyr_copy does.
  *
- * Who owns what: the PCI device owns the engine (devm_, pcim_), the last
- * reference to the V4L2 device owns struct camera, since a file may be open
- * longer than the driver is bound. The PCI device has such a reference, taken
- * before everything else and so dropped last, after the interrupt.
+ * Ownership: the engine's resources are managed by the PCI device (devm_,
+ * pcim_). struct camera is freed with the last reference to the V4L2 device,
+ * since files may stay open after unbind. The PCI device holds one such
+ * reference, acquired first and therefore released last, after the interrupt.
  *
- * Limits: no power management. After a suspend the first frame times out, which
- * resets the engine.
+ * Limits: no power management. After a suspend the first frame times out, and
+ * the timeout resets the engine.
  */
 #include <linux/debugfs.h>
 #include <linux/dma-mapping.h>
@@ -27,12 +27,13 @@
 
 static bool multiplanar;
 module_param(multiplanar, bool, 0644);
-MODULE_PARM_DESC(multiplanar, "devices bound from now on have the multi-planar API, and NV12M (default: no)");
+MODULE_PARM_DESC(multiplanar,
+		 "multi-planar API and NV12M, for devices bound from now on (default: no)");
 
 static struct dentry *camera_debugfs_root;
 
 /*
- * What root may read, and break
+ * debugfs, root only
  */
 
 static int camera_buffers_show(struct seq_file *m, void *unused)
@@ -44,7 +45,10 @@ static int camera_buffers_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(camera_buffers);
 
-/* "buffers": the dma-bufs that the queue has attached; "jobs", "hang": the engine's. */
+/*
+ *	buffers		dma-bufs attached by the queue, and their DMA ranges
+ *	jobs, hang	see phyr_engine_debugfs()
+ */
 static void camera_debugfs_init(struct camera *camera, struct pci_dev *pdev)
 {
 	camera->debugfs = debugfs_create_dir(pci_name(pdev),
@@ -55,7 +59,7 @@ static void camera_debugfs_init(struct camera *camera, struct pci_dev *pdev)
 }
 
 /*
- * The media graph: a sensor, and the node that has its frames
+ * The media graph: a sensor linked to the video node
  */
 
 static const struct v4l2_subdev_ops camera_sensor_ops = { };
@@ -94,7 +98,7 @@ static int camera_media_register(struct camera *camera)
 }
 
 /*
- * Life
+ * Lifetime
  */
 
 static void camera_release(struct v4l2_device *v4l2)
@@ -137,7 +141,7 @@ static struct camera *camera_create(struct pci_dev *pdev)
 		return ERR_PTR(ret);
 	}
 
-	/* The PCI device's reference, from here on. */
+	/* From here on the reference is owned by the PCI device. */
 	ret = devm_add_action_or_reset(&pdev->dev, camera_put, camera);
 	return ret ? ERR_PTR(ret) : camera;
 }
@@ -162,7 +166,7 @@ static int camera_register_video(struct camera *camera)
 	struct vb2_queue *vb2 = &camera->queue.vb2;
 
 	strscpy(vdev->name, "phyr_camera", sizeof(vdev->name));
-	/* It is a part of struct camera, and holds a reference to that. */
+	/* Embedded in struct camera, which it keeps a reference to. */
 	vdev->release = video_device_release_empty;
 	vdev->fops = &camera_fops;
 	vdev->ioctl_ops = &camera_ioctl_ops;
@@ -178,9 +182,9 @@ static int camera_register_video(struct camera *camera)
 }
 
 /*
- * The node is there before it can be linked to the sensor. Under the lock of its
- * ioctls nobody starts a stream in between, which would walk the links. Both
- * registrations take locks of their cores' only, which no ioctl is called under.
+ * The node must be registered before it can be linked to the sensor.
+ * camera.lock keeps ioctls out in between: STREAMON would walk the links. Both
+ * registrations take only locks of their cores, under which no ioctl is called.
  */
 static int camera_register(struct camera *camera)
 {
@@ -201,7 +205,7 @@ static int camera_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	struct camera *camera;
 	int ret;
 
-	/* driver_override matches any device, with an id that says so. */
+	/* driver_override matches any device; unknown ones as PCI_ANY_ID. */
 	if (id->vendor == PCI_ANY_ID)
 		return -ENODEV;
 
@@ -229,9 +233,9 @@ static int camera_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 }
 
 /*
- * The engine goes first, so that nobody waits for its timeout; what the stream's
- * thread starts after that fails. When the node is gone, so are the stream and
- * all attachments and mappings, whoever still has the node open.
+ * Stop the engine first, to end its current run without a timeout; the stream's
+ * thread cannot start another one. Unregistering the node stops the stream and
+ * releases all attachments and mappings, even if the node is still open.
  */
 static void camera_remove(struct pci_dev *pdev)
 {
@@ -243,7 +247,7 @@ static void camera_remove(struct pci_dev *pdev)
 	mutex_lock(&camera->lock);
 	vb2_queue_error(&camera->queue.vb2);
 	mutex_unlock(&camera->lock);
-	/* The graph goes last: the end of the stream looks for its pipeline there. */
+	/* Last: stopping the stream looks up the pipeline in the graph. */
 	vb2_video_unregister_device(&camera->vdev);
 	media_device_unregister(&camera->mdev);
 }
@@ -253,7 +257,7 @@ static void camera_shutdown(struct pci_dev *pdev)
 	pci_clear_master(pdev);
 }
 
-/* No MODULE_DEVICE_TABLE(): an alias would load the driver unasked. */
+/* No MODULE_DEVICE_TABLE(): its alias would autoload the module. */
 static const struct pci_device_id camera_ids[] = {
 	{ PCI_DEVICE_DRIVER_OVERRIDE(0x1000, 0x0012, true) },
 	{ }
@@ -284,7 +288,7 @@ static void __exit camera_exit(void)
 	pci_unregister_driver(&camera_pci_driver);
 	debugfs_remove(camera_debugfs_root);
 
-	/* Who asks a fence for its name may still be in this module. */
+	/* Fence name callbacks may still use this module under RCU. */
 	synchronize_rcu();
 }
 module_exit(camera_exit);

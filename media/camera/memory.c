@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The device's coherent memory, where a frame begins
+ * Coherent memory, the source of the DMA
  *
- * In chunks, because 8 MiB in one piece are rarely to be had without an IOMMU.
- * The engine reads them as one list.
+ * Allocated in chunks: without an IOMMU, 8 MiB of contiguous memory are rarely
+ * available. One range list covers all chunks.
  */
 #include <linux/dma-mapping.h>
 #include <linux/minmax.h>
@@ -25,7 +25,7 @@ static int camera_memory_list(struct camera_memory *memory)
 	if (ret)
 		return ret;
 
-	/* There are no pages: coherent memory is the DMA API's own. */
+	/* DMA addresses only: coherent memory need not have pages. */
 	for_each_sgtable_dma_sg(&memory->sgt, sg, i) {
 		sg_dma_address(sg) = memory->chunks[i].addr;
 		sg_dma_len(sg) = memory->chunks[i].len;
@@ -41,13 +41,13 @@ static int camera_memory_list(struct camera_memory *memory)
 }
 
 /**
- * camera_memory_alloc - memory for a plane
+ * camera_memory_alloc - allocate memory for a plane
  * @memory: zeroed
  * @dev: the device
  * @size: bytes
  *
  * Context: may sleep.
- * Return: 0; -ENOMEM.
+ * Return: 0 or a negative errno.
  */
 int camera_memory_alloc(struct camera_memory *memory, struct device *dev,
 			size_t size)
@@ -82,10 +82,10 @@ err_free:
 }
 
 /**
- * camera_memory_free - give a plane's memory back
- * @memory: the memory; nothing happens where it was not allocated
+ * camera_memory_free - free a plane's memory
+ * @memory: the memory; zeroed if it was never allocated
  *
- * Context: the engine does not use it; may sleep.
+ * Context: no DMA from @memory; may sleep.
  */
 void camera_memory_free(struct camera_memory *memory)
 {
@@ -105,13 +105,13 @@ void camera_memory_free(struct camera_memory *memory)
 }
 
 /**
- * camera_memory_write - fill a part of a plane
+ * camera_memory_write - copy data into a plane's memory
  * @memory: the memory
- * @offset: of the first byte
- * @bytes: what to write
- * @len: bytes; they end within the memory
+ * @offset: byte offset in @memory
+ * @bytes: data to copy
+ * @len: bytes to copy; @offset + @len must not exceed the memory
  *
- * Context: any; the engine does not read that part.
+ * Context: any; no DMA from the part being written.
  */
 void camera_memory_write(struct camera_memory *memory, size_t offset,
 			 const void *bytes, size_t len)

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the camera sees: a still pattern, and the number of the frame
+ * The picture: a still test pattern, and the frame number
  *
- * The number is in the uppermost lines, in 32 cells of equal width from the most
- * significant bit on the left: white for 1, black for 0. What the width leaves
- * over on the right is black. So a program, or a person with patience, tells
- * from a picture which frame it is.
+ * The number is encoded in the top lines, in 32 cells of equal width, most
+ * significant bit on the left: white for 1, black for 0. Columns left over on
+ * the right are black. So a program can tell from a picture which frame it is.
  *
- * Colours are made in RGB with 8 bits, brightened, and then encoded; YCbCr is
- * that of BT.601 with limited range. Chroma is that of the upper left one of the
- * pixels that share it.
+ * Colours are computed in 8-bit RGB, adjusted for brightness, and then encoded;
+ * YCbCr is BT.601 with limited range. Chroma is sampled at the upper left of
+ * the pixels that share it.
  */
 #include <linux/minmax.h>
 #include <linux/string.h>
@@ -98,7 +97,7 @@ static u8 camera_cr(struct camera_colour c)
 	return ((112 * c.r - 94 * c.g - 18 * c.b + 128) >> 8) + 128;
 }
 
-/* The bytes of a pixel of the first plane; @even is the one that has its chroma. */
+/* Encode a pixel of the first plane. Chroma is taken from @even. */
 static void camera_encode(u32 fourcc, struct camera_colour c,
 			  struct camera_colour even, u32 x, u8 *to)
 {
@@ -157,7 +156,7 @@ static void camera_draw_chroma(struct camera_frame *frame, u32 number, u32 y)
 	}
 }
 
-/* Where a plane begins: in which memory, at which byte, with which pitch. */
+/* Return: offset of @plane in memory plane @memory; lines are @pitch apart. */
 static size_t camera_plane_start(const struct camera_frame *frame, u32 plane,
 				 u32 *memory, u32 *pitch)
 {
@@ -188,14 +187,14 @@ static void camera_draw_plane(struct camera_frame *frame, u32 plane, u32 lines,
 }
 
 /**
- * camera_frame_draw - put the next frame into the device's memory
+ * camera_frame_draw - draw the next frame into coherent memory
  * @frame: the frame
- * @look: what it shall look like
- * @number: of the frame
+ * @look: control values
+ * @number: frame number
  *
- * Draws what differs from what is there.
+ * Redraws only the frame number if @look is unchanged.
  *
- * Context: the engine does not read the memory; may sleep.
+ * Context: no DMA from the memory; may sleep.
  */
 void camera_frame_draw(struct camera_frame *frame, struct camera_look look,
 		       u32 number)

@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Buffers, and the thread that has them filled
+ * Buffers, and the thread that fills them
  *
- * A thread per stream does one frame after the other: waits for a buffer and for
- * the time of the next frame, draws the frame in the device's memory, begins it
- * (vb2_phyr_begin()), has the engine move it, and hands the buffer back. The
- * sensor is triggered, not free-running: without a buffer there is no exposure,
- * which begins when there is one, and takes a period. So sequence numbers have no
- * gaps but those of frames that failed, which carry the error flag; how late a
- * frame is tells its timestamp.
+ * One thread per stream processes frames one at a time: it waits for a buffer
+ * and for the time of the next frame, draws the frame in coherent memory, calls
+ * vb2_phyr_begin(), transfers the frame with the engine, and returns the
+ * buffer. The sensor is triggered, not free-running: an exposure starts when a
+ * buffer is available and takes one period. Sequence numbers therefore have no
+ * gaps: a failed frame has a number too, and the error flag. Only the timestamp
+ * shows how late a frame is.
  *
  * Invariants
- * - The thread has at most one buffer, in no list; camera.buffers has the others
- *   that are the driver's.
- * - Between begin and end the thread waits for the engine alone, which either
- *   gets on or is reset.
- * - camera.frame and camera.run are the thread's. stop_streaming() gives the
- *   frame's memory back when the thread has ended.
+ * - The thread owns at most one buffer, which is on no list; all others owned
+ *   by the driver are on camera.buffers.
+ * - Between vb2_phyr_begin() and vb2_phyr_end() the thread waits only for the
+ *   engine, which makes progress or is reset.
+ * - camera.frame and camera.run belong to the thread. stop_streaming() frees
+ *   the frame's memory after the thread has ended.
  *
- * The thread takes no lock of an ioctl's, so that stop_streaming() may wait for
- * it.
+ * The thread takes none of the mutexes held around ioctls, so stop_streaming()
+ * can wait for it.
  */
 #include <linux/dma-fence.h>
 #include <linux/dma-mapping.h>
@@ -33,7 +33,7 @@
 
 #include "camera.h"
 
-/* Without a script completed in that time, the engine hangs. */
+/* The engine hangs if no script completes within this time. */
 #define CAMERA_TIMEOUT msecs_to_jiffies(2000)
 
 static struct camera_buffer *to_camera_buffer(struct vb2_buffer *vb)
@@ -70,7 +70,7 @@ static int camera_frame_alloc(struct camera *camera)
 	return 0;
 }
 
-/* Also of a frame that was allocated in part. */
+/* Accepts a partly allocated frame. */
 static void camera_frame_free(struct camera_frame *frame)
 {
 	unsigned int i;
@@ -88,13 +88,13 @@ static void camera_frame_free(struct camera_frame *frame)
 static void camera_run_hangs(struct camera *camera)
 {
 	if (camera->run.injected)
-		dev_notice(camera->engine.dev, "engine hangs as told, reset\n");
+		dev_notice(camera->engine.dev, "injected engine hang, reset\n");
 	else
-		dev_err(camera->engine.dev, "engine hangs, reset\n");
+		dev_err(camera->engine.dev, "engine hang, reset\n");
 	phyr_engine_abort(&camera->engine, &camera->run, -ETIMEDOUT);
 }
 
-/* Return: what became of the run. */
+/* Return: 0, or the error of the run's fence. */
 static int camera_run_wait(struct camera *camera, struct dma_fence *fence)
 {
 	int status;
@@ -106,7 +106,7 @@ static int camera_run_wait(struct camera *camera, struct dma_fence *fence)
 	return min(status, 0);
 }
 
-/* Takes over @fence, a run's, which is not initialised. */
+/* Takes ownership of @fence, uninitialised memory for the run's fence. */
 static int camera_move_plane(struct camera *camera, struct vb2_buffer *vb,
 			     unsigned int plane, struct dma_fence *fence)
 {
@@ -115,7 +115,11 @@ static int camera_move_plane(struct camera *camera, struct vb2_buffer *vb,
 	struct dma_fence *started;
 	int ret;
 
-	*run = (struct phyr_engine_run) { .len = len, .left = len, .fence = fence };
+	*run = (struct phyr_engine_run) {
+		.len = len,
+		.left = len,
+		.fence = fence,
+	};
 	dma_range_cursor_init(&run->src.cursor,
 			      camera->frame.memory[plane].ranges, 0);
 	dma_range_cursor_init(&run->dst.cursor,
@@ -144,7 +148,7 @@ static int camera_alloc_fences(struct camera *camera, struct dma_fence **fences)
 	return 0;
 }
 
-/* Between begin and end; uses up the fences that it comes to. */
+/* Between begin and end. Takes ownership of the fences that it sets to NULL. */
 static int camera_move(struct camera *camera, struct vb2_buffer *vb,
 		       struct dma_fence **fences)
 {
@@ -217,7 +221,7 @@ static struct camera_buffer *camera_next_buffer(struct camera *camera)
 	return buffer;
 }
 
-/* When the next frame is to be moved: @time, or when its exposure has ended. */
+/* If a buffer is queued, delay @time until the end of its exposure. */
 static bool camera_has_buffer(struct camera *camera, ktime_t *time)
 {
 	struct camera_buffer *buffer;
@@ -244,7 +248,7 @@ static void camera_do_frame(struct camera *camera)
 		return;
 
 	vb = &buffer->vb.vb2_buf;
-	/* Of a frame that fails before its DMA; any other gets the DMA's end. */
+	/* For a frame that fails before its DMA; overwritten at DMA end. */
 	vb->timestamp = ktime_get_ns();
 	ret = camera_capture(camera, vb);
 	buffer->vb.sequence = camera->sequence++;
@@ -252,7 +256,7 @@ static void camera_do_frame(struct camera *camera)
 	vb2_buffer_done(vb, ret ? VB2_BUF_STATE_ERROR : VB2_BUF_STATE_DONE);
 }
 
-/* Wait until @time, or until the thread shall stop. */
+/* Wait until @time or kthread_stop(). */
 static void camera_sleep_until(ktime_t time)
 {
 	do {
@@ -276,7 +280,7 @@ static int camera_thread(void *data)
 			break;
 
 		camera_do_frame(camera);
-		/* What is later than a whole period is not made up for. */
+		/* Do not catch up if more than a period late. */
 		next = ktime_add_ns(next, camera->period);
 		if (ktime_before(next, ktime_get()))
 			next = ktime_get();
@@ -285,7 +289,7 @@ static int camera_thread(void *data)
 }
 
 /*
- * What videobuf2 calls
+ * videobuf2 operations
  */
 
 static int camera_queue_setup(struct vb2_queue *vb2, unsigned int *nr_buffers,
@@ -400,10 +404,10 @@ static const struct vb2_ops camera_vb2_ops = {
 };
 
 /**
- * camera_queue_init - make the queue
+ * camera_queue_init - initialise the videobuf2 queue
  * @camera: the camera; its @lock is initialised
- * @dev: the device that does DMA; its masks are set
- * @multiplanar: for the multi-planar API
+ * @dev: the device that does DMA; its DMA masks are set
+ * @multiplanar: use the multi-planar API
  *
  * Context: probe.
  * Return: 0 or a negative errno.
@@ -417,7 +421,7 @@ int camera_queue_init(struct camera *camera, struct device *dev,
 	INIT_LIST_HEAD(&camera->buffers);
 	init_waitqueue_head(&camera->wait);
 
-	/* No limits: a script cuts its moves itself, for its own reasons. */
+	/* No limits: the engine splits ranges itself. */
 	vb2_phyr_init(&camera->queue);
 	vb2->type = multiplanar ? V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE :
 				  V4L2_BUF_TYPE_VIDEO_CAPTURE;

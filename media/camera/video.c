@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Formats, frame rates, controls: what VIDIOC_* set
+ * Ioctls: formats, frame rates, controls
  *
- * The negotiated format is kept as the multi-planar API has it. A node that has
- * the single-planar API shows its first plane, and offers the formats that have
- * one buffer only.
+ * The negotiated format is stored as struct v4l2_pix_format_mplane. A node with
+ * the single-planar API reports its first plane, and offers only formats with
+ * one memory plane.
  */
 #include <linux/align.h>
 #include <linux/minmax.h>
@@ -16,11 +16,11 @@
 
 #include "camera.h"
 
-/* Lines begin where a real engine, which moves words, can put them. */
+/* The real engine needs source and destination equal modulo 4. */
 #define CAMERA_LINE_ALIGN	4
 #define CAMERA_MAX_LINE		SZ_16K
 
-/* The display's first. */
+/* The first one is the default, and the display's format. */
 static const struct camera_format camera_formats[] = {
 	{ V4L2_PIX_FMT_XBGR32, 1, 1, 4 },
 	{ V4L2_PIX_FMT_XRGB32, 1, 1, 4 },
@@ -62,7 +62,7 @@ camera_find_format(const struct camera *camera, u32 fourcc)
  * Formats
  */
 
-/* What of @pix is wished becomes what it can be. */
+/* Adjust @pix to the nearest supported format. */
 static const struct camera_format *
 camera_adjust(const struct camera *camera, struct v4l2_pix_format_mplane *pix)
 {
@@ -146,8 +146,8 @@ static int camera_enum_fmt(struct file *file, void *fh, struct v4l2_fmtdesc *f)
 }
 
 /*
- * Both APIs' operations are there, the node's type says which are meant. That of
- * the other API fails as a type does that is not known.
+ * The ioctl table has the operations of both APIs; the queue's type tells which
+ * of them the node supports. Those of the other fail as for an unknown type.
  */
 static bool camera_has_type(const struct camera *camera, u32 type)
 {
@@ -322,7 +322,7 @@ static int camera_s_parm(struct file *file, void *fh,
 }
 
 /*
- * The one input
+ * Input, capabilities and events
  */
 
 static int camera_enum_input(struct file *file, void *fh, struct v4l2_input *in)
@@ -357,7 +357,7 @@ static int camera_querycap(struct file *file, void *fh,
 static int camera_subscribe_event(struct v4l2_fh *fh,
 				  const struct v4l2_event_subscription *sub)
 {
-	/* A reader that is some frames behind finds them all. */
+	/* Queue enough events for a reader that lags a few frames behind. */
 	if (sub->type == V4L2_EVENT_FRAME_SYNC)
 		return v4l2_event_subscribe(fh, sub, 8, NULL);
 	return v4l2_ctrl_subscribe_event(fh, sub);
@@ -432,10 +432,10 @@ static const struct v4l2_ctrl_ops camera_ctrl_ops = {
 };
 
 /**
- * camera_video_init - the first format, rate and controls
+ * camera_video_init - set the initial format, rate and controls
  * @camera: the camera; its queue is initialised
  *
- * Context: probe; v4l2_ctrl_handler_free() is due after an error, too.
+ * Context: probe; the caller frees the control handler, also after an error.
  * Return: 0 or a negative errno.
  */
 int camera_video_init(struct camera *camera)

@@ -1,24 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A dma-buf that a queue has attached, and the queue's cache of them
+ * Imports: the dma-bufs that a queue has attached, and the cache of them
  *
- * videobuf2 lets go of a plane's dma-buf whenever another one is queued at its
- * index. Attaching and mapping anew for each frame would cost more than the
- * frame's DMA, so an import outlives its plane: who queues the dma-buf again, at
- * whatever index, finds it attached and mapped.
+ * videobuf2 detaches a plane's dma-buf when another one is queued at the same
+ * index. Attaching and mapping per frame would cost more than the frame's DMA,
+ * so an import outlives its plane: when its dma-buf is queued again, at any
+ * index, it is still attached and mapped.
  *
  * Invariants
- * - An import has a reference to its dma-buf. While the queue streams, one that no
- *   plane has is given up when nobody else refers to the dma-buf any more, and at
- *   STREAMOFF; while it does not, there is none that no plane has.
- * - A mapping is made and dropped under the reservation lock, and dropped only
- *   when no fence of this queue's stands for DMA to it. There is no DMA to one
- *   that no plane has.
- * - Being told that the memory moves marks the mapping stale, and that is all:
- *   what is left of it is memory to free, at the next map or in the end.
+ * - An import holds a reference to its dma-buf. An import without planes exists
+ *   only while the queue streams. It is destroyed at the next QBUF after the
+ *   last other reference to the dma-buf is gone, and at STREAMOFF.
+ * - Mappings are created and destroyed under the reservation lock. A mapping is
+ *   destroyed only when no fence of this queue is pending for it. No DMA uses
+ *   an import without planes.
+ * - Invalidation only marks the mapping stale. Afterwards only the list's
+ *   memory remains to be freed, at the next map or when the import is
+ *   destroyed.
  *
- * Limits: two queues that both keep a dma-buf without planes are somebody else to
- * each other. When all others have closed it, both keep it until one stops.
+ * Limits: queues count as each other's users. Two queues that both cache a
+ * dma-buf without planes keep it, even if it is closed everywhere else, until
+ * one of them stops streaming.
  */
 #include <linux/dma-buf.h>
 #include <linux/dma-resv.h>
@@ -54,7 +56,7 @@ static void vb2_phyr_import_unmap(struct vb2_phyr_import *import)
 	smp_store_release(&import->stale, false);
 }
 
-/* Every plane's for whose import there was no memory. */
+/* Shared by all planes whose import could not be allocated. */
 static struct vb2_phyr_import vb2_phyr_import_none = {
 	.ref = REFCOUNT_INIT(1),
 	.error = -ENOMEM,
@@ -103,14 +105,16 @@ static void vb2_phyr_import_destroy(struct vb2_phyr_import *import)
 }
 
 /**
- * vb2_phyr_import_get - the import of a dma-buf, for one more plane
+ * vb2_phyr_import_get - find or create the import of a dma-buf for a plane
  * @queue: the queue
  * @dev: the device that will do DMA
- * @dmabuf: anybody's dma-buf
+ * @dmabuf: a dma-buf of any exporter
  *
- * Context: vb2_queue.lock; may sleep.
- * Return: the import, to be given back by vb2_phyr_import_put(). Whether it is
- * one, vb2_phyr_import_map() tells.
+ * Never fails. If attaching fails, the error is stored in the import and
+ * returned by vb2_phyr_import_map().
+ *
+ * Context: under vb2_queue.lock; may sleep.
+ * Return: the import; the caller releases it with vb2_phyr_import_put().
  */
 struct vb2_phyr_import *vb2_phyr_import_get(struct vb2_phyr_queue *queue,
 					    struct device *dev,
@@ -134,10 +138,10 @@ found:
 }
 
 /**
- * vb2_phyr_import_put - a plane lets go of its import
- * @import: the import; has no DMA on behalf of the plane
+ * vb2_phyr_import_put - release a plane's import
+ * @import: the import; the plane's DMA has ended
  *
- * Context: vb2_queue.lock; may sleep.
+ * Context: under vb2_queue.lock; may sleep.
  */
 void vb2_phyr_import_put(struct vb2_phyr_import *import)
 {
@@ -159,13 +163,12 @@ void vb2_phyr_import_put(struct vb2_phyr_import *import)
 }
 
 /**
- * vb2_phyr_import_map - make sure that an import has a valid mapping
+ * vb2_phyr_import_map - map an import unless it has a valid mapping
  * @import: the import
  *
- * Context: the reservation lock; may sleep.
- * Return: 0; -ENODEV where the memory was taken away, -EREMOTEIO where the
- * device cannot reach it; -ERESTARTSYS; another negative errno, of phyr_attach()
- * or phyr_map().
+ * Context: under the reservation lock; may sleep.
+ * Return: 0; -ENODEV if the memory was revoked; -EREMOTEIO if the device cannot
+ * reach it; -ERESTARTSYS; or another error of phyr_attach() or phyr_map().
  */
 int vb2_phyr_import_map(struct vb2_phyr_import *import)
 {
@@ -178,7 +181,7 @@ int vb2_phyr_import_map(struct vb2_phyr_import *import)
 		return import->error;
 	dma_resv_assert_held(dmabuf->resv);
 
-	/* A move that failed has left the mapping to a frame at another index. */
+	/* After a failed move, a frame at another index may still use it. */
 	if (import->stale) {
 		ret = dma_resv_wait_timeout(dmabuf->resv,
 					    DMA_RESV_USAGE_BOOKKEEP, true,
@@ -199,30 +202,31 @@ int vb2_phyr_import_map(struct vb2_phyr_import *import)
 }
 
 /**
- * vb2_phyr_import_is_mapped - whether an import had a valid mapping just now
+ * vb2_phyr_import_is_mapped - check without a lock for a valid mapping
  * @import: the import
  *
- * An invalidation that has returned before is seen, or what came after it. One that
- * runs at the same time may not be: whoever uses the mapping asks again, by
- * vb2_phyr_import_map().
+ * Sees every invalidation that returned before the call, but may miss a
+ * concurrent one. The caller must call vb2_phyr_import_map() before it uses the
+ * mapping.
  *
- * Context: any; a plane has @import.
- * Return: true where vb2_phyr_import_map() would have had nothing to do.
+ * Context: any; a plane holds @import.
+ * Return: true if vb2_phyr_import_map() would have had nothing to do.
  */
 bool vb2_phyr_import_is_mapped(const struct vb2_phyr_import *import)
 {
-	/* Who sees a mapping as not stale any more sees that it is gone, too. */
+	/* If this sees stale cleared by an unmap, it sees ranges cleared. */
 	return !smp_load_acquire(&import->stale) && READ_ONCE(import->ranges);
 }
 
 /**
- * vb2_phyr_imports_trim - give up what only the cache still holds
+ * vb2_phyr_imports_trim - destroy imports that only the cache references
  * @queue: the queue
  *
- * A dma-buf that its users have closed would otherwise keep its memory until
- * STREAMOFF. Who finds it again by its exporter's handle attaches anew.
+ * Otherwise a dma-buf that all users have closed would keep its memory until
+ * STREAMOFF. If it is exported again from its exporter's handle and queued, it
+ * is attached anew.
  *
- * Context: vb2_queue.lock; may sleep.
+ * Context: under vb2_queue.lock; may sleep.
  */
 void vb2_phyr_imports_trim(struct vb2_phyr_queue *queue)
 {
@@ -237,10 +241,10 @@ void vb2_phyr_imports_trim(struct vb2_phyr_queue *queue)
 }
 
 /**
- * vb2_phyr_imports_drop - give up all that no plane has
+ * vb2_phyr_imports_drop - destroy all imports without planes
  * @queue: the queue
  *
- * Context: vb2_queue.lock; may sleep.
+ * Context: under vb2_queue.lock; may sleep.
  */
 void vb2_phyr_imports_drop(struct vb2_phyr_queue *queue)
 {

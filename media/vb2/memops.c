@@ -3,38 +3,39 @@
  * vb2_phyr_memops: videobuf2 memory operations over phyr
  *
  * Terms
- *	import	a dma-buf that the queue has attached (import.c)
- *	frame	what a driver's DMA writes or reads between vb2_phyr_begin() and
- *		vb2_phyr_end()
+ *	import	a dma-buf attached by the queue (import.c)
+ *	frame	one buffer's DMA, from vb2_phyr_begin() to vb2_phyr_end()
  *
- * videobuf2's core forces neither contiguous nor static memory, only its stock
- * memory operations do. These attach as an importer that takes peer memory and
- * can be told that it moves, so buffers may be in VRAM.
+ * videobuf2's core requires neither contiguous nor static memory; only its
+ * stock memory operations do. vb2_phyr_memops attaches as an importer that
+ * supports peer memory and invalidation, so buffers may be in VRAM and may
+ * move.
  *
- * Who uses an address when: a buffer that is merely queued uses none. It may
- * wait for its frame as long as userspace likes, so no fence can stand for it,
- * and it may move. vb2_phyr_begin() maps what has moved, and publishes a fence
- * that depends on the frame's DMA alone; a move or a revoke waits for that.
- * What has changed since the buffer was last mapped costs a map there or in
- * vb2_phyr_prepare(), whichever comes first; a buffer that was taken away fails
- * in either. What changes while vb2_phyr_prepare() looks, which takes no lock where
- * nothing seems to have changed, is found by vb2_phyr_begin().
+ * When addresses are valid: a queued buffer uses no address. It may wait for
+ * its frame as long as userspace wants, so no fence covers that time, and it
+ * may move. vb2_phyr_begin() maps again if the buffer has moved, and publishes
+ * a fence that depends only on the frame's DMA; moves and revokes wait for it.
+ * A moved buffer is mapped again in vb2_phyr_prepare() or vb2_phyr_begin(),
+ * whichever comes first; a revoked one fails in either. vb2_phyr_prepare()
+ * takes no lock if the mapping looks valid, so it may miss a concurrent
+ * invalidation; vb2_phyr_begin() does not.
  *
  * Lock order, outermost first
  *
  *	vb2_queue.lock			the cache of imports
- *	vb2_queue.mmap_lock		held where buffers are freed
+ *	vb2_queue.mmap_lock		held while buffers are freed
  *	phyr_attachments_lock		phyr_attach(), phyr_detach()
- *	dma_buf.resv, in any order	mappings; by a ww_acquire_ctx
+ *	dma_buf.resv, in any order	mappings; with a ww_acquire_ctx
  *
- * Frames of a queue begin and end one after the other, in the same order.
+ * Frames of a queue must not overlap: each one ends before the next begins.
  *
- * CPU caches of RAM are maintained at begin and end, since that is when the
- * device uses it; there is no prepare and no finish.
+ * CPU caches of RAM are maintained at begin and end of a frame; there are no
+ * vb2_mem_ops.prepare and finish.
  *
- * Limits: no USERPTR; no vaddr, and thus neither read() nor write(). CPU caches
- * of imported memory are its exporter's (DMA_BUF_IOCTL_SYNC). No fences are
- * waited for but those of a move or of clearing: V4L2's order is explicit.
+ * Limits: no USERPTR; no vaddr, and therefore neither read() nor write(). CPU
+ * cache maintenance of imported memory is left to its exporter
+ * (DMA_BUF_IOCTL_SYNC). Only fences of moves and clears are waited for: in
+ * V4L2, synchronisation is explicit.
  */
 #include <linux/dma-buf.h>
 #include <linux/dma-fence.h>
@@ -69,9 +70,9 @@ static const struct dma_fence_ops vb2_phyr_fence_ops = {
 
 /**
  * struct vb2_phyr_locks - the reservation locks of a buffer's planes
- * @ctx: what orders them
- * @resvs: each once, however many planes share it
- * @nr: their number
+ * @ctx: acquire context of the locks
+ * @resvs: without duplicates, even if planes share one
+ * @nr: number of reservation objects
  */
 struct vb2_phyr_locks {
 	struct ww_acquire_ctx ctx;
@@ -79,7 +80,7 @@ struct vb2_phyr_locks {
 	unsigned int nr;
 };
 
-/* Caches of a buffer in RAM, for the device or for the CPU. */
+/* Cache maintenance of a buffer in RAM. */
 static void vb2_phyr_ram_sync(struct vb2_buffer *vb, bool for_device)
 {
 	struct vb2_phyr_ram *ram;
@@ -118,7 +119,7 @@ static void vb2_phyr_locks_find(struct vb2_phyr_locks *locks,
 	}
 }
 
-/* All or none; whoever must wait for one holds no other. */
+/* Lock all. While waiting for a contended lock, hold no other. */
 static void vb2_phyr_lock(struct vb2_phyr_locks *locks, struct vb2_buffer *vb)
 {
 	struct dma_resv *contended = NULL;
@@ -134,7 +135,7 @@ retry:
 		    !dma_resv_lock(locks->resvs[i], &locks->ctx))
 			continue;
 
-		/* -EDEADLK, the only error there is without duplicates. */
+		/* -EDEADLK; no other error is possible without duplicates. */
 		for (j = 0; j < locks->nr; j++)
 			if (j < i || locks->resvs[j] == contended)
 				dma_resv_unlock(locks->resvs[j]);
@@ -163,7 +164,7 @@ static bool vb2_phyr_is_mapped(struct vb2_buffer *vb)
 	return true;
 }
 
-/* Under all locks of @vb: a mapping for each plane. */
+/* Map each plane; under all reservation locks of @vb. */
 static int vb2_phyr_map_planes(struct vb2_buffer *vb)
 {
 	unsigned int plane;
@@ -178,8 +179,8 @@ static int vb2_phyr_map_planes(struct vb2_buffer *vb)
 }
 
 /*
- * videobuf2 would have attach_dmabuf compare them, and calls it once for a dma-buf
- * that several planes share, with the first one's length.
+ * Not left to attach_dmabuf: for a dma-buf shared by several planes, videobuf2
+ * calls it only once, with the length of the first plane.
  */
 static int vb2_phyr_check_lengths(struct vb2_buffer *vb)
 {
@@ -191,7 +192,7 @@ static int vb2_phyr_check_lengths(struct vb2_buffer *vb)
 	return 0;
 }
 
-/* What can fail or wait before the frame's fence is published. */
+/* Everything that may fail or wait before the frame's fence is published. */
 static int vb2_phyr_make_ready(struct vb2_phyr_locks *locks,
 			       struct vb2_buffer *vb)
 {
@@ -206,7 +207,7 @@ static int vb2_phyr_make_ready(struct vb2_phyr_locks *locks,
 		ret = dma_resv_reserve_fences(locks->resvs[i], 1);
 		if (ret)
 			return ret;
-		/* A move's or a clear's bytes would overwrite the frame's. */
+		/* A pending move or clear would overwrite the frame. */
 		ret = dma_resv_wait_timeout(locks->resvs[i],
 					    DMA_RESV_USAGE_KERNEL, true,
 					    MAX_SCHEDULE_TIMEOUT);
@@ -217,11 +218,11 @@ static int vb2_phyr_make_ready(struct vb2_phyr_locks *locks,
 }
 
 /*
- * What drivers call
+ * Interface to drivers
  */
 
 /**
- * vb2_phyr_init - make a queue ready for vb2_phyr_memops
+ * vb2_phyr_init - initialise a queue for vb2_phyr_memops
  * @queue: the queue
  *
  * Context: before vb2_queue_init().
@@ -237,9 +238,9 @@ EXPORT_SYMBOL_NS_GPL(vb2_phyr_init, "PHYR");
  * vb2_phyr_unprepare_streaming - &vb2_ops.unprepare_streaming
  * @vb2: the queue; its DMA has stopped
  *
- * Gives up the dma-bufs that no buffer has any more.
+ * Detaches the dma-bufs that no buffer uses.
  *
- * Context: vb2_queue.lock; may sleep.
+ * Context: under vb2_queue.lock; may sleep.
  */
 void vb2_phyr_unprepare_streaming(struct vb2_queue *vb2)
 {
@@ -248,17 +249,18 @@ void vb2_phyr_unprepare_streaming(struct vb2_queue *vb2)
 EXPORT_SYMBOL_NS_GPL(vb2_phyr_unprepare_streaming, "PHYR");
 
 /**
- * vb2_phyr_prepare - make sure that a buffer that is being queued can be used
+ * vb2_phyr_prepare - validate and map the planes of a buffer being queued
  * @vb: the buffer
  *
- * For &vb2_ops.buf_prepare, which fails where this does: what has gone wrong since
- * QBUF began is told here and nowhere else. And videobuf2 does not attach again
- * where it finds the dma-buf of last time, which may have moved or gone since.
+ * Must be called from &vb2_ops.buf_prepare, which must return its error. Errors
+ * of attaching and mapping are reported only here. videobuf2 attaches nothing
+ * if the plane's dma-buf is the same as last time, but that may have moved or
+ * been revoked since.
  *
- * Context: vb2_queue.lock; may sleep.
- * Return: 0; -EFAULT for a dma-buf that is shorter than its plane; -ENODEV for
- * one whose memory was taken away; -EREMOTEIO where the device cannot reach the
- * memory any more; -ERESTARTSYS; another negative errno.
+ * Context: under vb2_queue.lock; may sleep.
+ * Return: 0; -EFAULT if a dma-buf is shorter than its plane; -ENODEV if its
+ * memory was revoked; -EREMOTEIO if the device cannot reach the memory;
+ * -ERESTARTSYS; another negative errno.
  */
 int vb2_phyr_prepare(struct vb2_buffer *vb)
 {
@@ -285,20 +287,21 @@ int vb2_phyr_prepare(struct vb2_buffer *vb)
 EXPORT_SYMBOL_NS_GPL(vb2_phyr_prepare, "PHYR");
 
 /**
- * vb2_phyr_begin - a frame's DMA is about to start
- * @vb: the buffer; the driver's
+ * vb2_phyr_begin - prepare a buffer for a frame's DMA
+ * @vb: the buffer; owned by the driver
  *
  * On success the ranges of all planes are valid until vb2_phyr_end(), which
- * must come in finite time: nothing in between may allocate memory, take a
- * reservation lock or wait for userspace. A driver tells lockdep so, by
- * dma_fence_begin_signalling() as soon as this has returned, and
- * dma_fence_end_signalling() after vb2_phyr_end(); where another context ends the
- * frame, there around vb2_phyr_end().
+ * must follow in finite time: nothing in between may allocate memory, take a
+ * reservation lock or wait for userspace. The driver annotates this for
+ * lockdep: dma_fence_begin_signalling() right after this call,
+ * dma_fence_end_signalling() after vb2_phyr_end(). If the frame ends in another
+ * context, that context annotates its call of vb2_phyr_end().
  *
- * Context: no spinlock is held; may sleep. Not between another begin and end of
- * the same queue.
- * Return: what vb2_phyr_end() takes; ERR_PTR as vb2_phyr_prepare(), and then
- * the buffer goes back to userspace with its error flag.
+ * Context: no spinlock held; may sleep. Not between begin and end of another
+ * frame of the same queue.
+ * Return: the fence to pass to vb2_phyr_end(); ERR_PTR with an errno as of
+ * vb2_phyr_prepare(), in which case the driver returns the buffer with
+ * VB2_BUF_STATE_ERROR.
  */
 struct dma_fence *vb2_phyr_begin(struct vb2_buffer *vb)
 {
@@ -313,7 +316,7 @@ struct dma_fence *vb2_phyr_begin(struct vb2_buffer *vb)
 		return ERR_PTR(-ENOMEM);
 
 	if (vb->memory != VB2_MEMORY_DMABUF) {
-		/* RAM stays where it is: nobody waits for this one. */
+		/* RAM does not move, so the fence is not published. */
 		vb2_phyr_ram_sync(vb, true);
 		dma_fence_init(fence, &vb2_phyr_fence_ops, NULL,
 			       queue->context, ++queue->seqno);
@@ -340,12 +343,12 @@ struct dma_fence *vb2_phyr_begin(struct vb2_buffer *vb)
 EXPORT_SYMBOL_NS_GPL(vb2_phyr_begin, "PHYR");
 
 /**
- * vb2_phyr_end - a frame's DMA is over
+ * vb2_phyr_end - end a frame's DMA
  * @vb: the buffer
- * @fence: what vb2_phyr_begin() returned; gone after this
- * @error: 0, or a negative errno where the frame is not what it should be
+ * @fence: the fence returned by vb2_phyr_begin(); signalled and released
+ * @error: 0, or a negative errno if the DMA failed
  *
- * The driver calls vb2_buffer_done() after this, not before.
+ * Must be called before vb2_buffer_done().
  *
  * Context: any.
  */
@@ -361,8 +364,8 @@ void vb2_phyr_end(struct vb2_buffer *vb, struct dma_fence *fence, int error)
 EXPORT_SYMBOL_NS_GPL(vb2_phyr_end, "PHYR");
 
 /**
- * vb2_phyr_show - what the cache of a queue has
- * @m: a file of root's
+ * vb2_phyr_show - print the cached imports of a queue
+ * @m: a file that only root may read, as it shows DMA addresses
  * @queue: the queue
  *
  * Context: takes vb2_queue.lock.
@@ -380,15 +383,15 @@ void vb2_phyr_show(struct seq_file *m, struct vb2_phyr_queue *queue)
 EXPORT_SYMBOL_NS_GPL(vb2_phyr_show, "PHYR");
 
 /*
- * What videobuf2 calls
+ * Interface to videobuf2
  */
 
 /*
- * Neither this nor map_dmabuf fails, because of videobuf2's __prepare_dmabuf() (in
- * Linux 7.2), which takes a reference to the dma-bufs of all planes first. When one
- * of these two fails, it puts those of the planes that have a mem_priv; that of a
- * plane whose attach failed, and those of the planes behind it, nobody ever puts.
- * When buf_prepare fails, every plane has a mem_priv.
+ * Neither this nor map_dmabuf may fail: videobuf2's __prepare_dmabuf() (in
+ * Linux 7.2) would leak dma-buf references. It first takes one for each plane.
+ * If either operation fails, it puts only those of planes with a mem_priv, not
+ * those of the plane whose attach failed and of the planes after it. If
+ * buf_prepare fails, every plane has a mem_priv.
  */
 static void *vb2_phyr_attach_dmabuf(struct vb2_buffer *vb, struct device *dev,
 				    struct dma_buf *dmabuf, unsigned long size)
@@ -407,7 +410,7 @@ static int vb2_phyr_map_dmabuf(void *priv)
 	return 0;
 }
 
-/* The mapping is the import's, and outlives the plane. */
+/* The mapping belongs to the import, which outlives the plane. */
 static void vb2_phyr_unmap_dmabuf(void *priv)
 {
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The two kinds of memory behind vb2_phyr_memops
+ * The two kinds of plane memory behind vb2_phyr_memops
  *
- *	memops.c	what videobuf2 and drivers call
- *	import.c	a dma-buf, and the queue's cache of them
- *	ram.c		a buffer in RAM: MMAP and EXPBUF
+ *	memops.c	the interface to videobuf2 and to drivers
+ *	import.c	DMABUF: imported dma-bufs, and the queue's cache of them
+ *	ram.c		MMAP: buffers in RAM, and EXPBUF
  */
 #ifndef _PHYR_MEMOPS_H
 #define _PHYR_MEMOPS_H
@@ -20,20 +20,21 @@ struct dma_buf;
 
 /**
  * struct vb2_phyr_import - a dma-buf that a queue has attached
- * @ref: 1, the queue's: who else has the dma-buf is not counted here; constant
- * @queue: whose cache it is in; constant
+ * @ref: always 1, for vb2_mem_ops.num_users: other users of the dma-buf do not
+ *	count; constant
+ * @queue: the queue whose cache it is in; constant
  * @node: in vb2_phyr_queue.imports; guarded by vb2_queue.lock
- * @planes: vb2 planes that have it now; guarded by vb2_queue.lock
- * @error: why it is no import: then it is one plane's, in no cache, and has none
- *	of the others; constant
+ * @planes: number of vb2 planes that hold it; guarded by vb2_queue.lock
+ * @error: 0, or why creation failed; a failed import belongs to its plane, is
+ *	in no cache, and has no attachment or dma-buf reference; constant
  * @dmabuf: with a reference; constant
  * @dev: the device that does DMA; constant
- * @attach: constant
- * @ranges: the mapping, or NULL; written under the reservation lock, and used under
- *	that or the fence of a frame in there
+ * @attach: attachment of @dev to @dmabuf; constant
+ * @ranges: the mapping, or NULL; written under the reservation lock, valid
+ *	under that lock or while a frame's fence in there is pending
  * @stale: @ranges was invalidated; written under the reservation lock
  *
- * vb2_phyr_import_is_mapped() looks at @ranges and @stale without any lock.
+ * vb2_phyr_import_is_mapped() reads @ranges and @stale without a lock.
  */
 struct vb2_phyr_import {
 	refcount_t ref;
@@ -60,16 +61,16 @@ void vb2_phyr_import_show(struct seq_file *m, struct vb2_phyr_import *import);
 
 /**
  * struct vb2_phyr_ram - a buffer in RAM
- * @ref: the queue's, one for each CPU mapping, one for each dma-buf
- * @dev: the device that does DMA, with a reference until the queue's is dropped
- * @dir: what @dev does
+ * @ref: one reference for the queue, for each CPU mapping and for each dma-buf
+ * @dev: the device that does DMA; referenced until vb2_phyr_ram_free()
+ * @dir: DMA direction of @dev
  * @pages: the memory; constant
- * @nr_pages: their number; constant
- * @lock: guards @mapped against those who synchronise caches for a dma-buf
+ * @nr_pages: number of pages; constant
+ * @lock: guards @mapped, against begin and end of CPU access by a dma-buf
  * @mapped: @sgt is mapped for @dev
- * @sgt: @pages for @dev
- * @ranges: @sgt, as the driver gets it
- * @handler: counts CPU mappings
+ * @sgt: @pages, mapped for @dev
+ * @ranges: @sgt as a range list, for the driver
+ * @handler: reference counting of CPU mappings
  */
 struct vb2_phyr_ram {
 	refcount_t ref;
@@ -85,7 +86,7 @@ struct vb2_phyr_ram {
 	struct vb2_vmarea_handler handler;
 };
 
-/* vb2_mem_ops.num_users is not told which of the two it is asked about. */
+/* vb2_mem_ops.num_users cannot tell the two structs apart. */
 static_assert(!offsetof(struct vb2_phyr_import, ref));
 static_assert(!offsetof(struct vb2_phyr_ram, ref));
 

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A buffer in RAM: MMAP, and EXPBUF
+ * Buffers in RAM: MMAP and EXPBUF
  *
- * Three parties hold such a buffer: the queue, CPU mappings, and the dma-buf
- * that EXPBUF made, with whoever imports it. The pages stay as long as any does.
- * The DMA mapping is the queue's, and ends with it: the device's driver may be
- * unbound long before the last importer lets go.
+ * A buffer is referenced by the queue, by CPU mappings, and by the dma-bufs
+ * that EXPBUF creates. The pages are freed with the last reference. The DMA
+ * mapping belongs to the queue and ends with it: the device's driver may be
+ * unbound long before the last importer detaches.
  *
- * The pages are as scattered as they come, since the device takes any number of
- * ranges.
+ * The pages need not be contiguous: the device accepts any number of ranges.
  */
 #include <linux/dma-buf.h>
 #include <linux/dma-mapping.h>
@@ -40,7 +39,7 @@ static void vb2_phyr_ram_put(void *priv)
 	kfree(ram);
 }
 
-/* Large blocks where there are any: they make the fewest ranges. */
+/* Prefer large blocks, for few ranges. */
 static int vb2_phyr_ram_alloc_pages(struct vb2_phyr_ram *ram,
 				    unsigned int count, gfp_t gfp)
 {
@@ -61,7 +60,7 @@ static int vb2_phyr_ram_alloc_pages(struct vb2_phyr_ram *ram,
 			continue;
 		}
 
-		/* Each page is freed, and mapped by processes, as one. */
+		/* Pages are freed and mapped to userspace one by one. */
 		split_page(block, order);
 		for (i = 0; i < 1U << order; i++)
 			ram->pages[ram->nr_pages++] = &block[i];
@@ -115,8 +114,8 @@ static void vb2_phyr_ram_unmap(struct vb2_phyr_ram *ram)
  * @dev: the device that will do DMA
  * @size: bytes, whole pages
  *
- * Context: vb2_queue.lock; may sleep.
- * Return: the memory, zeroed; ERR_PTR.
+ * Context: under vb2_queue.lock; may sleep.
+ * Return: the memory, zeroed, or an ERR_PTR.
  */
 void *vb2_phyr_ram_alloc(struct vb2_buffer *vb, struct device *dev,
 			 unsigned long size)
@@ -158,9 +157,9 @@ err_put:
  * vb2_phyr_ram_free - &vb2_mem_ops.put
  * @priv: the memory
  *
- * Ends the DMA mapping; the pages go with their last user.
+ * Ends the DMA mapping; the pages are freed with the last reference.
  *
- * Context: vb2_queue.lock; may sleep.
+ * Context: under vb2_queue.lock; may sleep.
  */
 void vb2_phyr_ram_free(void *priv)
 {
@@ -174,11 +173,11 @@ void vb2_phyr_ram_free(void *priv)
 /**
  * vb2_phyr_ram_mmap - &vb2_mem_ops.mmap
  * @priv: the memory
- * @vma: the CPU mapping, of the whole or of a part
+ * @vma: the CPU mapping, of the whole buffer or of a part
  *
- * Nobody runs what a camera saw: neither VM_EXEC nor a later mprotect() to it.
+ * Executable mappings are refused, also by a later mprotect().
  *
- * Context: mmap_lock.
+ * Context: under mmap_lock.
  * Return: 0 or a negative errno.
  */
 int vb2_phyr_ram_mmap(void *priv, struct vm_area_struct *vma)
@@ -307,10 +306,10 @@ static const struct dma_buf_ops vb2_phyr_ram_dma_buf_ops = {
  * vb2_phyr_ram_export - &vb2_mem_ops.get_dmabuf
  * @vb: the buffer
  * @priv: the memory
- * @flags: of the file
+ * @flags: flags of the dma-buf's file
  *
- * Context: vb2_queue.lock; may sleep.
- * Return: a new dma-buf, or NULL, as videobuf2 wants it.
+ * Context: under vb2_queue.lock; may sleep.
+ * Return: a new dma-buf, or NULL on error, as videobuf2 expects.
  */
 struct dma_buf *vb2_phyr_ram_export(struct vb2_buffer *vb, void *priv,
 				    unsigned long flags)
@@ -327,7 +326,7 @@ struct dma_buf *vb2_phyr_ram_export(struct vb2_buffer *vb, void *priv,
 	if (IS_ERR(dmabuf))
 		return NULL;
 
-	/* The dma-buf's own reference, dropped in its release. */
+	/* Owned by the dma-buf, dropped in its release. */
 	refcount_inc(&ram->ref);
 	return dmabuf;
 }

@@ -2,9 +2,10 @@
 /*
  * phyr_copy: a copy engine that reads and writes other drivers' dma-bufs
  *
- * Foreign buffers come in by DRM_IOCTL_PRIME_FD_TO_HANDLE. Every padding and
- * unused flag must be zero; anything else is -EINVAL. No ioctl tells a DMA
- * address. What a client makes is charged to its memory cgroup.
+ * Other drivers' buffers are imported with DRM_IOCTL_PRIME_FD_TO_HANDLE.
+ * Padding and unused flags must be zero, otherwise -EINVAL is returned. No
+ * ioctl exposes a DMA address. Objects created by a client are charged to its
+ * memory cgroup.
  */
 #ifndef _UAPI_PHYR_COPY_DRM_H
 #define _UAPI_PHYR_COPY_DRM_H
@@ -21,13 +22,14 @@ extern "C" {
 #define DRM_PHYR_COPY_SUBMIT		0x03
 
 /**
- * struct drm_phyr_copy_gem_create - a new, zeroed buffer in system memory
- * @size: bytes, more than 0; rounded up to whole pages and written back
+ * struct drm_phyr_copy_gem_create - create a zeroed buffer in system memory
+ * @size: in: bytes, not 0; out: the same rounded up to whole pages
  * @flags: must be zero
  * @handle: out: GEM handle
  *
- * -EINVAL: one of the above is not so. -E2BIG: more than the system's memory.
- * -ENOMEM: no memory; -ENOSPC: none for what shmem keeps of a file.
+ * -EINVAL: an argument violates the rules above. -E2BIG: @size exceeds the
+ * system's memory. -ENOMEM: out of memory. -ENOSPC: out of memory for the shmem
+ * file.
  */
 struct drm_phyr_copy_gem_create {
 	__u64 size;
@@ -36,9 +38,9 @@ struct drm_phyr_copy_gem_create {
 };
 
 /**
- * struct drm_phyr_copy_gem_mmap - where to mmap() a buffer
- * @handle: GEM handle of a buffer made by DRM_IOCTL_PHYR_COPY_GEM_CREATE;
- *	-EINVAL for an imported one, which is its exporter's to map
+ * struct drm_phyr_copy_gem_mmap - get the mmap() offset of a buffer
+ * @handle: GEM handle of a buffer created by DRM_IOCTL_PHYR_COPY_GEM_CREATE;
+ *	-EINVAL for an imported one, which must be mapped through its exporter
  * @pad: must be zero
  * @offset: out: offset for mmap() of the DRM node, in bytes
  */
@@ -51,11 +53,11 @@ struct drm_phyr_copy_gem_mmap {
 #define DRM_PHYR_COPY_GEM_IMPORTED	(1 << 0)
 
 /**
- * struct drm_phyr_copy_gem_info - a buffer
+ * struct drm_phyr_copy_gem_info - query a buffer
  * @handle: GEM handle
  * @flags: out: DRM_PHYR_COPY_GEM_IMPORTED
  * @size: out: bytes
- * @id: out: number that names this buffer in the device's debugfs files
+ * @id: out: number of this buffer in the device's debugfs files
  */
 struct drm_phyr_copy_gem_info {
 	__u32 handle;
@@ -64,35 +66,36 @@ struct drm_phyr_copy_gem_info {
 	__u64 id;
 };
 
-/* Copies of one client, an open file, that are queued and not yet done. */
+/* Maximum number of queued and unfinished copies per client (open file). */
 #define PHYR_COPY_MAX_JOBS	256
 
 /**
  * struct drm_phyr_copy_submit - queue one copy
  * @src_handle: GEM handle to read from
- * @dst_handle: GEM handle to write to; may be @src_handle where the two
- *	ranges do not overlap
+ * @dst_handle: GEM handle to write to; may be @src_handle if the two ranges do
+ *	not overlap
  * @src_offset: bytes into the source
  * @dst_offset: bytes into the destination
- * @len: bytes, more than 0
+ * @len: bytes, not 0
  * @flags: must be zero
  * @in_syncobj: syncobj to wait for before the copy starts, or 0
- * @out_syncobj: syncobj that gets the copy's fence, or 0
+ * @out_syncobj: syncobj to attach the copy's fence to, or 0
  * @pad: must be zero
  *
- * Returns when the copy is queued. A client that has PHYR_COPY_MAX_JOBS queued
- * already waits until one is done; a signal breaks that off.
+ * Returns once the copy is queued. If the client has PHYR_COPY_MAX_JOBS copies
+ * queued, the call blocks until one has finished; a signal interrupts the wait.
  *
- * The copy waits for what the buffers' reservation objects ask for, and its
- * fence is added to them: read on the source, write on the destination.
+ * Synchronisation is implicit: the copy waits for the fences in the buffers'
+ * reservation objects and adds its own, as a reader of the source and a writer
+ * of the destination.
  *
- * -EINVAL: one of the above is not so, or a range leaves its buffer. -ENOENT:
- * no such handle or syncobj. -EREMOTEIO: the engine cannot reach the memory.
- * -ENODEV: a buffer was revoked, or the engine is gone. -ENOMEM: no memory.
- * -EINTR: see above.
- * A copy that fails later marks its fence with -ETIMEDOUT (the engine hung and
- * was reset), -EIO (the engine reported an error), -ECANCELED (it was removed)
- * or -ESRCH (the client died before the copy started).
+ * -EINVAL: an argument violates the rules above, or a range exceeds its buffer.
+ * -ENOENT: no such handle or syncobj. -EREMOTEIO: the engine cannot reach the
+ * memory. -ENODEV: a buffer was revoked, or the engine is gone. -ENOMEM: out of
+ * memory. -EINTR: interrupted by a signal.
+ * If the copy fails later, its fence has the error -ETIMEDOUT (the engine hung
+ * and was reset), -EIO (the engine reported an error), -ECANCELED (the engine
+ * was removed) or -ESRCH (the client died before the copy started).
  */
 struct drm_phyr_copy_submit {
 	__u32 src_handle;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Cameras that see nothing: what queueing a buffer costs, and what a driver gets
+ * Video nodes without hardware, to measure and test vb2_phyr_memops
  *
- * Nodes on one device, which differ in their memory operations: phyr's, those with
- * limits, and those of the two stock ones that do DMA and that the kernel has. A
- * buffer is done as soon as it is queued, and nobody writes to it; with limits, it is
- * done with an error if one of its ranges does not keep them. The card's name says
- * which node it is.
+ * One device has several nodes, which differ in their memory operations:
+ * phyr's, phyr's with limits, videobuf2-dma-contig and videobuf2-dma-sg if the
+ * kernel has them. The card's name tells which one a node is. A buffer
+ * completes when it is queued; nothing is written to it. The node with limits
+ * returns a buffer with an error if one of its ranges violates them.
  *
  * Binds by driver_override only, to any PCI device: edu, in the guest.
  */
@@ -32,8 +32,8 @@
 /**
  * struct null_node - one node
  * @vdev: the node
- * @lock: its ioctls
- * @queue: its buffers; @queue.vb2 alone where the memory operations are stock
+ * @lock: serialises ioctls
+ * @queue: the queue; with stock memory operations only @queue.vb2 is used
  */
 struct null_node {
 	struct video_device vdev;
@@ -59,8 +59,8 @@ static const struct {
 
 /**
  * struct null_device - the device
- * @v4l2: base; its last reference frees this struct
- * @nodes: one for each kind
+ * @v4l2: base; dropping its last reference frees this struct
+ * @nodes: one for each of null_kinds
  */
 struct null_device {
 	struct v4l2_device v4l2;
@@ -159,7 +159,7 @@ static int null_enum_fmt(struct file *file, void *fh, struct v4l2_fmtdesc *f)
 	return 0;
 }
 
-/* Whatever is asked for. */
+/* There is only one format. */
 static int null_fmt(struct file *file, void *fh, struct v4l2_format *f)
 {
 	f->fmt.pix = (struct v4l2_pix_format) {
@@ -289,7 +289,7 @@ static void null_remove(struct pci_dev *pdev)
 	null_unregister(pci_get_drvdata(pdev));
 }
 
-/* Matches nothing of itself. */
+/* Empty: binds by driver_override only. */
 static const struct pci_device_id null_ids[] = {
 	{ }
 };
@@ -302,6 +302,6 @@ static struct pci_driver null_pci_driver = {
 };
 module_pci_driver(null_pci_driver);
 
-MODULE_DESCRIPTION("Video nodes that see nothing, to measure and test videobuf2");
+MODULE_DESCRIPTION("Video nodes without hardware, to measure and test videobuf2");
 MODULE_LICENSE("GPL");
 MODULE_IMPORT_NS("PHYR");

@@ -4,8 +4,8 @@
  *
  *	drv.c		the device: probe, remove, ioctl table
  *	gem.c		buffers and their mappings
- *	job.c		clients, their copies, the scheduler
- *	debugfs.c	what root may read
+ *	job.c		clients, their jobs, the scheduler
+ *	debugfs.c	debugfs files, root only
  */
 #ifndef _PHYR_COPY_H
 #define _PHYR_COPY_H
@@ -32,34 +32,34 @@ struct pci_dev;
 struct seq_file;
 
 /**
- * struct phyr_copy - one device
- * @drm: base; its managed memory is this struct
+ * struct copy_device - one device
+ * @drm: base; manages the memory of this struct
  * @engine: the hardware
- * @sched: hands jobs to @engine, one at a time
- * @dma32: own buffers must lie below 4 GiB; constant
- * @wq: drops what finished jobs held
- * @clients_lock: @clients
- * @clients: clients whose entity lives, except those being closed
- * @bos: buffers by their number; its own lock. A buffer found under it is
- *	memory, but may have lost its last reference
- * @bo_id: latest number given to a buffer
+ * @sched: runs jobs on @engine, one at a time
+ * @dma32: own buffers must be below 4 GiB; constant
+ * @wq: releases the resources of finished jobs
+ * @clients_lock: guards @clients
+ * @clients: clients with a live entity, except those being closed
+ * @bos: buffers by ID; has its own lock. Under that lock an entry points to
+ *	allocated memory, but its reference count may be 0
+ * @bo_id: last buffer ID assigned
  * @live_jobs: jobs queued and not yet freed
- * @live_clients: clients whose entity lives
+ * @live_clients: clients with a live entity
  * @live_bos: buffers in @bos that may still have a mapping or attachment
- * @idle: woken when one of the three becomes 0
+ * @idle: woken when one of the three live counts becomes 0
  *
  * Lock order, outermost first
  *
  *	drm_device.object_name_lock	import
  *	clients_lock
- *	a buffer's reservation lock	all of struct copy_bo
+ *	a buffer's reservation lock	see struct copy_bo
  *	copy_client.lock
  *	phyr_engine.lock
  *
- * The last reference to a buffer is dropped under none of them, since that
- * takes the reservation lock, nor from the scheduler's own work.
+ * The last reference to a buffer must not be dropped under any of these locks,
+ * because that takes the reservation lock, nor from the scheduler's work items.
  */
-struct phyr_copy {
+struct copy_device {
 	struct drm_device drm;
 	struct phyr_engine engine;
 	struct drm_gpu_scheduler sched;
@@ -78,24 +78,40 @@ struct phyr_copy {
 	wait_queue_head_t idle;
 };
 
-static inline struct phyr_copy *to_phyr_copy(struct drm_device *drm)
+static inline struct copy_device *to_copy_device(struct drm_device *drm)
 {
-	return container_of(drm, struct phyr_copy, drm);
+	return container_of(drm, struct copy_device, drm);
+}
+
+/**
+ * copy_dec_and_wake - decrement a count of live objects
+ * @copy: the device
+ * @count: one of its three live counts
+ *
+ * Wakes @copy->idle when @count becomes 0.
+ *
+ * Context: any; the caller makes sure that @copy outlives the call.
+ */
+static inline void copy_dec_and_wake(struct copy_device *copy, atomic_t *count)
+{
+	if (atomic_dec_and_test(count))
+		wake_up_all(&copy->idle);
 }
 
 /**
  * struct copy_bo - a buffer
- * @shmem: base; of an imported buffer only its GEM object is in use
+ * @shmem: base; an imported buffer uses only its GEM object
  * @id: number in debugfs; constant
- * @dmabuf: what it was imported from, with a reference; NULL for an own
- *	buffer; constant
- * @attach: the engine's attachment to @dmabuf; NULL for an own buffer, and
- *	from remove() on
+ * @dmabuf: the imported dma-buf, with a reference; NULL for an own buffer;
+ *	constant
+ * @attach: attachment of the engine's device to @dmabuf; NULL for an own
+ *	buffer, and after remove()
  * @ranges: mapping of the whole buffer, or NULL; guarded by the reservation
- *	lock, and by any fence in there of a job that was given it
+ *	lock. Pending job fences in the reservation object keep it valid for
+ *	their jobs
  * @stale: @ranges was invalidated; guarded by the reservation lock
- * @live: counted in phyr_copy.live_bos; belongs to whoever holds the last
- *	reference, or to remove()
+ * @live: counted in copy_device.live_bos; accessed only by remove() and by the
+ *	holder of the last reference
  */
 struct copy_bo {
 	struct drm_gem_shmem_object shmem;
@@ -123,9 +139,6 @@ static inline void copy_bo_put(struct copy_bo *bo)
 		drm_gem_object_put(&bo->shmem.base);
 }
 
-/* drv.c */
-void phyr_copy_dec_and_wake(struct phyr_copy *copy, atomic_t *count);
-
 /* gem.c */
 int copy_gem_create_ioctl(struct drm_device *drm, void *data,
 			  struct drm_file *file);
@@ -136,14 +149,14 @@ int copy_gem_info_ioctl(struct drm_device *drm, void *data,
 struct drm_gem_object *copy_bo_import(struct drm_device *drm,
 				      struct dma_buf *dmabuf);
 struct copy_bo *copy_bo_lookup(struct drm_file *file, u32 handle);
-struct copy_bo *copy_bo_next(struct phyr_copy *copy, unsigned long *id);
+struct copy_bo *copy_bo_next(struct copy_device *copy, unsigned long *id);
 int copy_bo_populate(struct copy_bo *bo);
 int copy_bo_map(struct copy_bo *bo);
-void copy_bos_stop(struct phyr_copy *copy);
+void copy_bos_stop(struct copy_device *copy);
 
 /* job.c */
-int copy_jobs_init(struct phyr_copy *copy);
-void copy_jobs_stop(struct phyr_copy *copy);
+int copy_jobs_init(struct copy_device *copy);
+void copy_jobs_stop(struct copy_device *copy);
 int copy_client_open(struct drm_device *drm, struct drm_file *file);
 void copy_client_close(struct drm_device *drm, struct drm_file *file);
 int copy_submit_ioctl(struct drm_device *drm, void *data,
