@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#include "dump.h"
+#include "debugfs.h"
 
 /* UTF-8 and colour, where the locale and the terminal have them. */
 void draw_init(void);

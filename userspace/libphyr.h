@@ -6,8 +6,8 @@
 #include "buffer.h"
 #include "bytes.h"
 #include "copy.h"
+#include "debugfs.h"
 #include "device.h"
-#include "dump.h"
 #include "fence.h"
 #include "vram.h"
 

@@ -4,8 +4,8 @@
  * jobs. All readers return 0 or a negative errno (-EPROTO: not understood),
  * and what they filled in is freed by the function next to them.
  */
-#ifndef PHYR_DUMP_H
-#define PHYR_DUMP_H
+#ifndef PHYR_DEBUGFS_H
+#define PHYR_DEBUGFS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "dump.h"
+#include "debugfs.h"
 
 static int open_dump(const struct phyr_device *device, const char *name,
 		     FILE **file)
