@@ -9,76 +9,67 @@
 
 #include "debugfs.h"
 
-static int open_dump(const struct phyr_device *device, const char *name,
-		     FILE **file)
+/* Parses what @file says of buffer @id, or of the device, into @result. */
+typedef int (*parse_fn)(FILE *file, uint64_t id, void *result);
+
+static int read_file(const struct phyr_device *device, const char *name,
+		     parse_fn parse, uint64_t id, void *result)
 {
 	char path[128];
+	FILE *file;
+	int err;
 
 	phyr_device_debugfs(device, name, path, sizeof(path));
-	*file = fopen(path, "re");
-	return *file ? 0 : -errno;
+	file = fopen(path, "re");
+	if (!file)
+		return -errno;
+	err = parse(file, id, result);
+	fclose(file);
+	return err;
 }
 
-/* Room for one more at the end of an array whose capacity doubles. */
-static int grow(void *array, size_t nr, size_t size)
+/*
+ * Append an element of @size bytes to the array that @array points to. The
+ * capacity doubles whenever @nr reaches a power of two.
+ */
+static int append(void *array, size_t *nr, const void *element, size_t size)
 {
-	void **old = array, *new;
+	void **items = array, *new;
 
-	if (nr & (nr - 1))
-		return 0;
-	new = realloc(*old, (nr ? nr * 2 : 1) * size);
-	if (!new)
-		return -ENOMEM;
-	*old = new;
+	if (!(*nr & (*nr - 1))) {
+		new = realloc(*items, (*nr ? *nr * 2 : 1) * size);
+		if (!new)
+			return -ENOMEM;
+		*items = new;
+	}
+	memcpy((char *)*items + *nr * size, element, size);
+	++*nr;
 	return 0;
 }
 
-static int read_blocks(FILE *file, struct phyr_vram_dump *dump)
+static int parse_blocks(FILE *file, uint64_t id, void *result)
 {
+	struct phyr_vram_dump *dump = result;
 	struct phyr_vram_block block;
 	char line[256];
+	int err = 0;
 
+	(void)id;
 	if (!fgets(line, sizeof(line), file) ||
 	    sscanf(line, "size %" SCNu64 " free %" SCNu64 " bar 0x%" SCNx64,
 		   &dump->size, &dump->free, &dump->bar) != 3)
 		return -EPROTO;
-	while (fgets(line, sizeof(line), file)) {
+	while (!err && fgets(line, sizeof(line), file)) {
 		if (sscanf(line, "block %" SCNu64 " %" SCNu64
 			   " buffer %" SCNu64, &block.offset, &block.len,
 			   &block.buffer) != 3)
 			return -EPROTO;
-		if (grow(&dump->blocks, dump->nr, sizeof(block)))
-			return -ENOMEM;
-		dump->blocks[dump->nr++] = block;
+		err = append(&dump->blocks, &dump->nr, &block, sizeof(block));
 	}
-	return 0;
-}
-
-int phyr_vram_dump_read(const struct phyr_device *device,
-			struct phyr_vram_dump *dump)
-{
-	FILE *file;
-	int err;
-
-	memset(dump, 0, sizeof(*dump));
-	err = open_dump(device, "vram", &file);
-	if (err)
-		return err;
-	err = read_blocks(file, dump);
-	fclose(file);
-	if (err)
-		phyr_vram_dump_free(dump);
 	return err;
 }
 
-void phyr_vram_dump_free(struct phyr_vram_dump *dump)
-{
-	free(dump->blocks);
-	dump->blocks = NULL;
-	dump->nr = 0;
-}
-
-/* Go to the line "buffer ID …"; what follows the id is left in @line. */
+/* Skip to the line "buffer ID …" and leave the text after the id in @line. */
 static int find_buffer(FILE *file, uint64_t id, char *line, size_t size)
 {
 	uint64_t found;
@@ -94,8 +85,9 @@ static int find_buffer(FILE *file, uint64_t id, char *line, size_t size)
 	return -ENOENT;
 }
 
-static int read_vecs(FILE *file, uint64_t id, struct phyr_list_dump *dump)
+static int parse_vecs(FILE *file, uint64_t id, void *result)
 {
+	struct phyr_list_dump *dump = result;
 	char line[256], place[16], pages[8];
 	struct phyr_vec vec;
 	int err;
@@ -108,45 +100,20 @@ static int read_vecs(FILE *file, uint64_t id, struct phyr_list_dump *dump)
 		   &dump->dmabufs) != 4)
 		return -EPROTO;
 	dump->in_vram = !strcmp(place, "vram");
-	while (fgets(line, sizeof(line), file)) {
+	while (!err && fgets(line, sizeof(line), file)) {
 		if (sscanf(line, " phyr 0x%" SCNx64 " %" SCNu64
 			   " offset %" SCNu64 " pages %7s", &vec.paddr,
 			   &vec.len, &vec.offset, pages) != 4)
 			break;
 		vec.pages = !strcmp(pages, "yes");
-		if (grow(&dump->vecs, dump->nr, sizeof(vec)))
-			return -ENOMEM;
-		dump->vecs[dump->nr++] = vec;
+		err = append(&dump->vecs, &dump->nr, &vec, sizeof(vec));
 	}
-	return 0;
-}
-
-int phyr_list_dump_read(const struct phyr_device *device, uint64_t id,
-			struct phyr_list_dump *dump)
-{
-	FILE *file;
-	int err;
-
-	memset(dump, 0, sizeof(*dump));
-	err = open_dump(device, "buffers", &file);
-	if (err)
-		return err;
-	err = read_vecs(file, id, dump);
-	fclose(file);
-	if (err)
-		phyr_list_dump_free(dump);
 	return err;
 }
 
-void phyr_list_dump_free(struct phyr_list_dump *dump)
+static int parse_ranges(FILE *file, uint64_t id, void *result)
 {
-	free(dump->vecs);
-	dump->vecs = NULL;
-	dump->nr = 0;
-}
-
-static int read_ranges(FILE *file, uint64_t id, struct phyr_ranges_dump *dump)
-{
+	struct phyr_ranges_dump *dump = result;
 	char line[256], origin[16];
 	struct phyr_range range;
 	uint64_t nr;
@@ -159,29 +126,82 @@ static int read_ranges(FILE *file, uint64_t id, struct phyr_ranges_dump *dump)
 		   &dump->size, origin, dump->mode, &nr) != 4)
 		return -EPROTO;
 	dump->imported = !strcmp(origin, "imported");
-	while (fgets(line, sizeof(line), file)) {
+	while (!err && fgets(line, sizeof(line), file)) {
 		if (sscanf(line, " range 0x%" SCNx64 " 0x%" SCNx64,
 			   &range.addr, &range.len) != 2)
 			break;
-		if (grow(&dump->ranges, dump->nr, sizeof(range)))
-			return -ENOMEM;
-		dump->ranges[dump->nr++] = range;
+		err = append(&dump->ranges, &dump->nr, &range, sizeof(range));
 	}
-	return dump->nr == nr ? 0 : -EPROTO;
+	if (!err && dump->nr != nr)
+		err = -EPROTO;
+	return err;
+}
+
+static int parse_last_job(FILE *file, uint64_t id, void *result)
+{
+	struct phyr_job *last = result, job;
+	int err = -ENOENT;
+	char line[256];
+
+	(void)id;
+	while (fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "job %" SCNu64 " len %" SCNu64 " moves %" SCNu64
+			   " scripts %" SCNu64 " status %d", &job.seqno,
+			   &job.len, &job.moves, &job.scripts,
+			   &job.status) != 5)
+			return -EPROTO;
+		if (err || job.seqno > last->seqno)
+			*last = job;
+		err = 0;
+	}
+	return err;
+}
+
+int phyr_vram_dump_read(const struct phyr_device *device,
+			struct phyr_vram_dump *dump)
+{
+	int err;
+
+	*dump = (struct phyr_vram_dump){ 0 };
+	err = read_file(device, "vram", parse_blocks, 0, dump);
+	if (err)
+		phyr_vram_dump_free(dump);
+	return err;
+}
+
+void phyr_vram_dump_free(struct phyr_vram_dump *dump)
+{
+	free(dump->blocks);
+	dump->blocks = NULL;
+	dump->nr = 0;
+}
+
+int phyr_list_dump_read(const struct phyr_device *device, uint64_t id,
+			struct phyr_list_dump *dump)
+{
+	int err;
+
+	*dump = (struct phyr_list_dump){ 0 };
+	err = read_file(device, "buffers", parse_vecs, id, dump);
+	if (err)
+		phyr_list_dump_free(dump);
+	return err;
+}
+
+void phyr_list_dump_free(struct phyr_list_dump *dump)
+{
+	free(dump->vecs);
+	dump->vecs = NULL;
+	dump->nr = 0;
 }
 
 int phyr_ranges_dump_read(const struct phyr_device *device, uint64_t id,
 			  struct phyr_ranges_dump *dump)
 {
-	FILE *file;
 	int err;
 
-	memset(dump, 0, sizeof(*dump));
-	err = open_dump(device, "buffers", &file);
-	if (err)
-		return err;
-	err = read_ranges(file, id, dump);
-	fclose(file);
+	*dump = (struct phyr_ranges_dump){ 0 };
+	err = read_file(device, "buffers", parse_ranges, id, dump);
 	if (err)
 		phyr_ranges_dump_free(dump);
 	return err;
@@ -196,29 +216,7 @@ void phyr_ranges_dump_free(struct phyr_ranges_dump *dump)
 
 int phyr_last_job(const struct phyr_device *device, struct phyr_job *job)
 {
-	struct phyr_job line_job;
-	char line[256];
-	FILE *file;
-	int err;
-
-	err = open_dump(device, "jobs", &file);
-	if (err)
-		return err;
-	err = -ENOENT;
-	while (fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "job %" SCNu64 " len %" SCNu64 " moves %" SCNu64
-			   " scripts %" SCNu64 " status %d", &line_job.seqno,
-			   &line_job.len, &line_job.moves, &line_job.scripts,
-			   &line_job.status) != 5) {
-			err = -EPROTO;
-			break;
-		}
-		if (err == -ENOENT || line_job.seqno > job->seqno)
-			*job = line_job;
-		err = 0;
-	}
-	fclose(file);
-	return err;
+	return read_file(device, "jobs", parse_last_job, 0, job);
 }
 
 int phyr_hang(const struct phyr_device *device, unsigned int jobs)
