@@ -9,6 +9,7 @@
 #include "debugfs.h"
 #include "device.h"
 #include "fence.h"
+#include "hostcheck.h"
 #include "vram.h"
 
 #endif

@@ -7,7 +7,6 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,27 +16,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "demo.h"
 #include "draw.h"
+#include "error.h"
 #include "libphyr.h"
+#include "roundtrip.h"
 #include "size.h"
 
 #define MAX_DEVICES	16
 #define DEFAULT_SEED	1
 #define LIST_LINES	16
-
-void fail(const char *format, ...)
-{
-	va_list args;
-
-	fflush(stdout);
-	fputs("phyrctl: ", stderr);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputc('\n', stderr);
-	exit(1);
-}
 
 /**
  * struct buffer - a buffer that a command line names
@@ -498,7 +485,7 @@ static const struct command {
 	{ "map", cmd_map, "BUFFER",
 	  "Draws VRAM, and the buffer's phyr list above the dma_range list that the copy\n"
 	  "engine got for it. Root only: these are addresses.\n" },
-	{ "demo", demo, "[--wait SECONDS] [--out DIR]",
+	{ "demo", roundtrip, "[--wait SECONDS] [--out DIR]",
 	  "Shows and verifies everything once; see phyrctl demo --help.\n" },
 };
 
@@ -542,7 +529,7 @@ int main(int argc, char **argv)
 		if (strcmp(argv[1], commands[i].name))
 			continue;
 		if (argc > 2 && !strcmp(argv[2], "--help") &&
-		    commands[i].run != demo) {
+		    commands[i].run != roundtrip) {
 			command_usage(&commands[i], stdout);
 			return 0;
 		}
