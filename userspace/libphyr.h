@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* libphyr: thin wrappers around what the phyr drivers offer to userspace. */
+/* libphyr: thin wrappers around the userspace interfaces of the phyr drivers. */
 #ifndef LIBPHYR_H
 #define LIBPHYR_H
 
