@@ -84,7 +84,7 @@ static const char *create_error(int err)
 	case -ENOMEM:
 		return "out of memory; choose a smaller SIZE";
 	case -EINVAL:
-		return "invalid size; SIZE must be at least 1, EXTENT a power of two and at least 4K";
+		return "SIZE must be at least 1, EXTENT a power of two and at least 4K";
 	}
 	return strerror(-err);
 }
@@ -384,8 +384,9 @@ static int cmd_copy(int argc, char **argv)
 	if (err == -EINVAL)
 		fail("cannot copy %" PRIu64 " bytes from offset %" PRIu64
 		     " of %s (%" PRIu64 " bytes) to offset %" PRIu64
-		     " of %s (%" PRIu64 " bytes): LEN must be at least 1, and both ranges must lie within their buffers", len,
-		     src_offset, src.spec, src.size, dst_offset, dst.spec,
+		     " of %s (%" PRIu64
+		     " bytes): LEN must be at least 1, and both ranges must lie within their buffers",
+		     len, src_offset, src.spec, src.size, dst_offset, dst.spec,
 		     dst.size);
 	if (err)
 		fail("copy from %s to %s: %s", src.spec, dst.spec,

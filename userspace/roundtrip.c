@@ -133,10 +133,10 @@ static void make_own_buffers(struct roundtrip *trip)
 	must(phyr_copy_create(trip->engine_fd, BUFFER_SIZE, &trip->target),
 	     "create another 16 MiB of system memory");
 	trip->source_mem = phyr_copy_mmap(trip->engine_fd, trip->source,
-					   BUFFER_SIZE, PROT_READ | PROT_WRITE);
+					  BUFFER_SIZE, PROT_READ | PROT_WRITE);
 	must_map(trip->source_mem, "the source");
 	trip->target_mem = phyr_copy_mmap(trip->engine_fd, trip->target,
-					   BUFFER_SIZE, PROT_READ);
+					  BUFFER_SIZE, PROT_READ);
 	must_map(trip->target_mem, "the target");
 	phyr_fill(trip->source_mem, SEED, 0, BUFFER_SIZE);
 }
@@ -159,8 +159,8 @@ static void show_job(struct roundtrip *trip)
 		fail("demo: the engine's job failed: %s", strerror(-job.status));
 	if (job.len != BUFFER_SIZE || !job.moves || !job.scripts)
 		fail("demo: the engine's last job is another client's; stop other users of the engine");
-	printf("The engine ran %" PRIu64 " memory moves in %" PRIu64
-	       " script%s\n", job.moves, job.scripts,
+	printf("The engine ran %" PRIu64 " memory moves in %" PRIu64 " script%s\n",
+	       job.moves, job.scripts,
 	       job.scripts == 1 ? "" : "s");
 }
 

@@ -131,8 +131,8 @@ static void open_display(struct stage *stage, const char *path, uint32_t width,
 
 	stage->card = must_open(path);
 	if (drmSetMaster(stage->card))
-		fail("%s: cannot become DRM master: %s; stop the program that drives the display", path,
-		     strerror(errno));
+		fail("%s: cannot become DRM master: %s; stop the program that drives the display",
+		     path, strerror(errno));
 	resources = drmModeGetResources(stage->card);
 	if (!resources || !resources->count_crtcs)
 		fail("%s: no CRTC; --card chooses another node", path);
