@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Bytes to fill a buffer with: a pattern in which every 8-byte word is told
- * by the seed and its place, so that no two places hold the same.
+ * Test pattern. Each 8-byte word is a bijective hash of seed and position, so
+ * words at different positions differ.
  */
 #ifndef PHYR_BYTES_H
 #define PHYR_BYTES_H
 
 #include <stdint.h>
 
-/* The byte at @offset of the pattern that @seed tells. */
+/* The byte at @offset of the pattern of @seed. */
 uint8_t phyr_byte(uint64_t seed, uint64_t offset);
 
-/* Fill @len bytes with the pattern from its byte @offset on. */
+/* Fill @len bytes with the pattern, starting at its byte @offset. */
 void phyr_fill(void *mem, uint64_t seed, uint64_t offset, uint64_t len);
 
-/* -1 where the bytes are the pattern's, else the first differing position. */
+/* -1 if @mem holds the pattern, else the offset of the first wrong byte. */
 int64_t phyr_verify(const void *mem, uint64_t seed, uint64_t offset,
 		    uint64_t len);
 
-/* Likewise, where all must be @byte. */
+/* The same for a buffer filled with @byte. */
 int64_t phyr_verify_byte(const void *mem, uint8_t byte, uint64_t len);
 
 #endif

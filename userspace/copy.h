@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The phyr_copy driver's ioctls. All return 0 or a negative errno. */
+/* Ioctls of phyr_copy. Each returns 0 or a negative errno. */
 #ifndef PHYR_COPY_H
 #define PHYR_COPY_H
 
@@ -12,14 +12,14 @@ int phyr_copy_create(int fd, uint64_t size, uint32_t *handle);
 int phyr_copy_gem_info(int fd, uint32_t handle,
 		       struct drm_phyr_copy_gem_info *info);
 
-/* A buffer of the engine's own; MAP_FAILED and errno on failure. */
+/* mmap() a buffer created by phyr_copy. On failure, MAP_FAILED and errno. */
 void *phyr_copy_mmap(int fd, uint32_t handle, size_t len, int prot);
 
 int phyr_copy_submit(int fd, struct drm_phyr_copy_submit *submit);
 
 /*
- * Queue one copy and wait for it. A negative errno is either the ioctl's or
- * the error that the copy's fence was marked with.
+ * Queue a copy and wait for it. A negative errno is that of an ioctl or the
+ * error of the copy's fence.
  */
 int phyr_copy_run(int fd, uint32_t src, uint64_t src_offset, uint32_t dst,
 		  uint64_t dst_offset, uint64_t len);

@@ -65,7 +65,7 @@ static const char *best_node(const struct phyr_device *device)
 	return device->render[0] ? device->render : device->primary;
 }
 
-/* How many bridges lie between the root bus and the device. */
+/* Grows with the number of bridges between the root bus and the device. */
 static int depth(const struct phyr_device *device)
 {
 	char link[64], path[PATH_MAX];

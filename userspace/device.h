@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A device: a PCI card with a DRM node, found by its driver's name. */
+/* Devices: PCI cards with a DRM node, looked up by the name of their driver. */
 #ifndef PHYR_DEVICE_H
 #define PHYR_DEVICE_H
 
@@ -10,10 +10,10 @@
 #define PHYR_COPY_DRIVER	"phyr_copy"
 
 /**
- * struct phyr_device - a card of one of our drivers
+ * struct phyr_device - a card of phyr_vram or phyr_copy
  * @busid: PCI address, "0000:00:04.0"
  * @primary: path of the primary node
- * @render: path of the render node, "" where the driver has none
+ * @render: path of the render node, "" if the driver has none
  * @vendor: PCI vendor id
  * @device: PCI device id
  */
@@ -26,26 +26,30 @@ struct phyr_device {
 };
 
 /*
- * Cards of @driver in a constant order: first those whose VRAM is a file of
- * the host (ivshmem), then those behind most bridges, then by PCI address.
- * Returns how many there are, which may be more than @max, or -errno.
+ * List the cards of @driver in a fixed order: first ivshmem cards, whose VRAM
+ * is a file on the host; then by number of bridges above the card, most first;
+ * then by PCI address. Returns the number of cards, which may exceed @max, or
+ * a negative errno.
  */
 int phyr_device_list(const char *driver, struct phyr_device *devices, int max);
 
-/* The card of @driver at @index of that order; -ENODEV where there is none. */
+/* The card of @driver at @index of that order; -ENODEV if there is none. */
 int phyr_device_find(const char *driver, int index, struct phyr_device *device);
 
-/* Open the render node where there is one. A file descriptor or -errno. */
+/*
+ * Open the render node, or the primary node if there is none. Returns a file
+ * descriptor or a negative errno.
+ */
 int phyr_device_open(const struct phyr_device *device);
 
-/* Find and open in one. */
+/* phyr_device_find() and phyr_device_open(). */
 int phyr_open(const char *driver, int index);
 
-/* Path of one of the device's debugfs files (root only). */
+/* Path of a debugfs file of the device; only root may open it. */
 void phyr_device_debugfs(const struct phyr_device *device, const char *file,
 			 char *path, size_t size);
 
-/* ioctl() that is repeated when a signal interrupts it; 0 or -errno. */
+/* ioctl(), restarted after a signal. Returns 0 or a negative errno. */
 int phyr_ioctl(int fd, unsigned long request, void *arg);
 
 #endif

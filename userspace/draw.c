@@ -17,7 +17,7 @@
 
 static bool utf8, colour;
 
-/* A box's corner or seam, by which of its four arms exist. */
+/* Arms of a box-drawing character. */
 enum { UP = 1, DOWN = 2, LEFT = 4, RIGHT = 8 };
 
 static const char *const joints[16] = {
@@ -67,7 +67,7 @@ void draw_heading(const char *format, ...)
 
 enum cell { FREE, OTHER, OURS };
 
-/* What part of VRAM a cell stands for, and the most telling block in it. */
+/* Give each cell the highest enum cell value of the blocks in it. */
 static void mark_cells(const struct phyr_vram_dump *vram, uint64_t id,
 		       uint64_t per_cell, enum cell *cells, uint64_t nr)
 {
@@ -97,7 +97,7 @@ static void put_cell(enum cell kind)
 		style("0");
 }
 
-/* Up to four lines of 64 cells: 1 MiB a cell where VRAM has 256 MiB. */
+/* At most four lines of 64 cells; a cell is 1 MiB of 256 MiB of VRAM. */
 void draw_vram(const struct phyr_vram_dump *vram, uint64_t id)
 {
 	enum { WIDTH = 64, MAX_CELLS = 4 * WIDTH };
@@ -127,7 +127,7 @@ void draw_vram(const struct phyr_vram_dump *vram, uint64_t id)
 	}
 }
 
-/* Where pieces meet on the bar: seam[i] is between columns i - 1 and i. */
+/* Borders between boxes of a row: at[i] is between columns i - 1 and i. */
 struct seams {
 	bool at[COLUMNS + 1];
 };
@@ -156,7 +156,10 @@ static void rule(const struct seams *above, const struct seams *below)
 	putchar('\n');
 }
 
-/* A row of boxes; @name writes a box's text, which is cut to its width. */
+/*
+ * A row of boxes. @name writes the longest label of box @i that fits @room, or
+ * a longer one if none does, and returns its length.
+ */
 struct row {
 	const char *label;
 	size_t nr;
@@ -218,7 +221,7 @@ static uint64_t range_len(const void *list, size_t i)
 	return ((const struct phyr_ranges_dump *)list)->ranges[i].len;
 }
 
-/* The address with its length, or alone, or the entry's number: what fits. */
+/* The first that fits of: address and length, address, index. */
 static int name_piece(uint64_t addr, uint64_t len, size_t i, int room,
 		      char *text, size_t size)
 {

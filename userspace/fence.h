@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A fence: in a syncobj, in a sync_file, or in a dma-buf's reservation object. */
+/* Fences: in a syncobj, a sync_file or the reservation object of a dma-buf. */
 #ifndef PHYR_FENCE_H
 #define PHYR_FENCE_H
 
@@ -10,19 +10,19 @@ int phyr_syncobj_create(int fd, uint32_t *syncobj);
 void phyr_syncobj_destroy(int fd, uint32_t syncobj);
 
 /*
- * Wait until the fence is signalled. 0, the error that the fence was marked
- * with, or -ETIME when it has not been signalled in PHYR_WAIT_SECONDS.
+ * Wait for the fence. Returns 0, the error of the fence, or -ETIME after
+ * PHYR_WAIT_SECONDS.
  */
 #define PHYR_WAIT_SECONDS	120
 int phyr_syncobj_wait(int fd, uint32_t syncobj);
 
-/* 1: signalled, 0: not yet, negative: signalled with this error. */
+/* Returns 1 if signalled, 0 if not, the error if signalled with one. */
 int phyr_syncobj_status(int fd, uint32_t syncobj);
 int phyr_sync_file_status(int sync_file);
 
 /*
- * The fences that a reader (@write false) or a writer (@write true) of the
- * dma-buf has to wait for, as a sync_file.
+ * Export the fences that a reader of the dma-buf must wait for, or with @write
+ * a writer. Returns the file descriptor of a sync_file or a negative errno.
  */
 int phyr_dmabuf_sync_file(int dmabuf, bool write);
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * phyrctl: look at phyr devices, and move bytes between them
+ * phyrctl: inspect phyr devices and copy between their buffers
  *
- * A buffer lives as long as somebody holds it. Commands therefore make the
- * buffers they need; "export" hands one to a command that it starts.
+ * A buffer is freed with its last reference, at the latest when the process
+ * exits. Each command therefore creates the buffers it needs; "export" passes
+ * one to the command that it runs.
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,36 +17,24 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "demo.h"
 #include "draw.h"
+#include "error.h"
 #include "libphyr.h"
+#include "roundtrip.h"
 #include "size.h"
 
 #define MAX_DEVICES	16
 #define DEFAULT_SEED	1
 #define LIST_LINES	16
 
-void fail(const char *format, ...)
-{
-	va_list args;
-
-	fflush(stdout);
-	fputs("phyrctl: ", stderr);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputc('\n', stderr);
-	exit(1);
-}
-
 /**
- * struct buffer - a buffer that a command line names
- * @spec: the words
+ * struct buffer - a BUFFER of the command line
+ * @spec: the argument, "vram:1M"
  * @size: bytes
- * @own: the copy engine's own
- * @id: in the card's debugfs; 0 where it is not of a card
- * @handle: at the card, or at the copy engine for @own
- * @card_fd: the card's client, or -1
+ * @own: true if the copy engine allocated it
+ * @id: id in the card's debugfs; 0 if no card allocated it
+ * @handle: GEM handle of the copy engine if @own, else of the card
+ * @card_fd: open node of the card, or -1
  * @dmabuf: the dma-buf, or -1
  */
 struct buffer {
@@ -86,17 +74,17 @@ static void find_card(void)
 		     strerror(-err));
 }
 
-static const char *why_no_create(int err)
+static const char *create_error(int err)
 {
 	switch (err) {
 	case -E2BIG:
-		return "larger than the memory; say less";
+		return "larger than the memory; choose a smaller SIZE";
 	case -ENOSPC:
-		return "VRAM is full; end a program that holds some, or say both:SIZE";
+		return "VRAM is full; stop a program that uses it, or choose both:SIZE";
 	case -ENOMEM:
-		return "no memory left";
+		return "out of memory; choose a smaller SIZE";
 	case -EINVAL:
-		return "SIZE must be more than 0, EXTENT a power of two of at least 4K";
+		return "SIZE must be at least 1, EXTENT a power of two and at least 4K";
 	}
 	return strerror(-err);
 }
@@ -108,10 +96,10 @@ static void parse_fd(struct buffer *buffer, const char *text)
 	off_t size;
 
 	if (parse_size(text, &fd) || fd > 65535 || fstat(fd, &stat))
-		fail("%s: '%s' is no open file descriptor", buffer->spec, text);
+		fail("%s: '%s' is not an open file descriptor", buffer->spec, text);
 	size = lseek(fd, 0, SEEK_END);
 	if (size <= 0)
-		fail("%s: file descriptor %s is no dma-buf", buffer->spec, text);
+		fail("%s: file descriptor %s is not a dma-buf", buffer->spec, text);
 	buffer->dmabuf = fd;
 	buffer->size = size;
 }
@@ -125,11 +113,11 @@ static void parse_sizes(const struct buffer *buffer, char *text,
 	if (colon) {
 		*colon = '\0';
 		if (parse_size(colon + 1, extent))
-			fail("%s: '%s' is no size; say 4096, 64K, 1M or the like",
+			fail("%s: invalid EXTENT '%s'; examples: 4096, 64K, 1M",
 			     buffer->spec, colon + 1);
 	}
 	if (parse_size(text, size))
-		fail("%s: '%s' is no size; say 4096, 64K, 16M or the like",
+		fail("%s: invalid SIZE '%s'; examples: 4096, 64K, 16M",
 		     buffer->spec, text);
 }
 
@@ -140,8 +128,8 @@ static void create_own(struct buffer *buffer)
 	open_engine();
 	err = phyr_copy_create(engine_fd, buffer->size, &buffer->handle);
 	if (err)
-		fail("%s: cannot create it: %s", buffer->spec,
-		     why_no_create(err));
+		fail("%s: cannot create the buffer: %s", buffer->spec,
+		     create_error(err));
 	buffer->own = true;
 }
 
@@ -158,27 +146,27 @@ static void create_on_card(struct buffer *buffer, uint32_t placement,
 	err = phyr_vram_create(buffer->card_fd, buffer->size, placement, extent,
 			       &buffer->handle);
 	if (err)
-		fail("%s: cannot create it: %s", buffer->spec,
-		     why_no_create(err));
+		fail("%s: cannot create the buffer: %s", buffer->spec,
+		     create_error(err));
 	err = phyr_vram_gem_info(buffer->card_fd, buffer->handle, &info);
 	if (err)
-		fail("%s: no information: %s", buffer->spec, strerror(-err));
+		fail("%s: cannot query the buffer: %s", buffer->spec, strerror(-err));
 	buffer->id = info.id;
 	buffer->size = info.size;
 	buffer->dmabuf = phyr_export(buffer->card_fd, buffer->handle);
 	if (buffer->dmabuf < 0)
-		fail("%s: cannot export it: %s", buffer->spec,
+		fail("%s: cannot export the buffer: %s", buffer->spec,
 		     strerror(-buffer->dmabuf));
 }
 
 static const char spec_help[] =
 "BUFFER is one of\n"
-"  vram:SIZE[:EXTENT]    a new buffer in VRAM, in pieces of at most EXTENT\n"
-"  both:SIZE[:EXTENT]    likewise, but may be evicted to system memory\n"
-"  system:SIZE           a new buffer of the card in system memory\n"
-"  own:SIZE              a new buffer of the copy engine in system memory\n"
-"  fd:N                  the dma-buf that is open as file descriptor N\n"
-"SIZE, EXTENT, LEN and offsets are in bytes, or with a unit: 64K, 16M, 1G.\n";
+"  vram:SIZE[:EXTENT]    new buffer in VRAM, in extents of at most EXTENT\n"
+"  both:SIZE[:EXTENT]    the same, but the kernel may evict it to system memory\n"
+"  system:SIZE           new buffer in system memory, allocated by the card's driver\n"
+"  own:SIZE              new buffer in system memory, allocated by the engine's driver\n"
+"  fd:N                  dma-buf that is open as file descriptor N\n"
+"SIZE, EXTENT, LEN and offsets are in bytes, or have a unit: 64K, 16M, 1G.\n";
 
 static void get_buffer(struct buffer *buffer, const char *spec)
 {
@@ -215,12 +203,12 @@ static void get_buffer(struct buffer *buffer, const char *spec)
 			return;
 		}
 	}
-	fail("'%s' is no buffer: say vram:SIZE, both:SIZE, system:SIZE, own:SIZE or fd:N",
+	fail("invalid BUFFER '%s': use vram:SIZE, both:SIZE, system:SIZE, own:SIZE or fd:N",
 	     spec);
 }
 
-/* The buffer's handle at the copy engine. */
-static uint32_t at_engine(const struct buffer *buffer)
+/* Import the buffer into the copy engine, unless it allocated it. */
+static uint32_t engine_handle(const struct buffer *buffer)
 {
 	uint32_t handle;
 	int err;
@@ -230,14 +218,14 @@ static uint32_t at_engine(const struct buffer *buffer)
 		return buffer->handle;
 	err = phyr_import(engine_fd, buffer->dmabuf, &handle);
 	if (err == -EOPNOTSUPP)
-		fail("%s: the copy engine takes only dma-bufs that have a phyr list",
+		fail("%s: the copy engine imports only dma-bufs with a phyr list",
 		     buffer->spec);
 	if (err == -EREMOTEIO)
 		fail("%s: the copy engine %s cannot reach this memory",
 		     buffer->spec, engine.busid);
 	if (err)
-		fail("%s: the copy engine cannot import it: %s", buffer->spec,
-		     strerror(-err));
+		fail("%s: the copy engine %s cannot import the buffer: %s", buffer->spec,
+		     engine.busid, strerror(-err));
 	return handle;
 }
 
@@ -314,7 +302,7 @@ static int cmd_devices(int argc, char **argv)
 	if (argc != 1)
 		return -1;
 	if (list_driver(PHYR_VRAM_DRIVER) + list_driver(PHYR_COPY_DRIVER) == 0)
-		fail("no device is bound to phyr_vram or phyr_copy: load the modules and write the driver's name to a device's driver_override, then its address to /sys/bus/pci/drivers_probe");
+		fail("no device is bound to phyr_vram or phyr_copy: load the modules, write the driver's name to the device's driver_override and the device's address to /sys/bus/pci/drivers_probe");
 	return 0;
 }
 
@@ -332,7 +320,7 @@ static int cmd_create(int argc, char **argv)
 		return 0;
 	}
 	if (phyr_vram_gem_info(buffer.card_fd, buffer.handle, &info))
-		fail("%s: no information", buffer.spec);
+		fail("%s: cannot query the buffer", buffer.spec);
 	printf("%s: buffer %llu on %s, %s in %s, %llu extents\n",
 	       buffer.spec, info.id, card.busid, format_size(info.size, size),
 	       info.placement == DRM_PHYR_VRAM_PLACE_VRAM ? "VRAM" : "system memory",
@@ -351,12 +339,12 @@ static int cmd_export(int argc, char **argv)
 		return -1;
 	get_buffer(&buffer, argv[1]);
 	if (buffer.dmabuf < 0)
-		fail("%s: the copy engine's own buffers cannot be exported; say vram:SIZE",
+		fail("%s: buffers of the copy engine cannot be exported; use vram:SIZE",
 		     buffer.spec);
 	if (dup2(buffer.dmabuf, 3) != 3 || fcntl(3, F_SETFD, 0))
 		fail("%s: dup2 to 3: %s", buffer.spec, strerror(errno));
 	execvp(argv[first], argv + first);
-	fail("cannot start '%s': %s", argv[first], strerror(errno));
+	fail("cannot run '%s': %s", argv[first], strerror(errno));
 }
 
 static uint64_t size_argument(const char *name, const char *text)
@@ -364,7 +352,7 @@ static uint64_t size_argument(const char *name, const char *text)
 	uint64_t size;
 
 	if (parse_size(text, &size))
-		fail("%s '%s' is no number of bytes; say 4096, 64K, 16M or the like",
+		fail("invalid %s '%s'; examples: 4096, 64K, 16M",
 		     name, text);
 	return size;
 }
@@ -389,22 +377,24 @@ static int cmd_copy(int argc, char **argv)
 	src_mem = map_buffer(&src, PROT_READ | PROT_WRITE);
 	if (src.id || src.own)
 		phyr_fill(src_mem, DEFAULT_SEED, 0, src.size);
-	src_handle = at_engine(&src);
-	dst_handle = at_engine(&dst);
+	src_handle = engine_handle(&src);
+	dst_handle = engine_handle(&dst);
 	err = phyr_copy_run(engine_fd, src_handle, src_offset, dst_handle,
 			    dst_offset, len);
 	if (err == -EINVAL)
-		fail("%" PRIu64 " bytes from %" PRIu64 " of %s (%" PRIu64
-		     " bytes) to %" PRIu64 " of %s (%" PRIu64
-		     " bytes) leave a buffer or are none; say less", len,
-		     src_offset, src.spec, src.size, dst_offset, dst.spec,
+		fail("cannot copy %" PRIu64 " bytes from offset %" PRIu64
+		     " of %s (%" PRIu64 " bytes) to offset %" PRIu64
+		     " of %s (%" PRIu64
+		     " bytes): LEN must be at least 1, and both ranges must lie within their buffers",
+		     len, src_offset, src.spec, src.size, dst_offset, dst.spec,
 		     dst.size);
 	if (err)
 		fail("copy from %s to %s: %s", src.spec, dst.spec,
 		     strerror(-err));
 	dst_mem = map_buffer(&dst, PROT_READ);
 	if (memcmp(src_mem + src_offset, dst_mem + dst_offset, len))
-		fail("the copied bytes differ from the source's");
+		fail("copy from %s to %s: the copied bytes differ from the source",
+		     src.spec, dst.spec);
 	printf("%s copied from %s to %s and verified\n", format_size(len, size),
 	       src.spec, dst.spec);
 	return 0;
@@ -422,7 +412,7 @@ static int cmd_verify(int argc, char **argv)
 			 argc == 3 ? size_argument("SEED", argv[2]) :
 				     DEFAULT_SEED, 0, buffer.size);
 	if (at >= 0)
-		fail("%s: the pattern breaks at byte %" PRId64, buffer.spec, at);
+		fail("%s: wrong byte at offset %" PRId64, buffer.spec, at);
 	printf("%s: %" PRIu64 " bytes verified\n", buffer.spec, buffer.size);
 	return 0;
 }
@@ -440,18 +430,18 @@ static int cmd_map(int argc, char **argv)
 	if (argc != 2)
 		return -1;
 	if (geteuid())
-		fail("map: addresses are root's to see: run it as root");
+		fail("map: permission denied: only root may see addresses");
 	get_buffer(&buffer, argv[1]);
 	if (!buffer.id)
-		fail("%s: not a buffer of the card; say vram:SIZE[:EXTENT]",
+		fail("%s: the card did not allocate this buffer; use vram:SIZE[:EXTENT]",
 		     buffer.spec);
-	handle = at_engine(&buffer);
-	/* The engine maps a buffer for its first copy. */
+	handle = engine_handle(&buffer);
+	/* The first copy maps the buffer. */
 	err = phyr_copy_create(engine_fd, buffer.size, &own);
 	if (!err)
 		err = phyr_copy_run(engine_fd, handle, 0, own, 0, buffer.size);
 	if (err)
-		fail("%s: a copy of it failed: %s", buffer.spec, strerror(-err));
+		fail("%s: copy failed: %s", buffer.spec, strerror(-err));
 	err = phyr_copy_gem_info(engine_fd, handle, &info);
 	if (!err)
 		err = phyr_vram_dump_read(&card, &vram);
@@ -460,11 +450,11 @@ static int cmd_map(int argc, char **argv)
 	if (!err)
 		err = phyr_ranges_dump_read(&engine, info.id, &ranges);
 	if (err)
-		fail("map: debugfs cannot be read: %s", strerror(-err));
+		fail("map: cannot read debugfs: %s", strerror(-err));
 
 	draw_heading("VRAM of %s", card.busid);
 	draw_vram(&vram, buffer.id);
-	draw_heading("Buffer %" PRIu64 ": %zu extents; for %s %zu DMA range%s, mode '%s'",
+	draw_heading("Buffer %" PRIu64 ": %zu extents; %s has %zu DMA range%s, mode '%s'",
 		     buffer.id, list.nr, engine.busid, ranges.nr,
 		     ranges.nr == 1 ? "" : "s", ranges.mode);
 	draw_lists(&list, &ranges);
@@ -473,7 +463,7 @@ static int cmd_map(int argc, char **argv)
 	return 0;
 }
 
-/* Each returns an exit status, or -1 for wrong usage. */
+/* @run returns the exit status, or -1 for wrong usage. */
 static const struct command {
 	const char *name;
 	int (*run)(int argc, char **argv);
@@ -481,38 +471,40 @@ static const struct command {
 	const char *help;
 } commands[] = {
 	{ "devices", cmd_devices, "",
-	  "Lists the cards of phyr_vram and the engines of phyr_copy: PCI address, driver,\n"
-	  "PCI ids, DRM nodes, IOMMU group, size of VRAM.\n" },
+	  "Lists the devices of phyr_vram and phyr_copy: PCI address, driver, PCI ids, DRM\n"
+	  "nodes, IOMMU group, size of VRAM.\n" },
 	{ "create", cmd_create, "BUFFER",
-	  "Creates a buffer and tells where it is. It is gone when phyrctl ends.\n" },
+	  "Creates a buffer and prints its size, place and number of extents. The buffer is\n"
+	  "freed when phyrctl exits.\n" },
 	{ "export", cmd_export, "BUFFER -- COMMAND [ARG...]",
-	  "Creates a buffer and runs COMMAND with its dma-buf as file descriptor 3:\n"
+	  "Creates a buffer and runs COMMAND with the buffer's dma-buf as file descriptor 3:\n"
 	  "  phyrctl export vram:16M:64K -- phyrctl copy own:16M fd:3\n" },
 	{ "copy", cmd_copy, "SRC DST [LEN SRC-OFFSET DST-OFFSET]",
-	  "Copies LEN bytes (default: the smaller buffer's size) from the BUFFER SRC to the\n"
-	  "BUFFER DST by the copy engine's DMA, and compares both by the CPU. A new SRC is\n"
-	  "filled with the pattern that 'verify' knows. Errors: a range that leaves its\n"
-	  "buffer, an engine that cannot reach the memory, a hung engine.\n" },
+	  "Copies LEN bytes (default: the size of the smaller buffer) from BUFFER SRC to\n"
+	  "BUFFER DST by DMA of the copy engine. The CPU then compares both. A new SRC is\n"
+	  "first filled with the pattern that 'verify' expects. Fails if a range exceeds its\n"
+	  "buffer, if the engine cannot reach the memory, or if the engine hangs.\n" },
 	{ "verify", cmd_verify, "BUFFER [SEED]",
-	  "Checks by the CPU that a buffer holds the pattern of SEED (default 1).\n" },
+	  "Reads the buffer by the CPU and checks for the pattern of SEED (default 1).\n" },
 	{ "map", cmd_map, "BUFFER",
-	  "Draws VRAM, and the buffer's phyr list above the dma_range list that the copy\n"
-	  "engine got for it. Root only: these are addresses.\n" },
-	{ "demo", demo, "[--wait SECONDS] [--out DIR]",
-	  "Shows and verifies everything once; see phyrctl demo --help.\n" },
+	  "Draws VRAM, and the buffer's phyr list above the copy engine's dma_range list.\n"
+	  "Requires root, since it prints addresses.\n" },
+	{ "demo", roundtrip, "[--wait SECONDS] [--out DIR]",
+	  "Copies 16 MiB to VRAM and back and verifies it; see phyrctl demo --help.\n" },
 };
 
 #define NR_COMMANDS	(sizeof(commands) / sizeof(*commands))
 
 static void usage(FILE *file)
 {
-	fputs("usage: phyrctl COMMAND [ARGUMENTS], phyrctl COMMAND --help\n\n",
+	fputs("usage: phyrctl COMMAND [ARGUMENTS]\n"
+	      "       phyrctl COMMAND --help\n\n",
 	      file);
 	for (size_t i = 0; i < NR_COMMANDS; i++)
 		fprintf(file, "  %-8s %s\n", commands[i].name,
 			commands[i].arguments);
 	fprintf(file, "\n%s", spec_help);
-	fputs("\nExit status: 0 done and verified, 1 failed, 2 wrong usage.\n",
+	fputs("\nExit status: 0 on success, 1 on failure, 2 for wrong usage.\n",
 	      file);
 }
 
@@ -542,7 +534,7 @@ int main(int argc, char **argv)
 		if (strcmp(argv[1], commands[i].name))
 			continue;
 		if (argc > 2 && !strcmp(argv[2], "--help") &&
-		    commands[i].run != demo) {
+		    commands[i].run != roundtrip) {
 			command_usage(&commands[i], stdout);
 			return 0;
 		}
@@ -553,7 +545,7 @@ int main(int argc, char **argv)
 		}
 		return status;
 	}
-	fprintf(stderr, "phyrctl: '%s' is no command\n", argv[1]);
+	fprintf(stderr, "phyrctl: unknown command '%s'\n\n", argv[1]);
 	usage(stderr);
 	return 2;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The phyr_vram driver's ioctls. All return 0 or a negative errno. */
+/* Ioctls of phyr_vram. Each returns 0 or a negative errno. */
 #ifndef PHYR_VRAM_H
 #define PHYR_VRAM_H
 
@@ -14,7 +14,7 @@ int phyr_vram_create(int fd, uint64_t size, uint32_t placement,
 int phyr_vram_gem_info(int fd, uint32_t handle,
 		       struct drm_phyr_vram_gem_info *info);
 
-/* MAP_FAILED and errno on failure. */
+/* On failure, MAP_FAILED and errno. */
 void *phyr_vram_mmap(int fd, uint32_t handle, size_t len, int prot);
 
 #endif

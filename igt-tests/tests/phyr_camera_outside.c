@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "video.h"
 
@@ -10,68 +8,24 @@ IGT_TEST_DESCRIPTION("A frame in VRAM, compared from outside the guest by usersp
 #define MAX_EXTENT	SZ_64K
 #define WAIT_SECONDS	120
 
-static FILE *open_out(const char *name)
+static void assert_on_host(const struct phyr_list_dump *list,
+			   const uint8_t *bytes)
 {
-	char path[64];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/out/demo.%s", name);
-	file = fopen(path, "we");
-	igt_assert_f(file, "%s: %s\n", path, strerror(errno));
-	return file;
-}
-
-static void close_out(FILE *file)
-{
-	igt_assert(!ferror(file) && !fflush(file) && !fsync(fileno(file)));
-	igt_assert_eq(fclose(file), 0);
-}
-
-/* What must be where in the file that is the card's VRAM. */
-static void tell_host(const struct phyr_list_dump *list, const uint8_t *bytes,
-		      uint64_t size)
-{
-	uint64_t at = 0;
-	FILE *file;
-
-	file = open_out("extents");
-	for (size_t i = 0; i < list->nr; i++) {
-		fprintf(file, "%" PRIu64 " %" PRIu64 " %" PRIu64 "\n",
-			list->vecs[i].offset, list->vecs[i].len, at);
-		at += list->vecs[i].len;
-	}
-	close_out(file);
-	igt_assert_eq_u64(at, size);
-	file = open_out("expected");
-	igt_assert_eq_u64(fwrite(bytes, 1, size, file), size);
-	close_out(file);
-	file = open_out("ready");
-	fputs("ready\n", file);
-	close_out(file);
-}
-
-static void assert_verdict(void)
-{
+	struct phyr_hostcheck check;
 	char verdict[256];
-	FILE *file;
+	int err;
 
-	for (int tries = 0; tries < WAIT_SECONDS * 10; tries++) {
-		file = fopen("/out/demo.verdict", "re");
-		if (file && fgets(verdict, sizeof(verdict), file)) {
-			fclose(file);
-			igt_info("the host says: %s", verdict);
-			igt_assert(!strncmp(verdict, "ok ", 3));
-			return;
-		}
-		if (file)
-			fclose(file);
-		usleep(100000);
-	}
-	igt_assert_f(false, "no /out/demo.verdict in %d s: userspace/verify-vram does not run\n",
+	igt_assert_eq(phyr_hostcheck_request(&check, "/out", list, bytes), 0);
+	err = phyr_hostcheck_wait(&check, WAIT_SECONDS, verdict,
+				  sizeof(verdict));
+	igt_assert_f(err != -ETIME,
+		     "no verdict in /out/demo.verdict after %d s: userspace/verify-vram does not run\n",
 		     WAIT_SECONDS);
+	igt_info("the host says: %s", verdict);
+	igt_assert_eq(err, 0);
 }
 
-/* What the camera must have written, made without a look at the VRAM. */
+/* Draw the expected frame from its number, without reading VRAM. */
 static uint8_t *draw(const struct video *video, uint32_t number)
 {
 	struct video_look look = {
@@ -121,8 +75,8 @@ static void frame(void)
 	for (size_t i = 0; i < list.nr; i++)
 		igt_assert(!list.vecs[i].pages);
 	bytes = draw(&video, number);
-	tell_host(&list, bytes, size);
-	assert_verdict();
+	igt_assert_eq_u64(list.size, size);
+	assert_on_host(&list, bytes);
 	free(bytes);
 	phyr_list_dump_free(&list);
 	video_stop(&video);

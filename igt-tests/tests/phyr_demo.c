@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: MIT
+/*
+ * Tests of phyrctl, including its command "demo" (userspace/roundtrip.c). The
+ * script behind "make demo" is userspace/demo, which this does not run.
+ */
 #include <stdlib.h>
 
 #include "lib.h"

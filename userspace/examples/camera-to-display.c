@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: MIT
 /*
- * A camera's frames on a display, without a copy: the display's driver has the
- * buffers (dumb buffers, in VRAM where it has some), the camera captures into
- * them by their dma-bufs, and the display flips to each when it is full.
+ * camera-to-display: show the frames of a camera without a copy. The display's
+ * driver allocates dumb buffers, in VRAM if it has any. The camera captures
+ * into them through their dma-bufs, and the display flips to each full buffer.
  *
  * What each side maps:
- *	display	scans a buffer out where it is; VRAM is not mapped for anybody
- *	camera	attaches to each dma-buf once and maps it once, as DMA ranges of
- *		its own device; a frame costs a flip and the frame's DMA
- *	CPU	nothing: not a byte of a frame is touched here
+ *	display	nothing; it scans a buffer out of VRAM in place
+ *	camera	each dma-buf once, as DMA ranges of its device; after that a
+ *		frame costs its DMA and a flip
+ *	CPU	nothing; this program never touches the bytes of a frame
  *
- * A buffer is in one hand at a time: the camera's queue, the screen, or, between
- * DQBUF and the flip's event, waiting for the screen. With three, none waits.
+ * At any time a buffer is queued at the camera, on the screen, or, between
+ * DQBUF and the flip event, waiting for the screen. Three buffers are enough
+ * that neither side waits for a buffer.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -32,16 +33,16 @@
 
 #define BUFFERS	3
 
-/* V4L2 and DRM have names of their own for the same bytes: blue, green, red, unused. */
+/* Both name the same byte order: blue, green, red, unused. */
 #define V4L2_FORMAT	V4L2_PIX_FMT_XBGR32
 #define DRM_FORMAT	DRM_FORMAT_XRGB8888
 
 /**
  * struct buffer - one frame's memory
- * @handle: at the display
- * @fb: what the display flips to
- * @pitch: bytes from line to line
- * @dmabuf: what the camera captures into
+ * @handle: GEM handle of the display
+ * @fb: framebuffer id
+ * @pitch: bytes per line
+ * @dmabuf: dma-buf, for the camera
  */
 struct buffer {
 	uint32_t handle;
@@ -52,14 +53,14 @@ struct buffer {
 
 /**
  * struct stage - camera and display
- * @camera: its node
- * @card: its node
+ * @camera: open node of the camera
+ * @card: open node of the display's card
  * @connector: object id
  * @crtc: object id
- * @mode: the camera's size, too
- * @saved: what was shown before
+ * @mode: display mode; the camera's frames have the same size
+ * @saved: CRTC state to restore at the end
  * @buffers: the frames
- * @shown: index of the buffer that is on the screen, or -1
+ * @shown: index of the buffer on the screen, or -1
  */
 struct stage {
 	int camera;
@@ -119,7 +120,7 @@ static void choose_mode(struct stage *stage, const drmModeConnector *connector,
 		    stage->mode.vdisplay == height)
 			return;
 	}
-	fail("the display has no mode of %ux%u", width, height);
+	fail("the display has no mode %ux%u; --size chooses another", width, height);
 }
 
 static void open_display(struct stage *stage, const char *path, uint32_t width,
@@ -130,11 +131,11 @@ static void open_display(struct stage *stage, const char *path, uint32_t width,
 
 	stage->card = must_open(path);
 	if (drmSetMaster(stage->card))
-		fail("%s: somebody else has the display: %s", path,
-		     strerror(errno));
+		fail("%s: cannot become DRM master: %s; stop the program that drives the display",
+		     path, strerror(errno));
 	resources = drmModeGetResources(stage->card);
 	if (!resources || !resources->count_crtcs)
-		fail("%s has no display", path);
+		fail("%s: no CRTC; --card chooses another node", path);
 	for (int i = 0; i < resources->count_connectors; i++) {
 		connector = drmModeGetConnector(stage->card,
 						resources->connectors[i]);
@@ -145,7 +146,7 @@ static void open_display(struct stage *stage, const char *path, uint32_t width,
 		connector = NULL;
 	}
 	if (!connector)
-		fail("%s: no display is connected", path);
+		fail("%s: no connector with a display; --card chooses another node", path);
 	stage->connector = connector->connector_id;
 	stage->crtc = resources->crtcs[0];
 	stage->saved = drmModeGetCrtc(stage->card, stage->crtc);
@@ -171,7 +172,7 @@ static void make_buffer(struct stage *stage, struct buffer *buffer)
 	pitches[0] = create.pitch;
 	if (drmModeAddFB2(stage->card, create.width, create.height, DRM_FORMAT,
 			  handles, pitches, offsets, &buffer->fb, 0))
-		fail("make a framebuffer: %s", strerror(errno));
+		fail("create a framebuffer: %s", strerror(errno));
 	if (drmPrimeHandleToFD(stage->card, create.handle,
 			       DRM_RDWR | DRM_CLOEXEC, &buffer->dmabuf))
 		fail("export a dumb buffer: %s", strerror(errno));
@@ -185,7 +186,7 @@ static void flipped(__attribute__((unused)) int fd,
 	*(int *)data = 1;
 }
 
-/* Wait until the screen shows that buffer; the one before it is free then. */
+/* Show a buffer and wait for the flip. The previous buffer is free afterwards. */
 static void show_buffer(struct stage *stage, int index)
 {
 	drmEventContext events = {
@@ -209,7 +210,7 @@ static void show_buffer(struct stage *stage, int index)
 			fail("wait for a flip: %s", strerror(errno));
 }
 
-/* As it was before, for the console. */
+/* Restore the saved mode, for the console. */
 static void close_display(struct stage *stage)
 {
 	if (stage->saved)
@@ -244,12 +245,12 @@ static void open_camera(struct stage *stage, const char *path)
 	    format.fmt.pix.height != stage->mode.vdisplay ||
 	    format.fmt.pix.pixelformat != V4L2_FORMAT ||
 	    format.fmt.pix.bytesperline != stage->buffers[0].pitch)
-		fail("the camera has no %ux%u of the display's format, %u bytes a line",
+		fail("the camera does not support %ux%u in the display's format with %u bytes per line",
 		     stage->mode.hdisplay, stage->mode.vdisplay,
 		     stage->buffers[0].pitch);
 	must_ioctl(stage->camera, VIDIOC_REQBUFS, &request, "request buffers");
 	if (request.count < BUFFERS)
-		fail("the camera has %u buffers, %d are needed", request.count,
+		fail("the camera grants %u buffers; %d are required", request.count,
 		     BUFFERS);
 }
 
@@ -272,13 +273,13 @@ static struct v4l2_buffer take_buffer(struct stage *stage)
 		.memory = V4L2_MEMORY_DMABUF,
 	};
 
-	must_ioctl(stage->camera, VIDIOC_DQBUF, &buffer, "take a buffer");
+	must_ioctl(stage->camera, VIDIOC_DQBUF, &buffer, "dequeue a buffer");
 	if (buffer.flags & V4L2_BUF_FLAG_ERROR)
-		fail("frame %u could not be captured", buffer.sequence);
+		fail("frame %u: the capture failed", buffer.sequence);
 	return buffer;
 }
 
-/* Return: the number of the frame that is on the screen in the end. */
+/* Returns the number of the last frame, which is on the screen. */
 static uint32_t capture(struct stage *stage, unsigned int frames)
 {
 	int type = V4L2_BUF_TYPE_VIDEO_CAPTURE;
@@ -304,15 +305,16 @@ static const char usage[] =
 "usage: camera-to-display [--camera NODE] [--card NODE] [--size WIDTHxHEIGHT]\n"
 "                         [--frames COUNT] [-- COMMAND [ARG…]]\n"
 "\n"
-"Captures COUNT frames (default 100) and shows each, without a copy. With a\n"
-"COMMAND, runs it while the last one is on the screen; FRAME in its environment is\n"
-"that one's number. The screen is then given back.\n"
+"Captures COUNT frames (default 100) and shows each without a copy. Then runs\n"
+"COMMAND, if given, with the number of the frame on the screen as FRAME in its\n"
+"environment, and restores the display's previous mode.\n"
 "\n"
 "  --camera NODE   default /dev/video0\n"
-"  --card NODE     default /dev/dri/card0; nobody else may be its master\n"
-"  --size WxH      a mode of the display and a size of the camera; default 640x480\n"
+"  --card NODE     default /dev/dri/card0; must have no other DRM master\n"
+"  --size WxH      must be a mode of the display and a size of the\n"
+"                  camera; default 640x480\n"
 "\n"
-"Exit status: COMMAND's; 1 if anything else failed.\n";
+"Exit status: that of COMMAND, or 0; 1 on failure, 2 for wrong usage.\n";
 
 static int run_command(char **command, uint32_t frame)
 {
@@ -359,13 +361,13 @@ int main(int argc, char **argv)
 			break;
 		case 's':
 			if (sscanf(optarg, "%ux%u", &width, &height) != 2)
-				fail("--size '%s' is no size such as 640x480",
+				fail("invalid --size '%s'; example: 640x480",
 				     optarg);
 			break;
 		case 'f':
 			frames = strtoul(optarg, NULL, 10);
 			if (!frames)
-				fail("--frames '%s' is no number of frames",
+				fail("invalid --frames '%s': must be a number, at least 1",
 				     optarg);
 			break;
 		case 'h':
@@ -382,7 +384,7 @@ int main(int argc, char **argv)
 		make_buffer(&stage, &stage.buffers[i]);
 	open_camera(&stage, camera);
 	frame = capture(&stage, frames);
-	printf("%u frames of %ux%u; number %u is on the screen\n", frames,
+	printf("captured %u frames of %ux%u; frame %u is on the screen\n", frames,
 	       width, height, frame);
 	if (argv[optind])
 		status = run_command(argv + optind, frame);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the drivers tell root in debugfs: VRAM, phyr lists, dma_range lists,
- * jobs. All readers return 0 or a negative errno (-EPROTO: not understood),
- * and what they filled in is freed by the function next to them.
+ * The drivers' debugfs files, which only root may read: VRAM, phyr lists,
+ * dma_range lists, jobs. Readers return 0 or a negative errno; -EPROTO if the
+ * text does not parse. Free a result with the *_free() function next to its
+ * reader; after an error there is nothing to free.
  */
-#ifndef PHYR_DUMP_H
-#define PHYR_DUMP_H
+#ifndef PHYR_DEBUGFS_H
+#define PHYR_DEBUGFS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,10 +15,10 @@
 #include "device.h"
 
 /**
- * struct phyr_vram_block - one allocated piece of VRAM
- * @offset: bytes from the BAR's start
+ * struct phyr_vram_block - one allocated block of VRAM
+ * @offset: bytes from the start of the BAR
  * @len: bytes
- * @buffer: id of the buffer that has it
+ * @buffer: id of the buffer that owns it
  */
 struct phyr_vram_block {
 	uint64_t offset;
@@ -30,8 +31,8 @@ struct phyr_vram_block {
  * @size: bytes
  * @free: bytes
  * @bar: physical address
- * @blocks: allocated pieces
- * @nr: their number
+ * @blocks: allocated blocks
+ * @nr: number of @blocks
  */
 struct phyr_vram_dump {
 	uint64_t size;
@@ -49,8 +50,8 @@ void phyr_vram_dump_free(struct phyr_vram_dump *dump);
  * struct phyr_vec - one entry of a phyr list
  * @paddr: physical address
  * @len: bytes
- * @offset: bytes from the BAR's start
- * @pages: has struct pages
+ * @offset: bytes from the start of the BAR
+ * @pages: true if it has struct pages
  */
 struct phyr_vec {
 	uint64_t paddr;
@@ -62,11 +63,11 @@ struct phyr_vec {
 /**
  * struct phyr_list_dump - a buffer of phyr_vram
  * @size: bytes
- * @extents: as the driver counts them
- * @dmabufs: live dma-bufs of the buffer
- * @in_vram: where it is now
+ * @extents: number of extents, as counted by the driver
+ * @dmabufs: number of live dma-bufs of the buffer
+ * @in_vram: true if it is in VRAM now
  * @vecs: its phyr list
- * @nr: entries
+ * @nr: number of @vecs
  */
 struct phyr_list_dump {
 	uint64_t size;
@@ -92,12 +93,12 @@ struct phyr_range {
 };
 
 /**
- * struct phyr_ranges_dump - a buffer as the copy engine has it
+ * struct phyr_ranges_dump - a buffer of phyr_copy
  * @size: bytes
- * @imported: from another driver
- * @mode: how it is mapped; "none" while it is not
+ * @imported: true if another driver exports it
+ * @mode: how it is mapped; "none" while unmapped
  * @ranges: its dma_range list
- * @nr: entries
+ * @nr: number of @ranges
  */
 struct phyr_ranges_dump {
 	uint64_t size;
@@ -112,11 +113,11 @@ int phyr_ranges_dump_read(const struct phyr_device *device, uint64_t id,
 void phyr_ranges_dump_free(struct phyr_ranges_dump *dump);
 
 /**
- * struct phyr_job - a copy that the engine did or is to do
- * @seqno: its number
+ * struct phyr_job - a copy of the engine, queued or done
+ * @seqno: sequence number
  * @len: bytes
- * @moves: Memory Move instructions
- * @scripts: scripts that they were split into
+ * @moves: number of Memory Move instructions
+ * @scripts: number of scripts that hold them
  * @status: 0 or a negative errno
  */
 struct phyr_job {
@@ -127,10 +128,10 @@ struct phyr_job {
 	int status;
 };
 
-/* The job with the highest seqno; -ENOENT where there has been none. */
+/* The job with the highest seqno; -ENOENT if there was none. */
 int phyr_last_job(const struct phyr_device *device, struct phyr_job *job);
 
-/* Hang the next @jobs jobs of a copy engine. */
+/* Make the next @jobs jobs of a copy engine hang. */
 int phyr_hang(const struct phyr_device *device, unsigned int jobs);
 
 #endif
