@@ -24,24 +24,6 @@
  * the buffer goes to system memory, if its exporter can do that, and is pinned
  * there while the importer is attached; or else the attach fails.
  *
- * Life of a buffer
- *
- *	LIVE --move_begin--> MOVING --move_end--> LIVE
- *	LIVE --revoke--> REVOKED --rearm--> LIVE
- *
- * phyr_buffer_move_begin() tells every importer, waits for all fences in the
- * reservation object (DMA_RESV_USAGE_BOOKKEEP: importers need not have told
- * anybody what they do), and then takes the native mappings apart, whether
- * the importers have called phyr_unmap() or not: what is left to them is
- * memory to free. An address is therefore used only under the reservation
- * lock or under a fence in it. A stock importer's table stays mapped until it
- * unmaps; until then it may read and discard, no more.
- *
- * phyr_buffer_revoke() does the same, for good. It cannot wait for the stock
- * importers' unmap, which needs the lock that it holds: when the lock has been
- * dropped, phyr_buffer_revoke_wait() does. Only after that may the device go.
- * System memory does not go with the device: nobody waits for its tables.
- *
  * Where a stock exporter invalidates, the same is done on the importer's
  * behalf: told, waited for, unmapped, before the callback returns. So an
  * importer finds one rule, whoever exports.
@@ -73,16 +55,6 @@
 
 #include "internal.h"
 
-/**
- * struct phyr_export - a dma-buf of a buffer
- * @node: in phyr_buffer.exports; guarded by the reservation lock
- * @dmabuf: no reference; removed in the dma-buf's release
- */
-struct phyr_export {
-	struct list_head node;
-	struct dma_buf *dmabuf;
-};
-
 static bool phyr_dma_buf_is_ours(const struct dma_buf *dmabuf)
 {
 	return dmabuf->ops->attach == phyr_dma_buf_attach;
@@ -95,47 +67,6 @@ static struct phyr_buffer *phyr_dma_buf_buffer(struct dma_buf *dmabuf)
 
 	return ops->buffer(dmabuf);
 }
-
-/*
- * Exporter's side: the buffer
- */
-
-/**
- * phyr_buffer_init - start the core's part of a buffer
- * @buffer: the buffer
- * @ops: the exporter's callbacks
- * @resv: the buffer's reservation object
- *
- * Context: before @buffer is known to anybody.
- */
-void phyr_buffer_init(struct phyr_buffer *buffer,
-		      const struct phyr_dma_buf_ops *ops, struct dma_resv *resv)
-{
-	buffer->resv = resv;
-	buffer->ops = ops;
-	INIT_LIST_HEAD(&buffer->exports);
-	INIT_LIST_HEAD(&buffer->attachments);
-	buffer->list = NULL;
-	buffer->state = PHYR_BUFFER_LIVE;
-	buffer->tables = 0;
-	init_waitqueue_head(&buffer->idle);
-}
-EXPORT_SYMBOL_NS_GPL(phyr_buffer_init, "PHYR_EXPORTER");
-
-/**
- * phyr_buffer_fini - end the core's part of a buffer
- * @buffer: the buffer; no dma-buf of it is left
- *
- * Context: the last reference to @buffer; may sleep.
- */
-void phyr_buffer_fini(struct phyr_buffer *buffer)
-{
-	WARN_ON_ONCE(!list_empty(&buffer->exports));
-	WARN_ON_ONCE(!list_empty(&buffer->attachments));
-	phyr_list_put(buffer->list);
-	buffer->list = NULL;
-}
-EXPORT_SYMBOL_NS_GPL(phyr_buffer_fini, "PHYR_EXPORTER");
 
 /**
  * phyr_buffer_add_dma_buf - let the core know of an export
@@ -194,261 +125,6 @@ void phyr_buffer_remove_dma_buf(struct phyr_buffer *buffer,
 }
 EXPORT_SYMBOL_NS_GPL(phyr_buffer_remove_dma_buf, "PHYR_EXPORTER");
 
-/**
- * phyr_buffer_list - where the buffer is now
- * @buffer: the buffer
- *
- * Asks the exporter once per place.
- *
- * Context: the reservation lock is held; may sleep.
- * Return: the list, valid until the lock is dropped; take a reference to keep
- * it longer. ERR_PTR: -ENODEV for a revoked buffer, -EBUSY for one that is
- * moving, or what the exporter said.
- */
-struct phyr_list *phyr_buffer_list(struct phyr_buffer *buffer)
-{
-	struct phyr_list *list;
-
-	dma_resv_assert_held(buffer->resv);
-
-	switch (buffer->state) {
-	case PHYR_BUFFER_REVOKED:
-		return ERR_PTR(-ENODEV);
-	case PHYR_BUFFER_MOVING:
-		return ERR_PTR(-EBUSY);
-	case PHYR_BUFFER_LIVE:
-		break;
-	}
-
-	if (!buffer->list) {
-		list = buffer->ops->describe(buffer);
-		if (IS_ERR(list))
-			return list;
-		buffer->list = list;
-	}
-	return buffer->list;
-}
-EXPORT_SYMBOL_NS_GPL(phyr_buffer_list, "PHYR_EXPORTER");
-
-static void phyr_buffer_notify(struct phyr_buffer *buffer)
-{
-	struct phyr_export *export;
-
-	list_for_each_entry(export, &buffer->exports, node)
-		dma_buf_invalidate_mappings(export->dmabuf);
-}
-
-/* What the importer still holds afterwards is memory to free. */
-static void phyr_attachment_unmap(struct phyr_attachment *attach)
-{
-	struct dma_range_list *ranges;
-
-	list_for_each_entry(ranges, &attach->mappings, node)
-		dma_range_list_unmap(ranges);
-}
-
-/* No fence protects the native mappings any more: take them apart. */
-static void phyr_buffer_unmap(struct phyr_buffer *buffer)
-{
-	struct phyr_attachment *attach;
-
-	list_for_each_entry(attach, &buffer->attachments, node)
-		if (attach->way == PHYR_WAY_NATIVE)
-			phyr_attachment_unmap(attach);
-
-	phyr_list_put(buffer->list);
-	buffer->list = NULL;
-}
-
-/**
- * phyr_buffer_move_begin - stop everybody's DMA, so that the memory can move
- * @buffer: the buffer
- * @interruptible: break off on a signal
- * @no_wait: break off instead of waiting for a fence
- *
- * On success no importer has a mapping of the old place, and none gets one
- * until phyr_buffer_move_end(). CPU mappings are the exporter's to zap. On
- * error importers were perhaps told to map anew, and find the old place.
- *
- * Context: the reservation lock is held, and kept until
- * phyr_buffer_move_end(); sleeps.
- * Return: 0, also for a revoked buffer, which has no mappings; -EBUSY with
- * @no_wait, -ERESTARTSYS with @interruptible.
- */
-int phyr_buffer_move_begin(struct phyr_buffer *buffer, bool interruptible,
-			   bool no_wait)
-{
-	long ret;
-
-	dma_resv_assert_held(buffer->resv);
-
-	if (buffer->state == PHYR_BUFFER_REVOKED)
-		return 0;
-	if (no_wait && !dma_resv_test_signaled(buffer->resv,
-					       DMA_RESV_USAGE_BOOKKEEP))
-		return -EBUSY;
-
-	buffer->state = PHYR_BUFFER_MOVING;
-	phyr_buffer_notify(buffer);
-	ret = dma_resv_wait_timeout(buffer->resv, DMA_RESV_USAGE_BOOKKEEP,
-				    interruptible, MAX_SCHEDULE_TIMEOUT);
-	if (ret < 0) {
-		buffer->state = PHYR_BUFFER_LIVE;
-		return ret;
-	}
-
-	phyr_buffer_unmap(buffer);
-	return 0;
-}
-EXPORT_SYMBOL_NS_GPL(phyr_buffer_move_begin, "PHYR_EXPORTER");
-
-/**
- * phyr_buffer_move_end - the memory is where it will stay
- * @buffer: the buffer
- *
- * Also after a move that failed halfway and left the memory where it was.
- *
- * Context: the reservation lock is held since phyr_buffer_move_begin().
- */
-void phyr_buffer_move_end(struct phyr_buffer *buffer)
-{
-	dma_resv_assert_held(buffer->resv);
-
-	if (buffer->state == PHYR_BUFFER_MOVING)
-		buffer->state = PHYR_BUFFER_LIVE;
-}
-EXPORT_SYMBOL_NS_GPL(phyr_buffer_move_end, "PHYR_EXPORTER");
-
-static void phyr_attachment_forget_routes(struct phyr_attachment *attach)
-{
-	struct phyr_route *route, *next;
-
-	list_for_each_entry_safe(route, next, &attach->routes, node) {
-		list_del(&route->node);
-		phyr_route_destroy(route);
-	}
-}
-
-/**
- * phyr_buffer_revoke - take the memory away
- * @buffer: the buffer
- *
- * When this returns no device that a native importer attached reaches the
- * buffer, and stock importers that can be told have been. Maps and attachments
- * fail with -ENODEV from here on, until phyr_buffer_rearm(). The memory, and
- * its provider, are free after phyr_buffer_revoke_wait().
- *
- * Context: the reservation lock is held; sleeps, uninterruptibly.
- */
-void phyr_buffer_revoke(struct phyr_buffer *buffer)
-{
-	dma_resv_assert_held(buffer->resv);
-
-	buffer->state = PHYR_BUFFER_REVOKED;
-	phyr_buffer_notify(buffer);
-	dma_resv_wait_timeout(buffer->resv, DMA_RESV_USAGE_BOOKKEEP, false,
-			      MAX_SCHEDULE_TIMEOUT);
-	phyr_buffer_unmap(buffer);
-}
-EXPORT_SYMBOL_NS_GPL(phyr_buffer_revoke, "PHYR_EXPORTER");
-
-/**
- * phyr_buffer_revoke_wait - wait until nobody refers to the memory
- * @buffer: a revoked buffer
- *
- * Waits for the unmap of every stock importer that has a table of page-less
- * memory. They were told, and the dma-buf contract bounds how long they take.
- *
- * Context: the reservation lock is not held: the unmap that this waits for
- * takes it. Sleeps, uninterruptibly.
- */
-void phyr_buffer_revoke_wait(struct phyr_buffer *buffer)
-{
-	struct phyr_attachment *attach;
-
-	might_lock(&buffer->resv->lock.base);
-	wait_event(buffer->idle, !READ_ONCE(buffer->tables));
-
-	phyr_inject_delay();
-	dma_resv_lock(buffer->resv, NULL);
-	list_for_each_entry(attach, &buffer->attachments, node)
-		phyr_attachment_forget_routes(attach);
-	dma_resv_unlock(buffer->resv);
-}
-EXPORT_SYMBOL_NS_GPL(phyr_buffer_revoke_wait, "PHYR_EXPORTER");
-
-/**
- * phyr_buffer_rearm - the memory is back
- * @buffer: a revoked buffer, after phyr_buffer_revoke_wait()
- *
- * For a device that was reset and is as it was: importers that stayed attached
- * may map again, and decide their routes anew. Any other state stays as it is: a
- * buffer that moves has no place to map yet.
- *
- * Context: the reservation lock is held.
- */
-void phyr_buffer_rearm(struct phyr_buffer *buffer)
-{
-	dma_resv_assert_held(buffer->resv);
-
-	if (WARN_ON_ONCE(buffer->state != PHYR_BUFFER_REVOKED))
-		return;
-	buffer->state = PHYR_BUFFER_LIVE;
-}
-EXPORT_SYMBOL_NS_GPL(phyr_buffer_rearm, "PHYR_EXPORTER");
-
-/**
- * phyr_buffer_is_revoked - has the memory been taken away?
- * @buffer: the buffer
- *
- * Context: the reservation lock is held.
- * Return: true between phyr_buffer_revoke() and phyr_buffer_rearm().
- */
-bool phyr_buffer_is_revoked(const struct phyr_buffer *buffer)
-{
-	dma_resv_assert_held(buffer->resv);
-
-	return buffer->state == PHYR_BUFFER_REVOKED;
-}
-EXPORT_SYMBOL_NS_GPL(phyr_buffer_is_revoked, "PHYR_EXPORTER");
-
-/**
- * phyr_buffer_dma_bufs - how many dma-bufs a buffer has
- * @buffer: the buffer
- *
- * Context: the reservation lock is held.
- * Return: dma-bufs that are not released yet.
- */
-unsigned int phyr_buffer_dma_bufs(const struct phyr_buffer *buffer)
-{
-	dma_resv_assert_held(buffer->resv);
-
-	return list_count_nodes((struct list_head *)&buffer->exports);
-}
-EXPORT_SYMBOL_NS_GPL(phyr_buffer_dma_bufs, "PHYR_EXPORTER");
-
-/**
- * phyr_buffer_is_mapped - can any device reach the buffer now?
- * @buffer: the buffer
- *
- * Context: the reservation lock is held.
- * Return: true where a mapping is alive.
- */
-bool phyr_buffer_is_mapped(const struct phyr_buffer *buffer)
-{
-	const struct phyr_attachment *attach;
-	const struct dma_range_list *ranges;
-
-	dma_resv_assert_held(buffer->resv);
-
-	list_for_each_entry(attach, &buffer->attachments, node)
-		list_for_each_entry(ranges, &attach->mappings, node)
-			if (ranges->len)
-				return true;
-	return false;
-}
-EXPORT_SYMBOL_NS_GPL(phyr_buffer_is_mapped, "PHYR_EXPORTER");
-
 /*
  * Importer's side
  */
@@ -473,19 +149,6 @@ static const struct dma_buf_attach_ops phyr_attach_ops = {
 	.allow_peer2peer = true,
 	.invalidate_mappings = phyr_invalidate_mappings,
 };
-
-static struct phyr_attachment *phyr_attachment_alloc(void)
-{
-	struct phyr_attachment *attach;
-
-	attach = kzalloc_obj(*attach, GFP_KERNEL_ACCOUNT);
-	if (attach) {
-		INIT_LIST_HEAD(&attach->node);
-		INIT_LIST_HEAD(&attach->routes);
-		INIT_LIST_HEAD(&attach->mappings);
-	}
-	return attach;
-}
 
 /**
  * phyr_attach - make a device an importer of a dma-buf
@@ -562,19 +225,6 @@ void phyr_detach(struct phyr_attachment *attach)
 	kfree(attach);
 }
 EXPORT_SYMBOL_NS_GPL(phyr_detach, "PHYR");
-
-/**
- * phyr_attachment_priv - the importer's own pointer
- * @attach: the attachment
- *
- * Context: any.
- * Return: what phyr_attach() was given.
- */
-void *phyr_attachment_priv(const struct phyr_attachment *attach)
-{
-	return attach->priv;
-}
-EXPORT_SYMBOL_NS_GPL(phyr_attachment_priv, "PHYR");
 
 static struct dma_range_list *phyr_map_ours(struct phyr_attachment *attach,
 					    u64 offset, u64 len,
@@ -742,7 +392,7 @@ static int phyr_admit(struct phyr_buffer *buffer,
 		return ret;
 
 	/* Out of reach is the answer, unless there is another place. */
-	phyr_attachment_forget_routes(importer);
+	phyr_attachment_drop_routes(importer);
 	importer->why = "device does not reach the exporter's memory";
 	ret = phyr_admit_in_system(buffer, importer);
 	return ret == -EBUSY ? -EREMOTEIO : ret;
@@ -789,7 +439,7 @@ int phyr_dma_buf_attach(struct dma_buf *dmabuf,
 	dma_resv_lock(buffer->resv, NULL);
 	ret = phyr_admit(buffer, importer);
 	if (ret)
-		phyr_attachment_forget_routes(importer);
+		phyr_attachment_drop_routes(importer);
 	else
 		list_add(&importer->node, &buffer->attachments);
 	dma_resv_unlock(buffer->resv);
@@ -828,7 +478,7 @@ void phyr_dma_buf_detach(struct dma_buf *dmabuf,
 	list_for_each_entry_safe(ranges, next, &importer->mappings, node)
 		phyr_unmap(importer, ranges);
 	list_del(&importer->node);
-	phyr_attachment_forget_routes(importer);
+	phyr_attachment_drop_routes(importer);
 	if (importer->pinned)
 		buffer->ops->unpin_system(buffer);
 	dma_resv_unlock(dmabuf->resv);

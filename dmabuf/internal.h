@@ -195,6 +195,16 @@ void dma_range_segment_unmap(struct dma_range_list *ranges,
 			     struct dma_range_segment *segment);
 void dma_range_segment_free(struct dma_range_segment *segment);
 
+/**
+ * struct phyr_export - a dma-buf of a buffer
+ * @node: in phyr_buffer.exports; guarded by the reservation lock
+ * @dmabuf: no reference; removed in the dma-buf's release
+ */
+struct phyr_export {
+	struct list_head node;
+	struct dma_buf *dmabuf;
+};
+
 /*
  * What passes between the two sides of an attachment; decided at attach.
  */
@@ -233,6 +243,10 @@ struct phyr_attachment {
 	struct list_head routes;
 	struct list_head mappings;
 };
+
+struct phyr_attachment *phyr_attachment_alloc(void);
+void phyr_attachment_unmap(struct phyr_attachment *attach);
+void phyr_attachment_drop_routes(struct phyr_attachment *attach);
 
 struct dma_range_list *phyr_map_list(struct phyr_attachment *attach,
 				     struct phyr_list *list, u64 offset,

@@ -7,6 +7,8 @@
  * at each describe; it moves when it is told to.
  */
 #include "redirect.h"
+#include "../attachment.c"
+#include "../buffer.c"
 #include "../dma_buf.c"
 
 #include <linux/delay.h>
