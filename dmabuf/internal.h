@@ -14,6 +14,10 @@
 #include <linux/phyr_exporter.h>
 #include <linux/phyr_inject.h>
 
+/* DMA_ATTR_* of every mapping of page-less memory */
+#define PHYR_MMIO_ATTRS \
+	(DMA_ATTR_MMIO | DMA_ATTR_DEBUGGING_IGNORE_CACHELINES)
+
 /**
  * struct phyr_window - all of one memory, mapped for one device
  * @node: in phyr_mem.windows; guarded by phyr_mem.windows_lock
@@ -74,6 +78,8 @@ struct phyr_chunk {
 	unsigned int max;
 	struct phys_vec vecs[] __counted_by(max);
 };
+
+int phyr_chunk_check_overlap(const struct phyr_chunk *chunk);
 
 const struct phyr_chunk *phyr_list_first(const struct phyr_list *list);
 const struct phyr_chunk *phyr_chunk_seek(const struct phyr_chunk *chunk,

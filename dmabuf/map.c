@@ -34,9 +34,6 @@
 
 #include "internal.h"
 
-#define PHYR_MMIO_ATTRS \
-	(DMA_ATTR_MMIO | DMA_ATTR_DEBUGGING_IGNORE_CACHELINES)
-
 static bool phyr_dev_untranslated(struct device *dev)
 {
 	return !use_dma_iommu(dev) && !get_dma_ops(dev);

@@ -215,9 +215,6 @@ pgprot_t phyr_mem_pgprot(const struct phyr_mem *mem, pgprot_t prot)
 }
 EXPORT_SYMBOL_NS_GPL(phyr_mem_pgprot, "PHYR_EXPORTER");
 
-#define PHYR_WINDOW_ATTRS \
-	(DMA_ATTR_MMIO | DMA_ATTR_DEBUGGING_IGNORE_CACHELINES)
-
 static struct phyr_window *phyr_window_create(struct phyr_mem *mem,
 					      struct device *dev)
 {
@@ -228,7 +225,7 @@ static struct phyr_window *phyr_window_create(struct phyr_mem *mem,
 		return ERR_PTR(-ENOMEM);
 
 	window->addr = dma_map_phys(dev, mem->start, mem->end - mem->start,
-				    DMA_BIDIRECTIONAL, PHYR_WINDOW_ATTRS);
+				    DMA_BIDIRECTIONAL, PHYR_MMIO_ATTRS);
 	if (dma_mapping_error(dev, window->addr)) {
 		kfree(window);
 		return ERR_PTR(-EREMOTEIO);
@@ -283,7 +280,7 @@ void phyr_window_put(struct phyr_mem *mem, struct phyr_window *window)
 		return;
 
 	dma_unmap_phys(window->dev, window->addr, mem->end - mem->start,
-		       DMA_BIDIRECTIONAL, PHYR_WINDOW_ATTRS);
+		       DMA_BIDIRECTIONAL, PHYR_MMIO_ATTRS);
 	list_del(&window->node);
 	kfree(window);
 }

@@ -468,7 +468,7 @@ static void put_with_window_warns(struct kunit *test)
 		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
 	}
 	dma_unmap_phys(dev, window->addr, 0x100000, DMA_BIDIRECTIONAL,
-		       PHYR_WINDOW_ATTRS);
+		       PHYR_MMIO_ATTRS);
 	kfree(window);
 }
 
