@@ -13,6 +13,7 @@
  */
 #include <linux/export.h>
 #include <linux/sched.h>
+#include <linux/seq_file.h>
 #include <linux/slab.h>
 
 #include "internal.h"
@@ -391,3 +392,50 @@ unsigned int dma_range_next(struct dma_range_cursor *cursor,
 	return n;
 }
 EXPORT_SYMBOL_NS_GPL(dma_range_next, "PHYR");
+
+/**
+ * dma_range_list_count - count the ranges of a walk
+ * @ranges: the list
+ *
+ * Walks the whole list.
+ *
+ * Context: as for dma_range_cursor_init(); does not sleep.
+ * Return: ranges, cut to the importer's limits.
+ */
+u64 dma_range_list_count(const struct dma_range_list *ranges)
+{
+	struct dma_range_cursor cursor;
+	struct dma_range range[16];
+	unsigned int n;
+	u64 count = 0;
+
+	dma_range_cursor_init(&cursor, ranges, 0);
+	while ((n = dma_range_next(&cursor, range, ARRAY_SIZE(range))))
+		count += n;
+	return count;
+}
+EXPORT_SYMBOL_NS_GPL(dma_range_list_count, "PHYR");
+
+/**
+ * dma_range_list_show - print each range into a file of debugfs
+ * @m: the file; only root may be able to read it, because an untranslated DMA
+ *	address is a physical address
+ * @ranges: the list
+ *
+ * Prints a line "  range ADDR LEN" for each range, both in hexadecimal. Stops
+ * when @m overflows.
+ *
+ * Context: as for dma_range_cursor_init(); does not sleep.
+ */
+void dma_range_list_show(struct seq_file *m,
+			 const struct dma_range_list *ranges)
+{
+	struct dma_range_cursor cursor;
+	struct dma_range range;
+
+	dma_range_cursor_init(&cursor, ranges, 0);
+	while (dma_range_next(&cursor, &range, 1) && !seq_has_overflowed(m))
+		seq_printf(m, "  range 0x%llx 0x%llx\n", (u64)range.addr,
+			   range.len);
+}
+EXPORT_SYMBOL_NS_GPL(dma_range_list_show, "PHYR");

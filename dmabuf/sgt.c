@@ -63,19 +63,6 @@ struct phyr_sgt {
 	struct dma_range_list *ranges;
 };
 
-static u64 phyr_sgt_count(const struct dma_range_list *ranges)
-{
-	struct dma_range_cursor cursor;
-	struct dma_range range[16];
-	unsigned int n;
-	u64 count = 0;
-
-	dma_range_cursor_init(&cursor, ranges, 0);
-	while ((n = dma_range_next(&cursor, range, ARRAY_SIZE(range))))
-		count += n;
-	return count;
-}
-
 static void phyr_sgt_fill(struct sg_table *sgt,
 			  const struct dma_range_list *ranges)
 {
@@ -106,7 +93,7 @@ struct sg_table *phyr_sgt_create(struct dma_range_list *ranges)
 	u64 count;
 	int ret;
 
-	count = phyr_sgt_count(ranges);
+	count = dma_range_list_count(ranges);
 	if (overflows_type(count, table->sgt.nents))
 		return ERR_PTR(-EOVERFLOW);
 

@@ -220,18 +220,11 @@ static int test_hold_pin(struct test_hold *hold, bool pin)
 
 static u64 test_hold_ranges(const struct test_hold *hold)
 {
-	struct dma_range_cursor cursor;
-	struct dma_range range;
-	u64 n = 0;
-
 	if (hold->sgt)
 		return hold->sgt->nents;
 	if (!hold->list)
 		return 0;
-	dma_range_cursor_init(&cursor, hold->list, 0);
-	while (dma_range_next(&cursor, &range, 1))
-		n++;
-	return n;
+	return dma_range_list_count(hold->list);
 }
 
 static int test_held_locked(struct test_hold *hold, unsigned int cmd,

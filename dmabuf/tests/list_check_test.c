@@ -152,6 +152,7 @@ const void *list_refusal_params(struct kunit *test, const void *prev, char *desc
 {
 	return list_refusal_gen_params(test, prev, desc);
 }
+
 KUNIT_ARRAY_PARAM_DESC(list_acceptance, list_acceptances, name);
 
 const void *list_acceptance_params(struct kunit *test, const void *prev, char *desc)

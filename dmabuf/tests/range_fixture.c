@@ -235,6 +235,7 @@ void range_test_walk(struct range_test *t, u64 offset, unsigned int max)
 	struct dma_range_cursor cursor;
 	struct kunit *test = t->test;
 	unsigned int n, i;
+	u64 count = 0;
 
 	KUNIT_ASSERT_LE(test, max, ARRAY_SIZE(got));
 	if (offset < t->ranges->len)
@@ -252,12 +253,15 @@ void range_test_walk(struct range_test *t, u64 offset, unsigned int max)
 					    "offset %#llx, %#llx bytes before the end",
 					    offset, at.left);
 		}
+		count += n;
 		/* Fewer than asked for come only last. */
 		if (n < max)
 			KUNIT_EXPECT_EQ(test, at.left, 0);
 	}
 	KUNIT_EXPECT_EQ(test, at.left, 0);
 	KUNIT_EXPECT_EQ(test, dma_range_next(&cursor, got, max), 0);
+	if (!offset)
+		KUNIT_EXPECT_EQ(test, dma_range_list_count(t->ranges), count);
 }
 
 /* From every piece's first and last bytes */

@@ -4,28 +4,22 @@
  */
 #include "redirect.h"
 
-/* So that a case can have more ranges than it has time to walk. */
-static unsigned int sgt_test_next(struct dma_range_cursor *cursor,
-				  struct dma_range *ranges, unsigned int max);
-#define dma_range_next(...) sgt_test_next(__VA_ARGS__)
+/* A case may pretend to have more ranges than it has time to walk. */
+static u64 sgt_test_count(const struct dma_range_list *ranges);
+#define dma_range_list_count(ranges) sgt_test_count(ranges)
 #include "../sgt.c"
-#undef dma_range_next
+#undef dma_range_list_count
 
 #define SGT_TEST_IOVA	0x5000000000ULL
 
 static u64 sgt_test_pretend;
 
-static unsigned int sgt_test_next(struct dma_range_cursor *cursor,
-				  struct dma_range *ranges, unsigned int max)
+static u64 sgt_test_count(const struct dma_range_list *ranges)
 {
-	unsigned int n;
+	u64 count = sgt_test_pretend;
 
-	if (!sgt_test_pretend)
-		return dma_range_next(cursor, ranges, max);
-	memset(ranges, 0, max * sizeof(*ranges));
-	n = min(sgt_test_pretend, BIT_ULL(31));
-	sgt_test_pretend -= n;
-	return n;
+	sgt_test_pretend = 0;
+	return count ?: dma_range_list_count(ranges);
 }
 
 /* A table as its mapper leaves it: @nents of @orig_nents entries have DMA. */

@@ -25,6 +25,7 @@ struct device;
 struct dma_buf;
 struct dma_range_list;
 struct phyr_attachment;
+struct seq_file;
 struct sg_table;
 
 /**
@@ -113,5 +114,9 @@ void dma_range_cursor_init(struct dma_range_cursor *cursor,
 			   const struct dma_range_list *ranges, u64 offset);
 unsigned int dma_range_next(struct dma_range_cursor *cursor,
 			    struct dma_range *ranges, unsigned int max);
+
+u64 dma_range_list_count(const struct dma_range_list *ranges);
+void dma_range_list_show(struct seq_file *m,
+			 const struct dma_range_list *ranges);
 
 #endif
