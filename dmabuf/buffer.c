@@ -63,7 +63,7 @@ void phyr_buffer_fini(struct phyr_buffer *buffer)
 EXPORT_SYMBOL_NS_GPL(phyr_buffer_fini, "PHYR_EXPORTER");
 
 /**
- * phyr_buffer_list - where the buffer is now
+ * phyr_buffer_get_list - where the buffer is now
  * @buffer: the buffer
  *
  * Asks the exporter once per place.
@@ -73,7 +73,7 @@ EXPORT_SYMBOL_NS_GPL(phyr_buffer_fini, "PHYR_EXPORTER");
  * it longer. ERR_PTR: -ENODEV for a revoked buffer, -EBUSY for one that is
  * moving, or what the exporter said.
  */
-struct phyr_list *phyr_buffer_list(struct phyr_buffer *buffer)
+struct phyr_list *phyr_buffer_get_list(struct phyr_buffer *buffer)
 {
 	struct phyr_list *list;
 
@@ -96,7 +96,7 @@ struct phyr_list *phyr_buffer_list(struct phyr_buffer *buffer)
 	}
 	return buffer->list;
 }
-EXPORT_SYMBOL_NS_GPL(phyr_buffer_list, "PHYR_EXPORTER");
+EXPORT_SYMBOL_NS_GPL(phyr_buffer_get_list, "PHYR_EXPORTER");
 
 static void phyr_buffer_notify(struct phyr_buffer *buffer)
 {
@@ -112,7 +112,7 @@ static void phyr_buffer_unmap(struct phyr_buffer *buffer)
 	struct phyr_attachment *attach;
 
 	list_for_each_entry(attach, &buffer->attachments, node)
-		if (attach->way == PHYR_WAY_NATIVE)
+		if (attach->kind == PHYR_KIND_NATIVE)
 			phyr_attachment_unmap(attach);
 
 	phyr_list_put(buffer->list);

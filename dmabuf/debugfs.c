@@ -24,34 +24,34 @@ static DEFINE_MUTEX(phyr_attachments_lock);
 static LIST_HEAD(phyr_attachments);	/* guarded by phyr_attachments_lock */
 static struct dentry *phyr_debugfs_dir;
 
-static const char * const phyr_way_names[] = {
-	[PHYR_WAY_NATIVE] = "native",
-	[PHYR_WAY_TO_STOCK] = "to-stock",
-	[PHYR_WAY_FROM_STOCK] = "from-stock",
+static const char * const phyr_kind_names[] = {
+	[PHYR_KIND_NATIVE] = "native",
+	[PHYR_KIND_TO_STOCK] = "to-stock",
+	[PHYR_KIND_FROM_STOCK] = "from-stock",
 };
 
 /**
- * phyr_attachment_show - make an attachment visible
+ * phyr_attachment_publish - make an attachment visible
  * @attach: the attachment, negotiated
  *
  * Context: no reservation lock is held.
  */
-void phyr_attachment_show(struct phyr_attachment *attach)
+void phyr_attachment_publish(struct phyr_attachment *attach)
 {
 	trace_phyr_attach(attach->attach->dmabuf, attach->attach->dev,
-			  phyr_way_names[attach->way], attach->why);
+			  phyr_kind_names[attach->kind], attach->why);
 
 	guard(mutex)(&phyr_attachments_lock);
 	list_add_tail(&attach->all, &phyr_attachments);
 }
 
 /**
- * phyr_attachment_hide - an attachment ends
+ * phyr_attachment_unpublish - an attachment ends
  * @attach: the attachment
  *
  * Context: no reservation lock is held.
  */
-void phyr_attachment_hide(struct phyr_attachment *attach)
+void phyr_attachment_unpublish(struct phyr_attachment *attach)
 {
 	guard(mutex)(&phyr_attachments_lock);
 	list_del(&attach->all);
@@ -68,7 +68,7 @@ static int attachments_show(struct seq_file *m, void *unused)
 		dma_resv_lock(dmabuf->resv, NULL);
 		seq_printf(m, "%s %s %s %s %zu %s\n", dmabuf->exp_name,
 			   dev_name(attach->attach->dev),
-			   phyr_way_names[attach->way],
+			   phyr_kind_names[attach->kind],
 			   phyr_route_name(attach),
 			   list_count_nodes(&attach->mappings), attach->why);
 		dma_resv_unlock(dmabuf->resv);

@@ -136,7 +136,7 @@ static void phyr_invalidate_mappings(struct dma_buf_attachment *attach)
 	dma_resv_assert_held(attach->dmabuf->resv);
 
 	importer->ops->invalidate(importer);
-	if (importer->way != PHYR_WAY_FROM_STOCK)
+	if (importer->kind != PHYR_KIND_FROM_STOCK)
 		return;
 
 	/* The exporter waits for the same fences, and then for this unmap. */
@@ -191,7 +191,7 @@ struct phyr_attachment *phyr_attach(struct dma_buf *dmabuf, struct device *dev,
 	if (limits)
 		importer->limits = *limits;
 	if (!phyr_dma_buf_is_ours(dmabuf)) {
-		importer->way = PHYR_WAY_FROM_STOCK;
+		importer->kind = PHYR_KIND_FROM_STOCK;
 		importer->why = "the exporter has an sg_table only";
 	}
 
@@ -202,9 +202,9 @@ struct phyr_attachment *phyr_attach(struct dma_buf *dmabuf, struct device *dev,
 		kfree(importer);
 		return ERR_CAST(attach);
 	}
-	if (importer->way == PHYR_WAY_FROM_STOCK) {
+	if (importer->kind == PHYR_KIND_FROM_STOCK) {
 		importer->attach = attach;
-		phyr_attachment_show(importer);
+		phyr_attachment_publish(importer);
 	}
 	return importer;
 }
@@ -218,8 +218,8 @@ EXPORT_SYMBOL_NS_GPL(phyr_attach, "PHYR");
  */
 void phyr_detach(struct phyr_attachment *attach)
 {
-	if (attach->way == PHYR_WAY_FROM_STOCK)
-		phyr_attachment_hide(attach);
+	if (attach->kind == PHYR_KIND_FROM_STOCK)
+		phyr_attachment_unpublish(attach);
 	phyr_inject_delay();
 	dma_buf_detach(attach->attach->dmabuf, attach->attach);
 	kfree(attach);
@@ -232,7 +232,7 @@ static struct dma_range_list *phyr_map_ours(struct phyr_attachment *attach,
 {
 	struct phyr_list *list;
 
-	list = phyr_buffer_list(phyr_dma_buf_buffer(attach->attach->dmabuf));
+	list = phyr_buffer_get_list(phyr_dma_buf_buffer(attach->attach->dmabuf));
 	if (IS_ERR(list))
 		return ERR_CAST(list);
 
@@ -298,7 +298,7 @@ struct dma_range_list *phyr_map(struct phyr_attachment *attach, u64 offset,
 	    end > dmabuf->size || !valid_dma_direction(dir) || dir == DMA_NONE)
 		return ERR_PTR(-EINVAL);
 
-	if (attach->way == PHYR_WAY_FROM_STOCK)
+	if (attach->kind == PHYR_KIND_FROM_STOCK)
 		ranges = phyr_map_stock(attach, offset, len, dir);
 	else
 		ranges = phyr_map_ours(attach, offset, len, dir);
@@ -360,7 +360,7 @@ static int phyr_admit_in_system(struct phyr_buffer *buffer,
 	if (ret)
 		return ret;
 
-	list = phyr_buffer_list(buffer);
+	list = phyr_buffer_get_list(buffer);
 	ret = PTR_ERR_OR_ZERO(list);
 	if (!ret)
 		ret = phyr_route_list(importer, list);
@@ -380,7 +380,7 @@ static int phyr_admit(struct phyr_buffer *buffer,
 
 	dma_resv_assert_held(buffer->resv);
 
-	list = phyr_buffer_list(buffer);
+	list = phyr_buffer_get_list(buffer);
 	if (IS_ERR(list))
 		return PTR_ERR(list);
 
@@ -427,10 +427,10 @@ int phyr_dma_buf_attach(struct dma_buf *dmabuf,
 
 	importer->attach = attach;
 	if (native) {
-		importer->way = PHYR_WAY_NATIVE;
+		importer->kind = PHYR_KIND_NATIVE;
 		importer->why = "both sides know phyr";
 	} else {
-		importer->way = PHYR_WAY_TO_STOCK;
+		importer->kind = PHYR_KIND_TO_STOCK;
 		importer->why = "importer wants an sg_table";
 		importer->limits.max_len = PHYR_SG_MAX_LEN;
 	}
@@ -451,7 +451,7 @@ int phyr_dma_buf_attach(struct dma_buf *dmabuf,
 	}
 
 	attach->priv = importer;
-	phyr_attachment_show(importer);
+	phyr_attachment_publish(importer);
 	return 0;
 }
 EXPORT_SYMBOL_NS_GPL(phyr_dma_buf_attach, "PHYR_EXPORTER");
@@ -470,7 +470,7 @@ void phyr_dma_buf_detach(struct dma_buf *dmabuf,
 	struct phyr_attachment *importer = attach->priv;
 	struct dma_range_list *ranges, *next;
 
-	phyr_attachment_hide(importer);
+	phyr_attachment_unpublish(importer);
 
 	phyr_inject_delay();
 	dma_resv_lock(dmabuf->resv, NULL);
@@ -484,7 +484,7 @@ void phyr_dma_buf_detach(struct dma_buf *dmabuf,
 	dma_resv_unlock(dmabuf->resv);
 
 	phyr_inject_delay();
-	if (importer->way == PHYR_WAY_TO_STOCK)
+	if (importer->kind == PHYR_KIND_TO_STOCK)
 		kfree(importer);
 }
 EXPORT_SYMBOL_NS_GPL(phyr_dma_buf_detach, "PHYR_EXPORTER");
@@ -506,7 +506,7 @@ struct sg_table *phyr_dma_buf_map(struct dma_buf_attachment *attach,
 	struct dma_range_list *ranges;
 	struct sg_table *sgt;
 
-	if (importer->way != PHYR_WAY_TO_STOCK)
+	if (importer->kind != PHYR_KIND_TO_STOCK)
 		return ERR_PTR(-EINVAL);
 
 	ranges = phyr_map(importer, 0, attach->dmabuf->size, dir);

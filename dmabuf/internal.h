@@ -214,31 +214,31 @@ struct phyr_export {
 /*
  * What passes between the two sides of an attachment; decided at attach.
  */
-enum phyr_way {
-	PHYR_WAY_NATIVE,	/* phyr list to dma_range list */
-	PHYR_WAY_TO_STOCK,	/* our dma-buf, an importer that wants a table */
-	PHYR_WAY_FROM_STOCK,	/* our importer, a dma-buf that has a table */
+enum phyr_kind {
+	PHYR_KIND_NATIVE,	/* phyr list to dma_range list */
+	PHYR_KIND_TO_STOCK,	/* our dma-buf, an importer that wants a table */
+	PHYR_KIND_FROM_STOCK,	/* our importer, a dma-buf that has a table */
 };
 
 /**
  * struct phyr_attachment - one importer's device at one dma-buf
  * @attach: the dma-buf core's attachment; constant once attached
- * @way: how it was negotiated; constant once attached
+ * @kind: how it was negotiated; constant once attached
  * @why: the reason, for people to read; constant once attached
- * @ops: the importer's callbacks; NULL for PHYR_WAY_TO_STOCK; constant
+ * @ops: the importer's callbacks; NULL for PHYR_KIND_TO_STOCK; constant
  * @limits: what the device can take, constant
  * @priv: the importer's own
  * @pinned: the buffer is pinned in system memory for this attachment's sake;
  *	constant once attached
  * @node: in phyr_buffer.attachments; guarded by the reservation lock. Unused
- *	for PHYR_WAY_FROM_STOCK, where the buffer is somebody else's
+ *	for PHYR_KIND_FROM_STOCK, where the buffer is somebody else's
  * @all: in the list behind debugfs; guarded by that list's lock
  * @routes: decisions taken so far, one per memory; reservation lock
  * @mappings: lists that phyr_unmap() is due for; reservation lock
  */
 struct phyr_attachment {
 	struct dma_buf_attachment *attach;
-	enum phyr_way way;
+	enum phyr_kind kind;
 	const char *why;
 	const struct phyr_importer_ops *ops;
 	struct phyr_limits limits;
@@ -264,8 +264,8 @@ bool phyr_list_is_pageless(const struct phyr_list *list);
 struct sg_table *phyr_sgt_create(struct dma_range_list *ranges);
 struct dma_range_list *phyr_sgt_destroy(struct sg_table *sgt);
 
-void phyr_attachment_show(struct phyr_attachment *attach);
-void phyr_attachment_hide(struct phyr_attachment *attach);
+void phyr_attachment_publish(struct phyr_attachment *attach);
+void phyr_attachment_unpublish(struct phyr_attachment *attach);
 void phyr_debugfs_init(void);
 void phyr_debugfs_exit(void);
 

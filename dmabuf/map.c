@@ -267,7 +267,7 @@ const char *phyr_route_name(const struct phyr_attachment *attach)
 {
 	const struct phyr_route *route;
 
-	if (attach->way == PHYR_WAY_FROM_STOCK)
+	if (attach->kind == PHYR_KIND_FROM_STOCK)
 		return phyr_map_mode_name(PHYR_MAP_SGT);
 	if (list_empty(&attach->routes))
 		return "-";

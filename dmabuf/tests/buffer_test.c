@@ -19,9 +19,9 @@ static void buffer_list_asks_once_per_place(struct kunit *test)
 	struct phyr_list *list;
 
 	buffer_lock(t);
-	list = phyr_buffer_list(&t->buffer);
+	list = phyr_buffer_get_list(&t->buffer);
 	KUNIT_EXPECT_FALSE(test, IS_ERR(list));
-	KUNIT_EXPECT_PTR_EQ(test, phyr_buffer_list(&t->buffer), list);
+	KUNIT_EXPECT_PTR_EQ(test, phyr_buffer_get_list(&t->buffer), list);
 	KUNIT_EXPECT_EQ(test, t->described, 1);
 	buffer_unlock(t);
 
@@ -30,7 +30,7 @@ static void buffer_list_asks_once_per_place(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock_allocated(), BUFFER_DMA_BUFS + 2);
 
 	buffer_lock(t);
-	KUNIT_EXPECT_FALSE(test, IS_ERR(phyr_buffer_list(&t->buffer)));
+	KUNIT_EXPECT_FALSE(test, IS_ERR(phyr_buffer_get_list(&t->buffer)));
 	KUNIT_EXPECT_EQ(test, t->described, 2);
 	buffer_unlock(t);
 }
@@ -41,10 +41,11 @@ static void buffer_list_exporter_fails(struct kunit *test)
 
 	t->describe_err = -EIO;
 	buffer_lock(t);
-	KUNIT_EXPECT_PTR_EQ(test, phyr_buffer_list(&t->buffer), ERR_PTR(-EIO));
+	KUNIT_EXPECT_PTR_EQ(test, phyr_buffer_get_list(&t->buffer),
+			    ERR_PTR(-EIO));
 	/* Not kept: asked again. */
 	t->describe_err = 0;
-	KUNIT_EXPECT_FALSE(test, IS_ERR(phyr_buffer_list(&t->buffer)));
+	KUNIT_EXPECT_FALSE(test, IS_ERR(phyr_buffer_get_list(&t->buffer)));
 	KUNIT_EXPECT_EQ(test, t->described, 2);
 	buffer_unlock(t);
 }
@@ -137,7 +138,7 @@ static int buffer_step_locked(struct buffer_test *t, enum buffer_op op)
 		phyr_buffer_rearm(&t->buffer);
 		break;
 	default:
-		ret = PTR_ERR_OR_ZERO(phyr_buffer_list(&t->buffer));
+		ret = PTR_ERR_OR_ZERO(phyr_buffer_get_list(&t->buffer));
 		break;
 	}
 	buffer_unlock(t);
@@ -205,7 +206,7 @@ do { \
 	} \
 } while (0)
 
-	EXPECT_LOCK_ASSERTED((void)phyr_buffer_list(buffer));
+	EXPECT_LOCK_ASSERTED((void)phyr_buffer_get_list(buffer));
 	EXPECT_LOCK_ASSERTED((void)phyr_buffer_is_revoked(buffer));
 	EXPECT_LOCK_ASSERTED((void)phyr_buffer_dma_bufs(buffer));
 	EXPECT_LOCK_ASSERTED((void)phyr_buffer_is_mapped(buffer));
@@ -256,7 +257,7 @@ static void buffer_fini_puts_its_list(struct kunit *test)
 	unsigned int before = mock_allocated();
 
 	buffer_lock(t);
-	KUNIT_EXPECT_FALSE(test, IS_ERR(phyr_buffer_list(&t->buffer)));
+	KUNIT_EXPECT_FALSE(test, IS_ERR(phyr_buffer_get_list(&t->buffer)));
 	buffer_unlock(t);
 	KUNIT_EXPECT_GT(test, mock_allocated(), before);
 	kunit_release_action(test, buffer_test_put_dma_buf, t->dmabufs[0]);

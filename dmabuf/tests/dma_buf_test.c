@@ -101,7 +101,7 @@ static void attach_negotiates(struct kunit *test)
 	if (deal->no_mask)
 		t->pdev->dev.dma_mask = NULL;
 	buffer_lock(t);
-	KUNIT_EXPECT_FALSE(test, IS_ERR(phyr_buffer_list(&t->buffer)));
+	KUNIT_EXPECT_FALSE(test, IS_ERR(phyr_buffer_get_list(&t->buffer)));
 	buffer_unlock(t);
 	before = mock_allocated();
 
@@ -142,8 +142,8 @@ static void attach_says_which_way_and_why(struct kunit *test)
 	stock = buffer_test_phyr(buffer_test_stock(t, 0,
 						   &buffer_test_revocable_ops,
 						   false));
-	KUNIT_EXPECT_EQ(test, native->way, PHYR_WAY_NATIVE);
-	KUNIT_EXPECT_EQ(test, stock->way, PHYR_WAY_TO_STOCK);
+	KUNIT_EXPECT_EQ(test, native->kind, PHYR_KIND_NATIVE);
+	KUNIT_EXPECT_EQ(test, stock->kind, PHYR_KIND_TO_STOCK);
 	KUNIT_EXPECT_EQ(test, stock->limits.max_len, 0xfffff000);
 	KUNIT_EXPECT_STREQ(test, native->why, "both sides know phyr");
 	KUNIT_EXPECT_STREQ(test, stock->why, "importer wants an sg_table");
@@ -216,7 +216,7 @@ static void buffer_test_attach_sweep(struct buffer_test *t, bool native,
 
 	/* Where the buffer is does not count: it is kept. */
 	buffer_lock(t);
-	KUNIT_EXPECT_FALSE(t->test, IS_ERR(phyr_buffer_list(&t->buffer)));
+	KUNIT_EXPECT_FALSE(t->test, IS_ERR(phyr_buffer_get_list(&t->buffer)));
 	buffer_unlock(t);
 	before = mock_allocated();
 	for (nth = 1; nth < 20; nth++) {
@@ -330,7 +330,7 @@ static void detach_gives_everything_back(struct kunit *test)
 	unsigned int before;
 
 	buffer_lock(t);
-	KUNIT_EXPECT_FALSE(test, IS_ERR(phyr_buffer_list(&t->buffer)));
+	KUNIT_EXPECT_FALSE(test, IS_ERR(phyr_buffer_get_list(&t->buffer)));
 	buffer_unlock(t);
 	before = mock_allocated();
 
@@ -634,7 +634,7 @@ static void from_stock_walks_the_table(struct kunit *test)
 	struct dma_range range;
 	int i;
 
-	KUNIT_EXPECT_EQ(test, importer->native->way, PHYR_WAY_FROM_STOCK);
+	KUNIT_EXPECT_EQ(test, importer->native->kind, PHYR_KIND_FROM_STOCK);
 	KUNIT_ASSERT_EQ(test, buffer_test_try_map(importer), 0);
 	KUNIT_EXPECT_EQ(test, stock->mapped, 1);
 	dma_range_cursor_init(&cursor, importer->ranges, 0);

@@ -502,6 +502,6 @@ void route_name_of_what_was_decided(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, phyr_route_name(&t->importer), "window");
 	KUNIT_EXPECT_EQ(test, map_test_routes(&t->importer, ram), 0);
 	KUNIT_EXPECT_STREQ(test, phyr_route_name(&t->importer), "mixed");
-	t->importer.way = PHYR_WAY_FROM_STOCK;
+	t->importer.kind = PHYR_KIND_FROM_STOCK;
 	KUNIT_EXPECT_STREQ(test, phyr_route_name(&t->importer), "sgt");
 }

@@ -834,14 +834,14 @@ long mock_dma_resv_wait_timeout(struct dma_resv *resv,
  * once. An attachment is shown exactly while it is attached.
  */
 
-void phyr_attachment_show(struct phyr_attachment *attach)
+void phyr_attachment_publish(struct phyr_attachment *attach)
 {
 	KUNIT_EXPECT_NOT_NULL(mock_state.test, attach->why);
 	scoped_guard(mutex, &mock_lock)
 		mock_state.allocated++;
 }
 
-void phyr_attachment_hide(struct phyr_attachment *attach)
+void phyr_attachment_unpublish(struct phyr_attachment *attach)
 {
 	guard(mutex)(&mock_lock);
 
