@@ -31,11 +31,11 @@ struct phyr_attachment *phyr_attachment_alloc(void)
 }
 
 /**
- * phyr_attachment_priv - the importer's own pointer
+ * phyr_attachment_priv - get the importer's private pointer
  * @attach: the attachment
  *
  * Context: any.
- * Return: what phyr_attach() was given.
+ * Return: the @priv that was passed to phyr_attach().
  */
 void *phyr_attachment_priv(const struct phyr_attachment *attach)
 {

@@ -26,12 +26,12 @@
 #include "internal.h"
 
 /**
- * phyr_buffer_init - start the core's part of a buffer
+ * phyr_buffer_init - initialize the core's state of a buffer
  * @buffer: the buffer
  * @ops: the exporter's callbacks
  * @resv: the buffer's reservation object
  *
- * Context: before @buffer is known to anybody.
+ * Context: before @buffer is published.
  */
 void phyr_buffer_init(struct phyr_buffer *buffer,
 		      const struct phyr_dma_buf_ops *ops, struct dma_resv *resv)
@@ -48,10 +48,10 @@ void phyr_buffer_init(struct phyr_buffer *buffer,
 EXPORT_SYMBOL_NS_GPL(phyr_buffer_init, "PHYR_EXPORTER");
 
 /**
- * phyr_buffer_fini - end the core's part of a buffer
- * @buffer: the buffer; no dma-buf of it is left
+ * phyr_buffer_fini - clean up the core's state of a buffer
+ * @buffer: the buffer; all its dma-bufs are released
  *
- * Context: the last reference to @buffer; may sleep.
+ * Context: the caller holds the last reference to @buffer; may sleep.
  */
 void phyr_buffer_fini(struct phyr_buffer *buffer)
 {
@@ -63,15 +63,16 @@ void phyr_buffer_fini(struct phyr_buffer *buffer)
 EXPORT_SYMBOL_NS_GPL(phyr_buffer_fini, "PHYR_EXPORTER");
 
 /**
- * phyr_buffer_get_list - where the buffer is now
+ * phyr_buffer_get_list - get the list of the buffer's current memory
  * @buffer: the buffer
  *
- * Asks the exporter once per place.
+ * Calls the exporter's describe() only if there is no list yet since the last
+ * move.
  *
  * Context: the reservation lock is held; may sleep.
  * Return: the list, valid until the lock is dropped; take a reference to keep
  * it longer. ERR_PTR: -ENODEV for a revoked buffer, -EBUSY for one that is
- * moving, or what the exporter said.
+ * moving, or the error of describe().
  */
 struct phyr_list *phyr_buffer_get_list(struct phyr_buffer *buffer)
 {
@@ -106,7 +107,7 @@ static void phyr_buffer_notify(struct phyr_buffer *buffer)
 		dma_buf_invalidate_mappings(export->dmabuf);
 }
 
-/* No fence protects the native mappings any more: take them apart. */
+/* Unmap the native mappings; all fences that protected them have signaled. */
 static void phyr_buffer_unmap(struct phyr_buffer *buffer)
 {
 	struct phyr_attachment *attach;
@@ -120,19 +121,20 @@ static void phyr_buffer_unmap(struct phyr_buffer *buffer)
 }
 
 /**
- * phyr_buffer_move_begin - stop everybody's DMA, so that the memory can move
+ * phyr_buffer_move_begin - stop DMA before the memory moves
  * @buffer: the buffer
- * @interruptible: break off on a signal
- * @no_wait: break off instead of waiting for a fence
+ * @interruptible: abort on a signal
+ * @no_wait: fail instead of waiting for a fence
  *
- * On success no importer has a mapping of the old place, and none gets one
- * until phyr_buffer_move_end(). CPU mappings are the exporter's to zap. On
- * error importers were perhaps told to map anew, and find the old place.
+ * On success no native importer has a mapping of the old place, and no
+ * importer can map until phyr_buffer_move_end(). The exporter must zap CPU
+ * mappings. On error importers may have been notified; if they map again, they
+ * get the old place.
  *
  * Context: the reservation lock is held, and kept until
  * phyr_buffer_move_end(); sleeps.
- * Return: 0, also for a revoked buffer, which has no mappings; -EBUSY with
- * @no_wait, -ERESTARTSYS with @interruptible.
+ * Return: 0, also for a revoked buffer, which has no native mappings; -EBUSY
+ * with @no_wait, -ERESTARTSYS with @interruptible.
  */
 int phyr_buffer_move_begin(struct phyr_buffer *buffer, bool interruptible,
 			   bool no_wait)
@@ -162,12 +164,12 @@ int phyr_buffer_move_begin(struct phyr_buffer *buffer, bool interruptible,
 EXPORT_SYMBOL_NS_GPL(phyr_buffer_move_begin, "PHYR_EXPORTER");
 
 /**
- * phyr_buffer_move_end - the memory is where it will stay
+ * phyr_buffer_move_end - allow mapping again after a move
  * @buffer: the buffer
  *
- * Also after a move that failed halfway and left the memory where it was.
+ * Call it also if the move failed and the memory stayed where it was.
  *
- * Context: the reservation lock is held since phyr_buffer_move_begin().
+ * Context: the reservation lock has been held since phyr_buffer_move_begin().
  */
 void phyr_buffer_move_end(struct phyr_buffer *buffer)
 {
@@ -179,13 +181,13 @@ void phyr_buffer_move_end(struct phyr_buffer *buffer)
 EXPORT_SYMBOL_NS_GPL(phyr_buffer_move_end, "PHYR_EXPORTER");
 
 /**
- * phyr_buffer_revoke - take the memory away
+ * phyr_buffer_revoke - revoke all access to the memory
  * @buffer: the buffer
  *
- * When this returns no device that a native importer attached reaches the
- * buffer, and stock importers that can be told have been. Maps and attachments
- * fail with -ENODEV from here on, until phyr_buffer_rearm(). The memory, and
- * its provider, are free after phyr_buffer_revoke_wait().
+ * On return no device of a native importer can reach the buffer, and stock
+ * importers with an invalidate callback are notified. Maps and attaches fail
+ * with -ENODEV until phyr_buffer_rearm(). The memory and its provider may be
+ * freed after phyr_buffer_revoke_wait().
  *
  * Context: the reservation lock is held; sleeps, uninterruptibly.
  */
@@ -202,14 +204,15 @@ void phyr_buffer_revoke(struct phyr_buffer *buffer)
 EXPORT_SYMBOL_NS_GPL(phyr_buffer_revoke, "PHYR_EXPORTER");
 
 /**
- * phyr_buffer_revoke_wait - wait until nobody refers to the memory
+ * phyr_buffer_revoke_wait - wait until no device refers to the memory
  * @buffer: a revoked buffer
  *
- * Waits for the unmap of every stock importer that has a table of page-less
- * memory. They were told, and the dma-buf contract bounds how long they take.
+ * Waits until every stock importer has unmapped its table of page-less memory.
+ * All of them were notified by phyr_buffer_revoke(), and the dma-buf contract
+ * limits the time they may take.
  *
- * Context: the reservation lock is not held: the unmap that this waits for
- * takes it. Sleeps, uninterruptibly.
+ * Context: the reservation lock is not held, because the unmap that this waits
+ * for takes it. Sleeps, uninterruptibly.
  */
 void phyr_buffer_revoke_wait(struct phyr_buffer *buffer)
 {
@@ -227,12 +230,12 @@ void phyr_buffer_revoke_wait(struct phyr_buffer *buffer)
 EXPORT_SYMBOL_NS_GPL(phyr_buffer_revoke_wait, "PHYR_EXPORTER");
 
 /**
- * phyr_buffer_rearm - the memory is back
+ * phyr_buffer_rearm - make a revoked buffer usable again
  * @buffer: a revoked buffer, after phyr_buffer_revoke_wait()
  *
- * For a device that was reset and is as it was: importers that stayed attached
- * may map again, and decide their routes anew. Any other state stays as it is: a
- * buffer that moves has no place to map yet.
+ * For a device that was reset and has recovered. Importers that stayed
+ * attached may map again; their routes are decided again. Warns about a buffer
+ * that is not revoked and leaves its state unchanged.
  *
  * Context: the reservation lock is held.
  */
@@ -247,7 +250,7 @@ void phyr_buffer_rearm(struct phyr_buffer *buffer)
 EXPORT_SYMBOL_NS_GPL(phyr_buffer_rearm, "PHYR_EXPORTER");
 
 /**
- * phyr_buffer_is_revoked - has the memory been taken away?
+ * phyr_buffer_is_revoked - test whether a buffer is revoked
  * @buffer: the buffer
  *
  * Context: the reservation lock is held.
@@ -262,11 +265,11 @@ bool phyr_buffer_is_revoked(const struct phyr_buffer *buffer)
 EXPORT_SYMBOL_NS_GPL(phyr_buffer_is_revoked, "PHYR_EXPORTER");
 
 /**
- * phyr_buffer_dma_bufs - how many dma-bufs a buffer has
+ * phyr_buffer_dma_bufs - count the dma-bufs of a buffer
  * @buffer: the buffer
  *
  * Context: the reservation lock is held.
- * Return: dma-bufs that are not released yet.
+ * Return: the number of dma-bufs that are not released yet.
  */
 unsigned int phyr_buffer_dma_bufs(const struct phyr_buffer *buffer)
 {
@@ -277,11 +280,11 @@ unsigned int phyr_buffer_dma_bufs(const struct phyr_buffer *buffer)
 EXPORT_SYMBOL_NS_GPL(phyr_buffer_dma_bufs, "PHYR_EXPORTER");
 
 /**
- * phyr_buffer_is_mapped - can any device reach the buffer now?
+ * phyr_buffer_is_mapped - test whether a buffer is mapped for any device
  * @buffer: the buffer
  *
  * Context: the reservation lock is held.
- * Return: true where a mapping is alive.
+ * Return: true if at least one mapping is valid.
  */
 bool phyr_buffer_is_mapped(const struct phyr_buffer *buffer)
 {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * /sys/kernel/debug/phyr/attachments, for root: who imports what, and how
+ * /sys/kernel/debug/phyr/attachments, readable by root only
  *
- *	EXPORTER DEVICE WAY ROUTE MAPPINGS WHY
+ *	EXPORTER DEVICE KIND ROUTE MAPPINGS WHY
  *
- * one line per attachment that phyr has a part in. WAY is native, to-stock or
- * from-stock, ROUTE as in dma_range_list_mode(), MAPPINGS a number.
+ * One line for each attachment of a phyr exporter or importer. KIND is native,
+ * to-stock or from-stock; ROUTE is as in dma_range_list_mode(); MAPPINGS is a
+ * count.
  */
 #include <linux/debugfs.h>
 #include <linux/device.h>
@@ -19,7 +20,7 @@
 #define CREATE_TRACE_POINTS
 #include "trace.h"
 
-/* Outside every reservation lock: held while attachments are shown. */
+/* Taken outside any reservation lock; held while attachments_show() prints. */
 static DEFINE_MUTEX(phyr_attachments_lock);
 static LIST_HEAD(phyr_attachments);	/* guarded by phyr_attachments_lock */
 static struct dentry *phyr_debugfs_dir;
@@ -31,8 +32,8 @@ static const char * const phyr_kind_names[] = {
 };
 
 /**
- * phyr_attachment_publish - make an attachment visible
- * @attach: the attachment, negotiated
+ * phyr_attachment_publish - list an attachment in debugfs
+ * @attach: the attachment, after negotiation
  *
  * Context: no reservation lock is held.
  */
@@ -46,7 +47,7 @@ void phyr_attachment_publish(struct phyr_attachment *attach)
 }
 
 /**
- * phyr_attachment_unpublish - an attachment ends
+ * phyr_attachment_unpublish - remove an attachment from debugfs
  * @attach: the attachment
  *
  * Context: no reservation lock is held.
@@ -78,7 +79,7 @@ static int attachments_show(struct seq_file *m, void *unused)
 DEFINE_SHOW_ATTRIBUTE(attachments);
 
 /**
- * phyr_debugfs_init - make the files
+ * phyr_debugfs_init - create the debugfs files
  *
  * Context: module init.
  */
@@ -91,7 +92,7 @@ void phyr_debugfs_init(void)
 }
 
 /**
- * phyr_debugfs_exit - remove them
+ * phyr_debugfs_exit - remove the debugfs files
  *
  * Context: module exit; no attachment is left.
  */

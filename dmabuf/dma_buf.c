@@ -1,36 +1,37 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The dma-buf layer: exporter, importer and what passes between them
+ * The dma-buf layer: exports, importers and mappings
  *
  * Terms
- *	buffer		memory of an exporter (struct phyr_buffer); it moves
+ *	buffer		memory of an exporter (struct phyr_buffer); it can move
  *	dma-buf		one export of a buffer; a buffer may have several
  *	attachment	one importer's device at one dma-buf
  *	mapping		a dma_range_list of an attachment
  *
- * A dma-buf is ours when its ops' attach is phyr_dma_buf_attach(). An importer
- * is native when its attach ops are phyr_attach_ops, which only phyr_attach()
- * uses. What passes between the two sides is decided once, at attach:
+ * A dma-buf is ours if the attach of its ops is phyr_dma_buf_attach(). An
+ * importer is native if its attach ops are phyr_attach_ops, which only
+ * phyr_attach() uses. enum phyr_kind is decided once, at attach:
  *
- *	dma-buf		importer	way
+ *	dma-buf		importer	data passed
  *	ours		native		phyr list, dma_range list; no sg_table
- *	ours		stock		phyr list, dma_range list, written out
- *					as a page-less sg_table
- *	stock		native		the exporter's sg_table, seen as a
+ *	ours		stock		phyr list, dma_range list, converted to
+ *					a page-less sg_table
+ *	stock		native		the exporter's sg_table, read through a
  *					dma_range list
  *
- * Who may have page-less memory: an importer that takes peer memory, can be
- * told that it moves (an invalidate callback) and can reach it. For any other
- * the buffer goes to system memory, if its exporter can do that, and is pinned
- * there while the importer is attached; or else the attach fails.
+ * An importer gets page-less memory if it accepts peer memory, has an
+ * invalidate callback and its device can reach the memory. For any other
+ * importer the exporter moves the buffer to system memory, where it stays
+ * pinned while the importer is attached. The attach fails if the exporter
+ * cannot do that.
  *
- * Where a stock exporter invalidates, the same is done on the importer's
- * behalf: told, waited for, unmapped, before the callback returns. So an
- * importer finds one rule, whoever exports.
+ * When a stock exporter invalidates, the core does the same for a native
+ * importer as buffer.c does: it notifies, waits for the fences and unmaps
+ * before the callback returns. Importers see the same rules for all exporters.
  *
- * What a client can make the core allocate is charged to its memory cgroup
- * (GFP_KERNEL_ACCOUNT). What its devices share, struct phyr_mem and its windows,
- * is nobody's.
+ * Allocations that a client can trigger are charged to its memory cgroup
+ * (GFP_KERNEL_ACCOUNT). struct phyr_mem and its windows are shared by clients
+ * and not charged.
  *
  * Lock order, outermost first
  *
@@ -40,11 +41,11 @@
  *					struct phyr_attachment
  *	phyr_mem.windows_lock		windows of a memory
  *
- * In phyr_attach() and phyr_detach() an importer may hold the first, and locks of
- * its own that are taken under none of the others: videobuf2 holds vb2_queue.lock
- * and vb2_queue.mmap_lock. No lock but, at most, the first is held in
- * phyr_buffer_add_dma_buf(), phyr_buffer_remove_dma_buf() and
- * phyr_buffer_revoke_wait().
+ * A caller of phyr_attach() or phyr_detach() may hold the first lock, and locks
+ * of its own that are never taken under the others: videobuf2 holds
+ * vb2_queue.lock and vb2_queue.mmap_lock. A caller of
+ * phyr_buffer_add_dma_buf(), phyr_buffer_remove_dma_buf() or
+ * phyr_buffer_revoke_wait() may hold the first lock and no other.
  */
 #include <linux/dma-resv.h>
 #include <linux/export.h>
@@ -69,15 +70,16 @@ static struct phyr_buffer *phyr_dma_buf_buffer(struct dma_buf *dmabuf)
 }
 
 /**
- * phyr_buffer_add_dma_buf - let the core know of an export
+ * phyr_buffer_add_dma_buf - register an export of a buffer
  * @buffer: the buffer
  * @dmabuf: its new dma-buf, not yet known to userspace
  *
  * The dma-buf's release must call phyr_buffer_remove_dma_buf().
  *
  * Context: takes the reservation lock.
- * Return: 0; -EINVAL for a dma-buf whose ops are not begun with
- * PHYR_DMA_BUF_OPS, or without pin, and thus without moves; -ENOMEM.
+ * Return: 0; -EINVAL if @dmabuf's ops do not start with PHYR_DMA_BUF_OPS or
+ * lack pin (such a dma-buf cannot move), or if its reservation object is not
+ * @buffer's; -ENOMEM.
  */
 int phyr_buffer_add_dma_buf(struct phyr_buffer *buffer, struct dma_buf *dmabuf)
 {
@@ -102,9 +104,9 @@ int phyr_buffer_add_dma_buf(struct phyr_buffer *buffer, struct dma_buf *dmabuf)
 EXPORT_SYMBOL_NS_GPL(phyr_buffer_add_dma_buf, "PHYR_EXPORTER");
 
 /**
- * phyr_buffer_remove_dma_buf - a dma-buf is being released
+ * phyr_buffer_remove_dma_buf - unregister an export of a buffer
  * @buffer: the buffer
- * @dmabuf: its dma-buf; nothing happens if it was never added
+ * @dmabuf: its dma-buf; ignored if it was never added
  *
  * Context: the dma-buf's release; takes the reservation lock.
  */
@@ -139,7 +141,7 @@ static void phyr_invalidate_mappings(struct dma_buf_attachment *attach)
 	if (importer->kind != PHYR_KIND_FROM_STOCK)
 		return;
 
-	/* The exporter waits for the same fences, and then for this unmap. */
+	/* The exporter waits for the same fences, then for this unmap. */
 	dma_resv_wait_timeout(attach->dmabuf->resv, DMA_RESV_USAGE_BOOKKEEP,
 			      false, MAX_SCHEDULE_TIMEOUT);
 	phyr_attachment_unmap(importer);
@@ -151,23 +153,24 @@ static const struct dma_buf_attach_ops phyr_attach_ops = {
 };
 
 /**
- * phyr_attach - make a device an importer of a dma-buf
+ * phyr_attach - attach a device to a dma-buf
  * @dmabuf: any dma-buf; the attachment takes no reference
  * @dev: the device that will do DMA
  * @ops: the importer's callbacks; constant while attached
- * @limits: what @dev takes in one segment, or NULL for no limits
+ * @limits: limits of @dev for one segment, or NULL for no limits
  * @priv: for phyr_attachment_priv()
  *
- * Decides how @dev reaches a phyr exporter's memory; memory out of reach is
- * moved to system memory now, or found out now and not at the first map. A
- * stock exporter is asked for its sg_table at each map; only it knows then.
+ * Decides how @dev reaches the memory of a phyr exporter. If @dev cannot reach
+ * it, the buffer is moved to system memory or the attach fails. The sg_table
+ * of a stock exporter is requested at each map, because reach is not known
+ * before.
  *
  * Context: the reservation lock is not held; may sleep.
- * Return: the attachment, to be ended by phyr_detach(), or ERR_PTR: -EINVAL
- * for @ops without invalidate, for a boundary that is no power of two, for a
- * device without DMA mask; -EREMOTEIO where @dev cannot reach the memory and
- * the buffer cannot move; -ENODEV for a revoked buffer; -ENOMEM; or what a
- * stock exporter's attach returned.
+ * Return: the attachment, to be released by phyr_detach(), or ERR_PTR: -EINVAL
+ * for @ops without invalidate, a boundary that is not a power of two, or a
+ * device without a DMA mask; -EREMOTEIO if @dev cannot reach the memory and
+ * the buffer cannot move; -ENODEV for a revoked buffer; -ENOMEM; or the error
+ * of a stock exporter's attach.
  */
 struct phyr_attachment *phyr_attach(struct dma_buf *dmabuf, struct device *dev,
 				    const struct phyr_importer_ops *ops,
@@ -195,7 +198,7 @@ struct phyr_attachment *phyr_attach(struct dma_buf *dmabuf, struct device *dev,
 		importer->why = "the exporter has an sg_table only";
 	}
 
-	/* Of our dma-bufs, the rest is done in phyr_dma_buf_attach(). */
+	/* For our dma-bufs, phyr_dma_buf_attach() does the rest. */
 	attach = dma_buf_dynamic_attach(dmabuf, dev, &phyr_attach_ops,
 					importer);
 	if (IS_ERR(attach)) {
@@ -211,8 +214,8 @@ struct phyr_attachment *phyr_attach(struct dma_buf *dmabuf, struct device *dev,
 EXPORT_SYMBOL_NS_GPL(phyr_attach, "PHYR");
 
 /**
- * phyr_detach - end an attachment
- * @attach: the attachment; all its mappings are unmapped
+ * phyr_detach - detach a device from a dma-buf
+ * @attach: the attachment; all its mappings must be unmapped
  *
  * Context: the reservation lock is not held; may sleep.
  */
@@ -252,7 +255,7 @@ static struct dma_range_list *phyr_map_stock(struct phyr_attachment *attach,
 
 	ranges = dma_range_list_from_sgt(sgt, &attach->limits);
 	if (!IS_ERR(ranges) && ranges->len < offset + len) {
-		/* A table shorter than its dma-buf: do not walk off its end. */
+		/* The table is too short for the part to map. */
 		dma_range_list_free(ranges);
 		ranges = ERR_PTR(-EINVAL);
 	}
@@ -273,17 +276,17 @@ static struct dma_range_list *phyr_map_stock(struct phyr_attachment *attach,
  * @attach: the attachment
  * @offset: first byte
  * @len: bytes
- * @dir: what the device will do
+ * @dir: direction of the DMA
  *
- * Contents are ready when the DMA_RESV_USAGE_KERNEL fences in the reservation
- * object have signalled; the importer waits for them.
+ * The contents are valid once the DMA_RESV_USAGE_KERNEL fences in the
+ * reservation object have signaled; the importer must wait for them.
  *
  * Context: the reservation lock is held; may sleep.
- * Return: the mapping, to be ended by phyr_unmap(), or ERR_PTR: -EINVAL for
- * an empty range or one that leaves the dma-buf; -ENODEV for a revoked
- * buffer; -EBUSY from within @attach's invalidate; -EREMOTEIO where the device
- * cannot reach where the memory is now; -ENOMEM where memory or IOVA space
- * ran out; or what a stock exporter's map returned.
+ * Return: the mapping, to be released by phyr_unmap(), or ERR_PTR: -EINVAL for
+ * an empty range or one that exceeds the dma-buf; -ENODEV for a revoked
+ * buffer; -EBUSY if called from @attach's invalidate; -EREMOTEIO if the device
+ * cannot reach the current memory; -ENOMEM if memory or IOVA space ran out; or
+ * the error of a stock exporter's map.
  */
 struct dma_range_list *phyr_map(struct phyr_attachment *attach, u64 offset,
 				u64 len, enum dma_data_direction dir)
@@ -309,11 +312,12 @@ struct dma_range_list *phyr_map(struct phyr_attachment *attach, u64 offset,
 EXPORT_SYMBOL_NS_GPL(phyr_map, "PHYR");
 
 /**
- * phyr_unmap - end a mapping
+ * phyr_unmap - unmap and free a mapping
  * @attach: the attachment
- * @ranges: what phyr_map() returned; gone after this
+ * @ranges: list returned by phyr_map(); freed
  *
- * No DMA through @ranges is running or will start. Cannot fail.
+ * The caller guarantees that no DMA through @ranges is running or will start.
+ * Cannot fail.
  *
  * Context: the reservation lock is held; may sleep.
  */
@@ -331,7 +335,7 @@ EXPORT_SYMBOL_NS_GPL(phyr_unmap, "PHYR");
  * Callbacks of the dma-buf core
  */
 
-/* May this importer have page-less memory, as far as it is up to it? */
+/* Does the importer itself support page-less memory? */
 static bool phyr_takes_pageless(struct phyr_attachment *importer)
 {
 	struct dma_buf_attachment *attach = importer->attach;
@@ -347,7 +351,7 @@ static bool phyr_takes_pageless(struct phyr_attachment *importer)
 	return true;
 }
 
-/* Move the buffer to where the importer can use it, and keep it there. */
+/* Pin the buffer in system memory for an importer. */
 static int phyr_admit_in_system(struct phyr_buffer *buffer,
 				struct phyr_attachment *importer)
 {
@@ -371,7 +375,7 @@ static int phyr_admit_in_system(struct phyr_buffer *buffer,
 	return ret;
 }
 
-/* Negotiate: under the reservation lock, before anything is published. */
+/* Decide where an importer gets the buffer, before it is published. */
 static int phyr_admit(struct phyr_buffer *buffer,
 		      struct phyr_attachment *importer)
 {
@@ -391,26 +395,26 @@ static int phyr_admit(struct phyr_buffer *buffer,
 	if (ret != -EREMOTEIO)
 		return ret;
 
-	/* Out of reach is the answer, unless there is another place. */
+	/* Report -EREMOTEIO unless system memory works. */
 	phyr_attachment_drop_routes(importer);
 	importer->why = "device does not reach the exporter's memory";
 	ret = phyr_admit_in_system(buffer, importer);
 	return ret == -EBUSY ? -EREMOTEIO : ret;
 }
 
-/* The longest segment that a scatterlist entry can say. */
+/* The longest segment that fits a scatterlist entry */
 #define PHYR_SG_MAX_LEN	ALIGN_DOWN((u64)UINT_MAX, PAGE_SIZE)
 
 /**
- * phyr_dma_buf_attach - the attach of every phyr dma-buf
+ * phyr_dma_buf_attach - &dma_buf_ops.attach of every phyr dma-buf
  * @dmabuf: the dma-buf
  * @attach: the new attachment
  *
- * Its address is what tells a phyr dma-buf from others.
+ * Its address identifies a phyr dma-buf.
  *
  * Context: called by the dma-buf core; takes the reservation lock.
- * Return: 0; -EBUSY for an importer that must have the buffer in system
- * memory, where it cannot go; -EREMOTEIO where the importer's device cannot
+ * Return: 0; -EBUSY if the importer needs the buffer in system memory and the
+ * exporter cannot move it there; -EREMOTEIO if the importer's device cannot
  * reach it; -ENODEV for a revoked buffer; -ENOMEM.
  */
 int phyr_dma_buf_attach(struct dma_buf *dmabuf,
@@ -457,9 +461,9 @@ int phyr_dma_buf_attach(struct dma_buf *dmabuf,
 EXPORT_SYMBOL_NS_GPL(phyr_dma_buf_attach, "PHYR_EXPORTER");
 
 /**
- * phyr_dma_buf_detach - the detach of every phyr dma-buf
+ * phyr_dma_buf_detach - &dma_buf_ops.detach of every phyr dma-buf
  * @dmabuf: the dma-buf
- * @attach: the attachment that ends
+ * @attach: the attachment
  *
  * Context: called by the dma-buf core; takes the reservation lock.
  */
@@ -490,13 +494,13 @@ void phyr_dma_buf_detach(struct dma_buf *dmabuf,
 EXPORT_SYMBOL_NS_GPL(phyr_dma_buf_detach, "PHYR_EXPORTER");
 
 /**
- * phyr_dma_buf_map - the map_dma_buf of every phyr dma-buf
+ * phyr_dma_buf_map - &dma_buf_ops.map_dma_buf of every phyr dma-buf
  * @attach: attachment of a stock importer; native ones call phyr_map()
  * @dir: direction
  *
  * Context: called by the dma-buf core under the reservation lock; may sleep.
- * Return: a page-less table, or ERR_PTR as phyr_map(), or -EOVERFLOW for more
- * segments than a table can have.
+ * Return: a page-less table, or ERR_PTR: as phyr_map(), or -EOVERFLOW for more
+ * segments than a table can hold.
  */
 struct sg_table *phyr_dma_buf_map(struct dma_buf_attachment *attach,
 				  enum dma_data_direction dir)
@@ -523,9 +527,9 @@ struct sg_table *phyr_dma_buf_map(struct dma_buf_attachment *attach,
 EXPORT_SYMBOL_NS_GPL(phyr_dma_buf_map, "PHYR_EXPORTER");
 
 /**
- * phyr_dma_buf_unmap - the unmap_dma_buf of every phyr dma-buf
+ * phyr_dma_buf_unmap - &dma_buf_ops.unmap_dma_buf of every phyr dma-buf
  * @attach: attachment of a stock importer
- * @sgt: what phyr_dma_buf_map() returned
+ * @sgt: table returned by phyr_dma_buf_map()
  * @dir: direction
  *
  * Context: called by the dma-buf core under the reservation lock; may sleep.
@@ -548,8 +552,8 @@ void phyr_dma_buf_unmap(struct dma_buf_attachment *attach,
 EXPORT_SYMBOL_NS_GPL(phyr_dma_buf_unmap, "PHYR_EXPORTER");
 
 /*
- * Tell lockdep the one order that no caller's code shows: a memory's windows
- * nest inside any reservation lock.
+ * Teach lockdep that phyr_mem.windows_lock nests inside any reservation lock;
+ * otherwise the order shows only when a window is mapped.
  */
 static int __init phyr_prime_lockdep(void)
 {

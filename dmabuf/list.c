@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * phyr_list: what a buffer is made of
+ * phyr_list: the physical extents of a buffer
  *
  * A phyr is a physical extent {paddr, len}. A list is a chain of chunks; a
- * chunk holds phyrs of one memory. The first few entries live in the list
- * itself, later chunks grow to a page and no further, so that a list of any
- * length needs no large allocation.
+ * chunk holds phyrs of one memory. The first few entries are stored in the
+ * list itself. Later chunks grow up to one page, so a list of any length needs
+ * no large allocation.
  *
  * Invariants of a finished list: it is not empty; every entry is page-aligned,
- * inside its memory's window and not 0 long; no two entries overlap;
- * neighbours in memory that are neighbours in the buffer are one entry; the
- * lengths add up to the buffer's size. A finished list is constant, and is
- * shared by reference: every mapping holds the list it was made from, also
- * after the buffer has moved.
+ * inside its memory's window and not empty; no two entries overlap; extents
+ * that are adjacent in the buffer and in memory are one entry; the lengths add
+ * up to the buffer's size. A finished list is constant and refcounted: every
+ * mapping holds the list it was created from, also after the buffer has moved.
  */
 #include <linux/export.h>
 #include <linux/kref.h>
@@ -28,10 +27,10 @@
 /**
  * struct phyr_list - a buffer's extents
  * @ref: references
- * @tail: chunk that the next entry goes to
- * @count: entries
+ * @tail: chunk that gets the next entry
+ * @count: number of entries
  * @size: bytes; valid once finished
- * @finished: no more changes
+ * @finished: the list is constant
  * @head: the first chunk, with room for PHYR_LIST_INLINE entries
  */
 struct phyr_list {
@@ -44,7 +43,7 @@ struct phyr_list {
 };
 
 /**
- * phyr_list_create - start a list
+ * phyr_list_create - create an empty list
  *
  * Context: may sleep.
  * Return: an empty list with one reference, or ERR_PTR(-ENOMEM).
@@ -89,9 +88,8 @@ static int phyr_list_add_chunk(struct phyr_list *list, struct phyr_mem *mem)
 }
 
 /*
- * Grow the last entry where the new one starts right behind it. The seam must
- * be a page's border: an entry that does not end at one stays visible to
- * phyr_list_check().
+ * Grow the last entry if the new one starts right behind it. The seam must be
+ * page-aligned, so that phyr_list_check() still finds a misaligned entry.
  */
 static bool phyr_list_merge(struct phyr_list *list, struct phyr_mem *mem,
 			    phys_addr_t paddr, u64 len)
@@ -114,13 +112,13 @@ static bool phyr_list_merge(struct phyr_list *list, struct phyr_mem *mem,
 }
 
 /**
- * phyr_list_append - add an extent at the end
+ * phyr_list_append - append an extent to a list
  * @list: list that is not finished
- * @mem: memory that the extent lies in; a reference is taken where needed
+ * @mem: memory that contains the extent; the list takes its own reference
  * @paddr: physical address of its first byte
  * @len: bytes
  *
- * Judges nothing; that is phyr_list_check()'s task.
+ * Does not validate; phyr_list_check() does.
  *
  * Context: one caller at a time; may sleep.
  * Return: 0, -ENOMEM, or -EINVAL for a finished list.
@@ -155,7 +153,7 @@ int phyr_list_append(struct phyr_list *list, struct phyr_mem *mem,
 }
 EXPORT_SYMBOL_NS_GPL(phyr_list_append, "PHYR_EXPORTER");
 
-/* One entry by itself, whatever its neighbours are. */
+/* Validate one entry, independent of the others. */
 static int phyr_check_entry(const struct phyr_mem *mem,
 			    const struct phys_vec *vec)
 {
@@ -171,12 +169,13 @@ static int phyr_check_entry(const struct phyr_mem *mem,
 }
 
 /**
- * phyr_list_check - judge a list
+ * phyr_list_check - validate a list
  * @list: the list
- * @size: bytes that it must add up to
+ * @size: required total in bytes
  *
- * For lists that userspace had a say in: errors only, no warning. Costs one
- * pass where addresses ascend; otherwise a merge sort in single pages.
+ * For lists that userspace can influence: returns an error and does not warn.
+ * Takes one pass if addresses ascend; otherwise also a merge sort in single
+ * pages.
  *
  * Context: may sleep, and does for a long list.
  * Return: 0; -EINVAL for an empty list, a wrong total, or an entry that is
@@ -217,14 +216,14 @@ int phyr_list_check(struct phyr_list *list, u64 size)
 EXPORT_SYMBOL_NS_GPL(phyr_list_check, "PHYR_EXPORTER");
 
 /**
- * phyr_list_finish - judge a list and make it constant
+ * phyr_list_finish - validate a list and make it constant
  * @list: the list
- * @size: bytes of the dma-buf that it describes
- * @exporter: name for the warning, if the list is malformed
+ * @size: size in bytes of the dma-buf that it describes
+ * @exporter: name for the warning about a malformed list
  *
  * Context: may sleep, and does for a long list.
- * Return: as phyr_list_check(). Anything but -ENOMEM is the exporter's bug and
- * warned about, once.
+ * Return: as phyr_list_check(). Any error but -ENOMEM is a bug of the exporter;
+ * the first one is warned about.
  */
 int phyr_list_finish(struct phyr_list *list, u64 size, const char *exporter)
 {
@@ -287,11 +286,12 @@ void phyr_list_put(struct phyr_list *list)
 EXPORT_SYMBOL_NS_GPL(phyr_list_put, "PHYR_EXPORTER");
 
 /**
- * phyr_list_is_pageless - does any of it lie outside system memory?
+ * phyr_list_is_pageless - test whether a list has page-less memory
  * @list: finished list
  *
  * Context: any.
- * Return: true for a list that needs its exporter's device to be there.
+ * Return: true if any extent lies outside system memory, so that the list
+ * depends on the exporter's device.
  */
 bool phyr_list_is_pageless(const struct phyr_list *list)
 {
@@ -304,11 +304,11 @@ bool phyr_list_is_pageless(const struct phyr_list *list)
 }
 
 /**
- * phyr_list_size - bytes of a finished list
+ * phyr_list_size - get the size of a finished list
  * @list: the list
  *
  * Context: any.
- * Return: bytes.
+ * Return: size in bytes.
  */
 u64 phyr_list_size(const struct phyr_list *list)
 {
@@ -317,11 +317,11 @@ u64 phyr_list_size(const struct phyr_list *list)
 EXPORT_SYMBOL_NS_GPL(phyr_list_size, "PHYR_EXPORTER");
 
 /**
- * phyr_list_count - entries of a list
+ * phyr_list_count - count the entries of a list
  * @list: the list
  *
  * Context: any.
- * Return: entries, after merging.
+ * Return: number of entries, after merging.
  */
 u64 phyr_list_count(const struct phyr_list *list)
 {
@@ -330,15 +330,15 @@ u64 phyr_list_count(const struct phyr_list *list)
 EXPORT_SYMBOL_NS_GPL(phyr_list_count, "PHYR_EXPORTER");
 
 /**
- * phyr_chunk_seek - find the extent that a byte lies in
+ * phyr_chunk_seek - find the extent that contains a byte
  * @chunk: chunk to start from
  * @offset: in: bytes from the start of @chunk; out: bytes into the extent
  * @index: out: the extent's index in the chunk returned
  *
- * Goes by chunk first, then by extent.
+ * Skips whole chunks first, then extents.
  *
  * Context: any.
- * Return: the chunk, or NULL where @offset is at or behind the list's end.
+ * Return: the chunk, or NULL if @offset is at or beyond the end of the list.
  */
 const struct phyr_chunk *phyr_chunk_seek(const struct phyr_chunk *chunk,
 					 u64 *offset, unsigned int *index)
@@ -355,7 +355,7 @@ const struct phyr_chunk *phyr_chunk_seek(const struct phyr_chunk *chunk,
 }
 
 /**
- * phyr_list_first - the list's first chunk
+ * phyr_list_first - get the first chunk of a list
  * @list: the list
  *
  * Context: any.
@@ -367,7 +367,7 @@ const struct phyr_chunk *phyr_list_first(const struct phyr_list *list)
 }
 
 /**
- * phyr_cursor_init - start a walk
+ * phyr_cursor_init - start a walk of a list
  * @cursor: the cursor
  * @list: finished list; must outlive the walk
  * @offset: bytes to skip
@@ -385,10 +385,10 @@ void phyr_cursor_init(struct phyr_cursor *cursor, const struct phyr_list *list,
 EXPORT_SYMBOL_NS_GPL(phyr_cursor_init, "PHYR_EXPORTER");
 
 /**
- * phyr_next - take the next extent
+ * phyr_next - get the next extent of a walk
  * @cursor: the cursor
- * @vec: out: the extent, cut where the walk starts or ends inside it
- * @mem: out: the memory it lies in, if not NULL; no reference
+ * @vec: out: the extent, cut at the start and end of the walk
+ * @mem: out: the memory that contains it, without a reference; may be NULL
  *
  * Context: any.
  * Return: false at the end of the walk.

@@ -67,7 +67,7 @@ static int phys_vec_cmp(const void *a, const void *b)
 	return l->paddr < r->paddr ? -1 : l->paddr > r->paddr;
 }
 
-/* Sort the entries of one page; they become a run of their own. */
+/* Sort the entries of one page and add them as a run. */
 static int sort_run_seal(struct sort_state *state, struct sort_page *page)
 {
 	unsigned int i;
@@ -110,7 +110,7 @@ static int sort_load(struct sort_state *state, const struct phyr_chunk *chunk)
 	return page ? sort_run_seal(state, page) : 0;
 }
 
-/* A sorted sequence being read; pages that are done go back to the pool. */
+/* Reader of a sorted run; pages that were read go back to the pool. */
 struct sort_reader {
 	struct sort_page *page;
 	unsigned int i;
@@ -130,8 +130,8 @@ static void sort_reader_next(struct sort_state *state, struct sort_reader *r)
 }
 
 /*
- * Merge runs @a and @b, which are no longer in state->runs, into one that is.
- * Fails as soon as an entry starts before the one below it has ended.
+ * Merge runs @a and @b, which are not in state->runs, into @result. Fails at
+ * the first entry that starts before the previous one ends.
  */
 static int sort_merge(struct sort_state *state, struct sort_page *a,
 		      struct sort_page *b, struct sort_page **result)
@@ -182,7 +182,7 @@ fail:
 	return ret;
 }
 
-/* Give the runs of a pass that was broken off back to the state. */
+/* Put the remaining runs of an aborted pass back into the state. */
 static void sort_runs_splice(struct sort_state *state, struct sort_page *todo)
 {
 	struct sort_page **end = &todo;
