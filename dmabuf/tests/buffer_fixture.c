@@ -122,7 +122,7 @@ const struct phyr_dma_buf_ops buffer_test_ops = {
 	.unpin_system = buffer_test_unpin_system,
 };
 
-/* An exporter whose buffer cannot be anywhere else. */
+/* An exporter that cannot move its buffer to system memory */
 const struct phyr_dma_buf_ops buffer_test_ops_fixed = {
 	BUFFER_TEST_OPS,
 };
@@ -152,7 +152,7 @@ void buffer_test_fini_buffer(void *buffer)
 	phyr_buffer_fini(buffer);
 }
 
-/* A kthread's fput() is left to a worker: do it now. */
+/* In a kthread, fput() defers the release to a worker; do it now. */
 void buffer_test_put_dma_buf(void *dmabuf)
 {
 	__fput_sync(((struct dma_buf *)dmabuf)->file);
@@ -201,7 +201,7 @@ void buffer_test_use_ops(struct buffer_test *t,
 	mock_forget();
 }
 
-/* The fixture without its buffer, for cases that say what exporter it is. */
+/* The fixture without its buffer, for cases that choose the exporter's ops */
 int buffer_test_prepare(struct kunit *test)
 {
 	struct pci_dev *bridge;
@@ -244,7 +244,7 @@ int buffer_test_init(struct kunit *test)
 	return ret;
 }
 
-/* Move elsewhere in the BAR. */
+/* Move within the memory. */
 int buffer_test_move(struct buffer_test *t)
 {
 	int ret;
@@ -275,44 +275,44 @@ enum phyr_buffer_state buffer_test_state(struct buffer_test *t)
  * Importers
  */
 
-static void buffer_test_native_told(struct phyr_attachment *attach)
+static void buffer_test_native_notified(struct phyr_attachment *attach)
 {
 	struct buffer_importer *importer = phyr_attachment_priv(attach);
 
-	importer->told++;
-	mock_note(MOCK_TOLD, importer);
-	if (importer->on_told)
-		importer->on_told(importer);
+	importer->notified++;
+	mock_note(MOCK_NOTIFIED, importer);
+	if (importer->on_notify)
+		importer->on_notify(importer);
 }
 
 const struct phyr_importer_ops buffer_test_native_ops = {
-	.invalidate = buffer_test_native_told,
+	.invalidate = buffer_test_native_notified,
 };
 
-static void buffer_test_stock_told(struct dma_buf_attachment *attach)
+static void buffer_test_stock_notified(struct dma_buf_attachment *attach)
 {
 	struct buffer_importer *importer = attach->importer_priv;
 
-	importer->told++;
-	mock_note(MOCK_TOLD, importer);
-	if (importer->on_told)
-		importer->on_told(importer);
+	importer->notified++;
+	mock_note(MOCK_NOTIFIED, importer);
+	if (importer->on_notify)
+		importer->on_notify(importer);
 }
 
 const struct dma_buf_attach_ops buffer_test_revocable_ops = {
 	.allow_peer2peer = true,
-	.invalidate_mappings = buffer_test_stock_told,
+	.invalidate_mappings = buffer_test_stock_notified,
 };
 
 const struct dma_buf_attach_ops buffer_test_dynamic_ops = {
-	.invalidate_mappings = buffer_test_stock_told,
+	.invalidate_mappings = buffer_test_stock_notified,
 };
 
 const struct dma_buf_attach_ops buffer_test_peer_ops = {
 	.allow_peer2peer = true,
 };
 
-/* Cleans up whatever the importer still has. */
+/* Unmap and detach, as far as not done yet. */
 void buffer_test_end_importer(void *data)
 {
 	struct buffer_importer *importer = data;
@@ -350,7 +350,7 @@ struct buffer_importer *buffer_test_importer(struct buffer_test *t)
 	return importer;
 }
 
-/* Returns what the attach did. */
+/* Returns the result of the attach. */
 int buffer_test_try_native(struct buffer_importer *importer,
 			   struct dma_buf *dmabuf)
 {
@@ -447,7 +447,7 @@ buffer_test_stock(struct buffer_test *t, int dmabuf,
 	return importer;
 }
 
-/* Each extent of the buffer, @start being the first one's DMA address. */
+/* Expect each extent of the buffer; the first has DMA address @start. */
 void buffer_test_expect_extents(struct buffer_test *t,
 				const struct dma_range_list *ranges,
 				u64 start)
@@ -475,7 +475,7 @@ static const char *buffer_test_fence_name(struct dma_fence *fence)
 
 static void buffer_test_fence_release(struct dma_fence *fence)
 {
-	/* It is the fixture's. */
+	/* The fixture owns the memory. */
 }
 
 static const struct dma_fence_ops buffer_test_fence_ops = {
@@ -495,7 +495,7 @@ static void buffer_test_end_fence(void *data)
 	dma_fence_put(fence);
 }
 
-/* DMA that nobody but a BOOKKEEP fence tells of. */
+/* Simulate DMA that only a BOOKKEEP fence covers. */
 void buffer_test_add_fence(struct buffer_test *t, struct dma_resv *resv)
 {
 	t->fence = &t->fence_storage;

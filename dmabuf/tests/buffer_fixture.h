@@ -25,13 +25,13 @@
 /**
  * struct buffer_importer - an importer, native or stock
  * @t: the fixture
- * @native: the attachment of a native one
- * @stock: the attachment of a stock one
+ * @native: attachment of a native importer
+ * @stock: attachment of a stock importer
  * @ranges: a native mapping
  * @sgt: a stock mapping
- * @told: how often it was told to let go
- * @on_told: what it does then, besides counting; or NULL
- * @result: for @on_told
+ * @notified: number of invalidate callbacks
+ * @on_notify: called by the invalidate callback, or NULL
+ * @result: for @on_notify
  */
 struct buffer_importer {
 	struct buffer_test *t;
@@ -39,33 +39,33 @@ struct buffer_importer {
 	struct dma_buf_attachment *stock;
 	struct dma_range_list *ranges;
 	struct sg_table *sgt;
-	unsigned int told;
-	void (*on_told)(struct buffer_importer *importer);
+	unsigned int notified;
+	void (*on_notify)(struct buffer_importer *importer);
 	long result;
 };
 
 /**
  * struct buffer_test - the fixture: an exporter with one buffer
  * @test: the case
- * @bus: where both devices sit
+ * @bus: bus of both devices
  * @owner: the device with the BAR
  * @pdev: the importer's device
- * @bar: its memory
+ * @bar: memory of the BAR
  * @ram: system memory
  * @resv: reservation object of the buffer
  * @buffer: the buffer
  * @dmabufs: its dma-bufs
- * @in_system: where it is now
- * @offset: where in that
- * @mixed: its last extent is in RAM wherever it is
- * @size: bytes
- * @described: how often it was asked
- * @describe_err: what it says instead
- * @pin_err: what pin_system says
+ * @in_system: the buffer is in system memory, not in the BAR
+ * @offset: offset of the buffer in that memory
+ * @mixed: the last extent is always in system memory
+ * @size: size of the buffer in bytes
+ * @described: number of describe() calls
+ * @describe_err: error of describe(), or 0
+ * @pin_err: error of pin_system(), or 0
  * @pins: pins less unpins in system memory
  * @stock_pins: pins less unpins by static importers
- * @fence: somebody's DMA; NULL if there is none
- * @fence_storage: its memory, which lives longer than any resv that has it
+ * @fence: fence of running DMA, or NULL
+ * @fence_storage: storage of @fence; outlives any reservation object with it
  */
 struct buffer_test {
 	struct kunit *test;
@@ -90,7 +90,7 @@ struct buffer_test {
 	struct dma_fence fence_storage;
 };
 
-/* What the state is, and what is mapped, when the fences are waited for. */
+/* State and mappings at the time of the wait for fences */
 struct buffer_wait {
 	struct buffer_test *t;
 	unsigned int waits;

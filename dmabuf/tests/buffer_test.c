@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KUnit: buffer.c, the life of a buffer
+ * KUnit: buffer.c, states of a buffer
  */
 #include "redirect.h"
 #include "../buffer.c"
@@ -26,7 +26,7 @@ static void buffer_list_asks_once_per_place(struct kunit *test)
 	buffer_unlock(t);
 
 	KUNIT_EXPECT_EQ(test, buffer_test_move(t), 0);
-	/* The list of the old place is gone with it. */
+	/* The move freed the list of the old place. */
 	KUNIT_EXPECT_EQ(test, mock_allocated(), BUFFER_DMA_BUFS + 2);
 
 	buffer_lock(t);
@@ -43,7 +43,7 @@ static void buffer_list_exporter_fails(struct kunit *test)
 	buffer_lock(t);
 	KUNIT_EXPECT_PTR_EQ(test, phyr_buffer_get_list(&t->buffer),
 			    ERR_PTR(-EIO));
-	/* Not kept: asked again. */
+	/* The error is not cached. */
 	t->describe_err = 0;
 	KUNIT_EXPECT_FALSE(test, IS_ERR(phyr_buffer_get_list(&t->buffer)));
 	KUNIT_EXPECT_EQ(test, t->described, 2);
@@ -63,12 +63,12 @@ enum buffer_op {
 
 /**
  * struct buffer_step - one operation in one state
- * @name: for the log
+ * @name: description
  * @from: state before
  * @op: operation
- * @ret: what it returns
- * @to: state afterwards
- * @warns: it is a mistake of the caller's, and the kernel says so
+ * @ret: expected result
+ * @to: expected state afterwards
+ * @warns: the operation is a bug of the caller and warns
  */
 struct buffer_step {
 	const char *name;
@@ -118,7 +118,7 @@ static void buffer_step_desc(const struct buffer_step *step, char *desc)
 
 KUNIT_ARRAY_PARAM(buffer_step, buffer_steps, buffer_step_desc);
 
-/* The operations that want the lock. */
+/* The operations that need the lock */
 static int buffer_step_locked(struct buffer_test *t, enum buffer_op op)
 {
 	int ret = 0;
@@ -184,7 +184,7 @@ static void buffer_each_step_in_each_state(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, buffer_test_state(t), step->to);
 }
 
-/* The public functions that want the lock say so without it. */
+/* Public functions that need the lock warn if it is not held. */
 static void buffer_functions_assert_the_lock(struct kunit *test)
 {
 	struct buffer_test *t = test->priv;
@@ -234,7 +234,7 @@ static void buffer_dma_bufs_are_counted(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, phyr_buffer_dma_bufs(&t->buffer), 1);
 	buffer_unlock(t);
 
-	/* Never added, or added no more: nothing happens. */
+	/* Removing a dma-buf that is not registered does nothing. */
 	phyr_buffer_remove_dma_buf(&t->buffer, t->dmabufs[0]);
 	buffer_lock(t);
 	KUNIT_EXPECT_EQ(test, phyr_buffer_dma_bufs(&t->buffer), 1);
@@ -281,7 +281,7 @@ static void buffer_is_mapped_while_it_is(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, phyr_buffer_is_mapped(&t->buffer));
 	buffer_unlock(t);
 
-	/* Stale is not mapped, though its phyr_unmap() is due. */
+	/* A stale mapping does not count, even before its phyr_unmap(). */
 	KUNIT_EXPECT_EQ(test, buffer_test_move(t), 0);
 	buffer_lock(t);
 	KUNIT_EXPECT_FALSE(test, phyr_buffer_is_mapped(&t->buffer));
@@ -289,7 +289,7 @@ static void buffer_is_mapped_while_it_is(struct kunit *test)
 }
 
 /*
- * Making a dma-buf known
+ * Registering a dma-buf
  */
 
 static void add_dma_buf_that_is_not_ours(struct kunit *test)
@@ -307,13 +307,13 @@ static void add_dma_buf_that_is_not_ours(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, phyr_buffer_add_dma_buf(&t->buffer,
 							      &dmabuf),
 				-EINVAL);
-		/* Cannot be told to move. */
+		/* Cannot move */
 		still.ops.pin = NULL;
 		dmabuf.ops = &still.ops;
 		KUNIT_EXPECT_EQ(test, phyr_buffer_add_dma_buf(&t->buffer,
 							      &dmabuf),
 				-EINVAL);
-		/* Another buffer's. */
+		/* Of another buffer */
 		dmabuf.ops = &buffer_test_ops.ops;
 		dmabuf.resv = &other;
 		KUNIT_EXPECT_EQ(test, phyr_buffer_add_dma_buf(&t->buffer,
@@ -358,7 +358,7 @@ static void move_tells_every_importer_of_every_dma_buf(struct kunit *test)
 					  &buffer_test_revocable_ops, false);
 	KUNIT_EXPECT_EQ(test, buffer_test_move(t), 0);
 	for (i = 0; i < 6; i++)
-		KUNIT_EXPECT_EQ(test, importers[i]->told, 1);
+		KUNIT_EXPECT_EQ(test, importers[i]->notified, 1);
 	KUNIT_EXPECT_EQ(test, mock_count(MOCK_INVALIDATE), BUFFER_DMA_BUFS);
 }
 
@@ -369,17 +369,17 @@ static void move_after_a_dma_buf_is_gone(struct kunit *test)
 
 	kunit_release_action(test, buffer_test_put_dma_buf, t->dmabufs[0]);
 	KUNIT_EXPECT_EQ(test, buffer_test_move(t), 0);
-	KUNIT_EXPECT_EQ(test, importer->told, 1);
+	KUNIT_EXPECT_EQ(test, importer->notified, 1);
 	KUNIT_EXPECT_EQ(test, mock_count(MOCK_INVALIDATE), 1);
 }
 
 static void buffer_test_expect_order(struct kunit *test, bool interruptible)
 {
-	KUNIT_EXPECT_GE(test, mock_index(MOCK_TOLD, 1), 0);
-	KUNIT_EXPECT_GT(test, mock_index(MOCK_TOLD, 1),
+	KUNIT_EXPECT_GE(test, mock_index(MOCK_NOTIFIED, 1), 0);
+	KUNIT_EXPECT_GT(test, mock_index(MOCK_NOTIFIED, 1),
 			mock_index(MOCK_INVALIDATE, 1));
 	KUNIT_EXPECT_GT(test, mock_index(MOCK_WAIT, 1),
-			mock_index(MOCK_TOLD, 2));
+			mock_index(MOCK_NOTIFIED, 2));
 	KUNIT_EXPECT_GT(test, mock_index(MOCK_IOVA_DESTROY, 1),
 			mock_index(MOCK_WAIT, 1));
 	KUNIT_EXPECT_EQ(test, mock_count(MOCK_IOVA_DESTROY), 2);
@@ -409,7 +409,7 @@ static void move_tells_then_waits_then_unmaps(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock_mapped(), 0);
 }
 
-/* A wait that should not be, or should break off, shall not hang the case. */
+/* Keep a wait that must not happen, or must abort, from hanging the case. */
 static void buffer_test_end_wrong_wait(void *data)
 {
 	struct buffer_test *t = data;
@@ -433,18 +433,18 @@ static void move_no_wait_with_a_fence(struct kunit *test)
 			-EBUSY);
 	buffer_unlock(t);
 	KUNIT_EXPECT_EQ(test, buffer_test_state(t), LIVE);
-	KUNIT_EXPECT_EQ(test, importer->told, 0);
+	KUNIT_EXPECT_EQ(test, importer->notified, 0);
 	KUNIT_EXPECT_EQ(test, mock_mapped(), 1);
 	KUNIT_EXPECT_EQ(test, mock_count(MOCK_WAIT), 0);
 
-	/* A fence that has signalled is nothing to wait for. */
+	/* A signaled fence needs no wait. */
 	dma_fence_signal(t->fence);
 	buffer_lock(t);
 	KUNIT_EXPECT_EQ(test, phyr_buffer_move_begin(&t->buffer, false, true),
 			0);
 	phyr_buffer_move_end(&t->buffer);
 	buffer_unlock(t);
-	KUNIT_EXPECT_EQ(test, importer->told, 1);
+	KUNIT_EXPECT_EQ(test, importer->notified, 1);
 	KUNIT_EXPECT_EQ(test, mock_mapped(), 0);
 }
 
@@ -468,15 +468,15 @@ static void move_interrupted_by_a_signal(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ret, -ERESTARTSYS);
 	KUNIT_EXPECT_EQ(test, mock_nth(MOCK_WAIT, 1)->dir, 1);
 
-	/* Everything is as it was, and the mapping usable. */
+	/* Nothing changed, and the mapping is usable. */
 	KUNIT_EXPECT_EQ(test, buffer_test_state(t), LIVE);
 	KUNIT_EXPECT_EQ(test, mock_mapped(), 1);
 	KUNIT_EXPECT_EQ(test, dma_range_list_len(importer->ranges),
 			BUFFER_SIZE);
 }
 
-/* Told to move, an importer that maps at once would map the old place. */
-static void buffer_test_map_when_told(struct buffer_importer *importer)
+/* Mapping in the invalidate callback would map the old place. */
+static void buffer_test_map_on_notify(struct buffer_importer *importer)
 {
 	struct dma_range_list *ranges;
 
@@ -491,7 +491,7 @@ static void move_maps_nothing_in_between(struct kunit *test)
 	struct buffer_test *t = test->priv;
 	struct buffer_importer *importer = buffer_test_native(t, 0, false);
 
-	importer->on_told = buffer_test_map_when_told;
+	importer->on_notify = buffer_test_map_on_notify;
 	KUNIT_EXPECT_EQ(test, buffer_test_move(t), 0);
 	KUNIT_EXPECT_EQ(test, importer->result, -EBUSY);
 }
@@ -503,9 +503,9 @@ static void move_importer_unmaps_when_told(struct kunit *test)
 
 	mock.iommu = true;
 	native = buffer_test_native(t, 0, true);
-	native->on_told = buffer_test_unmap_locked;
+	native->on_notify = buffer_test_unmap_locked;
 	stock = buffer_test_stock(t, 1, &buffer_test_revocable_ops, true);
-	stock->on_told = buffer_test_unmap_locked;
+	stock->on_notify = buffer_test_unmap_locked;
 	KUNIT_EXPECT_EQ(test, mock_mapped(), 2);
 	KUNIT_EXPECT_EQ(test, buffer_test_move(t), 0);
 	KUNIT_EXPECT_EQ(test, mock_mapped(), 0);
@@ -532,7 +532,7 @@ static void move_leaves_memory_to_free(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock_count(MOCK_IOVA_DESTROY), 1);
 }
 
-/* A walk that began before the move never meets freed memory. */
+/* A walk that started before the move does not access freed memory. */
 static void move_and_a_walk_through_a_window(struct kunit *test)
 {
 	struct buffer_test *t = test->priv;
@@ -555,7 +555,7 @@ static void move_leaves_stock_tables_mapped(struct kunit *test)
 	mock.iommu = true;
 	stock = buffer_test_stock(t, 0, &buffer_test_revocable_ops, true);
 	KUNIT_EXPECT_EQ(test, buffer_test_move(t), 0);
-	KUNIT_EXPECT_EQ(test, stock->told, 1);
+	KUNIT_EXPECT_EQ(test, stock->notified, 1);
 	KUNIT_EXPECT_EQ(test, mock_mapped(), 1);
 	buffer_test_unmap(stock);
 	KUNIT_EXPECT_EQ(test, mock_mapped(), 0);
@@ -624,7 +624,7 @@ static void revoke_map_when_told(struct kunit *test)
 	struct buffer_test *t = test->priv;
 	struct buffer_importer *importer = buffer_test_native(t, 0, false);
 
-	importer->on_told = buffer_test_map_when_told;
+	importer->on_notify = buffer_test_map_on_notify;
 	buffer_test_revoke(t);
 	KUNIT_EXPECT_EQ(test, importer->result, -ENODEV);
 }
@@ -636,20 +636,20 @@ static void revoke_wait_without_tables(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, mock_mapped(), 1);
 	buffer_test_revoke(t);
-	/* The window goes when nobody refers to the memory any more. */
+	/* The window is unmapped once no table refers to the memory. */
 	KUNIT_EXPECT_EQ(test, mock_mapped(), 1);
 	phyr_buffer_revoke_wait(&t->buffer);
 	KUNIT_EXPECT_EQ(test, mock_mapped(), 0);
-	/* The stale mapping's list is the last that knows the memory. */
+	/* The list of the stale mapping held the last reference. */
 	buffer_test_unmap(importer);
 	KUNIT_EXPECT_EQ(test, kref_read(&t->bar->ref), 1);
 }
 
 /**
- * struct buffer_waiter - phyr_buffer_revoke_wait() in a thread of its own
+ * struct buffer_waiter - a thread that calls phyr_buffer_revoke_wait()
  * @t: the fixture
- * @mapped: what is mapped when it comes back
- * @done: it came back
+ * @mapped: mock_mapped() when the call returned
+ * @done: the call returned
  */
 struct buffer_waiter {
 	struct buffer_test *t;
@@ -667,7 +667,7 @@ static int buffer_test_wait_thread(void *data)
 	return 0;
 }
 
-/* Returns when the thread sleeps, or has come back without. */
+/* Returns when the thread sleeps or is done. */
 static void buffer_test_start_waiter(struct buffer_waiter *waiter,
 				     struct buffer_test *t)
 {
@@ -682,14 +682,14 @@ static void buffer_test_start_waiter(struct buffer_waiter *waiter,
 		usleep_range(1000, 2000);
 }
 
-/* One that nobody wakes is a failure, and is woken to end the case. */
+/* Fail if the thread was not woken, and wake it to end the case. */
 static void buffer_test_end_waiter(struct buffer_waiter *waiter)
 {
 	struct buffer_test *t = waiter->t;
 	bool woken;
 
 	woken = wait_for_completion_timeout(&waiter->done, 60 * HZ);
-	KUNIT_EXPECT_TRUE_MSG(t->test, woken, "nobody woke the waiter");
+	KUNIT_EXPECT_TRUE_MSG(t->test, woken, "the waiter was not woken");
 	if (!woken) {
 		WRITE_ONCE(t->buffer.tables, 0);
 		wake_up_all(&t->buffer.idle);
@@ -707,13 +707,13 @@ static void revoke_wait_until_stock_tables_are_unmapped(struct kunit *test)
 	first = buffer_test_stock(t, 0, &buffer_test_revocable_ops, true);
 	second = buffer_test_stock(t, 1, &buffer_test_revocable_ops, true);
 	buffer_test_revoke(t);
-	KUNIT_EXPECT_EQ(test, first->told, 1);
-	KUNIT_EXPECT_EQ(test, second->told, 1);
+	KUNIT_EXPECT_EQ(test, first->notified, 1);
+	KUNIT_EXPECT_EQ(test, second->notified, 1);
 	KUNIT_EXPECT_EQ(test, mock_mapped(), 2);
 
 	buffer_test_start_waiter(&waiter, t);
 	KUNIT_EXPECT_FALSE(test, completion_done(&waiter.done));
-	/* It does not hold the lock that this needs; and one is not all. */
+	/* The waiter does not hold the lock; one unmap does not wake it. */
 	buffer_test_unmap(first);
 	KUNIT_EXPECT_FALSE(test, completion_done(&waiter.done));
 	KUNIT_EXPECT_EQ(test, t->buffer.tables, 1);
@@ -722,7 +722,7 @@ static void revoke_wait_until_stock_tables_are_unmapped(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, waiter.mapped, 0);
 }
 
-/* System memory does not go with the device. */
+/* System memory outlives the device. */
 static void revoke_wait_not_for_system_memory(struct kunit *test)
 {
 	struct buffer_test *t = test->priv;
@@ -744,7 +744,7 @@ static void rearm_after_a_reset(struct kunit *test)
 
 	native = buffer_test_native(t, 0, true);
 	stock = buffer_test_stock(t, 1, &buffer_test_revocable_ops, true);
-	stock->on_told = buffer_test_unmap_locked;
+	stock->on_notify = buffer_test_unmap_locked;
 	buffer_test_revoke(t);
 	phyr_buffer_revoke_wait(&t->buffer);
 	buffer_test_unmap(native);
@@ -757,7 +757,7 @@ static void rearm_after_a_reset(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, phyr_buffer_is_revoked(&t->buffer));
 	buffer_unlock(t);
 
-	/* Its place is asked for anew, and how it is reached decided anew. */
+	/* The list and the routes are created again. */
 	mock_forget();
 	mock.dma_offset = SZ_1G;
 	KUNIT_ASSERT_EQ(test, buffer_test_try_map(native), 0);
@@ -766,10 +766,10 @@ static void rearm_after_a_reset(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->described, 2);
 	buffer_test_expect_extents(t, native->ranges, BUFFER_BAR + SZ_1G);
 
-	/* And it can be revoked a second time. */
-	stock->told = 0;
+	/* It can be revoked again. */
+	stock->notified = 0;
 	buffer_test_revoke(t);
-	KUNIT_EXPECT_EQ(test, stock->told, 1);
+	KUNIT_EXPECT_EQ(test, stock->notified, 1);
 	phyr_buffer_revoke_wait(&t->buffer);
 	KUNIT_EXPECT_EQ(test, mock_mapped(), 0);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KUnit: dma_buf.c and attachment.c, what importers get of a buffer
+ * KUnit: dma_buf.c and attachment.c, attachments and mappings of a buffer
  */
 #include "redirect.h"
 #include "../attachment.c"
@@ -26,17 +26,17 @@ static const struct dma_buf_attach_ops *const buffer_kind_ops[] = {
 };
 
 /**
- * struct buffer_deal - who attaches to what, and what comes of it
- * @name: for the log
+ * struct buffer_negotiation - an attach and its expected result
+ * @name: description
  * @kind: importer
  * @fixed: the exporter has no pin_system
  * @unreachable: the importer's device does not reach the BAR
- * @pin_err: what pin_system says
+ * @pin_err: error of pin_system, or 0
  * @no_mask: the device has no DMA mask
- * @ret: what the attach returns
- * @pinned: the buffer is pinned in system memory
+ * @ret: expected result of the attach
+ * @pinned: the buffer is expected to be pinned in system memory
  */
-struct buffer_deal {
+struct buffer_negotiation {
 	const char *name;
 	enum buffer_kind kind;
 	bool fixed;
@@ -47,7 +47,7 @@ struct buffer_deal {
 	bool pinned;
 };
 
-static const struct buffer_deal buffer_deals[] = {
+static const struct buffer_negotiation buffer_negotiations[] = {
 	{ "native", NATIVE },
 	{ "native fixed", NATIVE, .fixed = true },
 	{ "native unreachable", NATIVE, .unreachable = true, .pinned = true },
@@ -79,26 +79,27 @@ static const struct buffer_deal buffer_deals[] = {
 	  .ret = -EINVAL },
 };
 
-static void buffer_deal_desc(const struct buffer_deal *deal, char *desc)
+static void buffer_negotiation_desc(const struct buffer_negotiation *n,
+				    char *desc)
 {
-	strscpy(desc, deal->name, KUNIT_PARAM_DESC_SIZE);
+	strscpy(desc, n->name, KUNIT_PARAM_DESC_SIZE);
 }
 
-KUNIT_ARRAY_PARAM(buffer_deal, buffer_deals, buffer_deal_desc);
+KUNIT_ARRAY_PARAM(buffer_negotiation, buffer_negotiations, buffer_negotiation_desc);
 
 static void attach_negotiates(struct kunit *test)
 {
-	const struct buffer_deal *deal = test->param_value;
+	const struct buffer_negotiation *n = test->param_value;
 	struct buffer_test *t = test->priv;
 	struct buffer_importer *importer;
 	unsigned int before;
 	int ret;
 
-	buffer_test_use_ops(t, deal->fixed ? &buffer_test_ops_fixed :
+	buffer_test_use_ops(t, n->fixed ? &buffer_test_ops_fixed :
 					     &buffer_test_ops);
-	mock.distance = deal->unreachable ? -1 : 0;
-	t->pin_err = deal->pin_err;
-	if (deal->no_mask)
+	mock.distance = n->unreachable ? -1 : 0;
+	t->pin_err = n->pin_err;
+	if (n->no_mask)
 		t->pdev->dev.dma_mask = NULL;
 	buffer_lock(t);
 	KUNIT_EXPECT_FALSE(test, IS_ERR(phyr_buffer_get_list(&t->buffer)));
@@ -106,19 +107,18 @@ static void attach_negotiates(struct kunit *test)
 	before = mock_allocated();
 
 	importer = buffer_test_importer(t);
-	ret = deal->kind == NATIVE ?
+	ret = n->kind == NATIVE ?
 		buffer_test_try_native(importer, t->dmabufs[0]) :
 		buffer_test_try_stock(importer, t->dmabufs[0],
-				      buffer_kind_ops[deal->kind]);
-	KUNIT_EXPECT_EQ(test, ret, deal->ret);
-	KUNIT_EXPECT_EQ(test, t->pins, deal->pinned);
-	if (deal->ret) {
+				      buffer_kind_ops[n->kind]);
+	KUNIT_EXPECT_EQ(test, ret, n->ret);
+	KUNIT_EXPECT_EQ(test, t->pins, n->pinned);
+	if (n->ret) {
 		KUNIT_EXPECT_TRUE(test, list_empty(&t->buffer.attachments));
 		KUNIT_EXPECT_EQ(test, mock_mapped(), 0);
 		if (!t->in_system)
 			KUNIT_EXPECT_EQ(test, mock_allocated(), before);
 	} else {
-		/* A static importer is what pin() is for: another story. */
 		KUNIT_EXPECT_EQ(test, buffer_test_try_map(importer), 0);
 	}
 
@@ -206,7 +206,7 @@ static void attach_decides_before_the_first_map(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock_count(MOCK_DISTANCE), 1);
 }
 
-/* Sweep: each allocation on the way fails, and leaves nothing behind. */
+/* Fail each allocation of an attach in turn; nothing may be left over. */
 static void buffer_test_attach_sweep(struct buffer_test *t, bool native,
 				     const struct dma_buf_attach_ops *ops)
 {
@@ -214,7 +214,7 @@ static void buffer_test_attach_sweep(struct buffer_test *t, bool native,
 	unsigned int nth, before;
 	int ret;
 
-	/* Where the buffer is does not count: it is kept. */
+	/* Create the list first: the buffer keeps it. */
 	buffer_lock(t);
 	KUNIT_EXPECT_FALSE(t->test, IS_ERR(phyr_buffer_get_list(&t->buffer)));
 	buffer_unlock(t);
@@ -256,7 +256,7 @@ static void attach_static_each_allocation_fails(struct kunit *test)
 	buffer_test_attach_sweep(test->priv, false, NULL);
 }
 
-/* The first memory's window is mapped when the way to the second fails. */
+/* The window of the first memory is mapped when the second route fails. */
 static void attach_mixed_each_allocation_fails(struct kunit *test)
 {
 	struct buffer_test *t = test->priv;
@@ -271,7 +271,7 @@ static void attach_window_fails_to_map(struct kunit *test)
 	struct buffer_test *t = test->priv;
 	struct buffer_importer *importer = buffer_test_importer(t);
 
-	/* Out of reach, then; so it goes where it is in reach. */
+	/* Treated as unreachable: the buffer moves to system memory. */
 	mock_fail(MOCK_MAP, 1, -ENOMEM);
 	KUNIT_EXPECT_EQ(test, buffer_test_try_native(importer, t->dmabufs[0]),
 			0);
@@ -304,7 +304,7 @@ static void attach_exporter_cannot_describe(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->pins, 0);
 }
 
-/* System memory, too, is out of reach: pinned, and unpinned again. */
+/* System memory is unreachable, too: the pin is undone. */
 static void attach_system_memory_out_of_reach(struct kunit *test)
 {
 	struct buffer_test *t = test->priv;
@@ -448,7 +448,7 @@ static void map_a_part(struct kunit *test)
 	buffer_unlock(t);
 }
 
-/* A native importer that takes the stock way by mistake gets no table. */
+/* A native importer that calls dma_buf_map_attachment() gets no table. */
 static void map_native_through_the_stock_call(struct kunit *test)
 {
 	struct buffer_test *t = test->priv;
@@ -494,7 +494,7 @@ static void map_to_stock_each_step_fails(struct kunit *test)
 	mock.iommu = true;
 	importer = buffer_test_stock(t, 0, &buffer_test_revocable_ops, false);
 	before = mock_allocated();
-	/* The ranges, the table. */
+	/* The first allocates the ranges, the second the table. */
 	for (nth = 1; nth <= 2; nth++) {
 		mock_fail(MOCK_ALLOC, nth, -ENOMEM);
 		KUNIT_EXPECT_EQ(test, buffer_test_try_map(importer), -ENOMEM);
@@ -511,7 +511,7 @@ static void map_to_stock_each_step_fails(struct kunit *test)
 }
 
 /*
- * A stock exporter: one whose table is all there is
+ * A stock exporter, which provides an sg_table only
  */
 
 static const struct dma_range stock_test_dma[] = {
@@ -521,13 +521,13 @@ static const struct dma_range stock_test_dma[] = {
 };
 
 /**
- * struct stock_test - a dma-buf of somebody else's
+ * struct stock_test - a dma-buf of a stock exporter
  * @resv: its reservation object
- * @dmabuf: it
+ * @dmabuf: the dma-buf
  * @sgt: its table, while mapped
- * @nents: entries of stock_test_dma[] that the table has
- * @map_err: what map_dma_buf says instead
- * @attach_err: what attach says
+ * @nents: number of entries of stock_test_dma[] in the table
+ * @map_err: error of map_dma_buf, or 0
+ * @attach_err: error of attach, or 0
  * @mapped: maps less unmaps
  */
 struct stock_test {
@@ -566,7 +566,7 @@ static struct sg_table *stock_test_map(struct dma_buf_attachment *attach,
 
 	if (stock->map_err)
 		return ERR_PTR(stock->map_err);
-	/* In parentheses: the kernel's own, not the mock. */
+	/* The parentheses bypass the mock. */
 	ret = (sg_alloc_table)(&stock->sgt, stock->nents, GFP_KERNEL);
 	if (ret)
 		return ERR_PTR(ret);
@@ -681,7 +681,7 @@ static void from_stock_table_too_short(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, buffer_test_try_map(importer), -EINVAL);
 	KUNIT_EXPECT_EQ(test, stock->mapped, 0);
 
-	/* What it has can be mapped. */
+	/* The part that the table covers can be mapped. */
 	dma_resv_lock(&stock->resv, NULL);
 	importer->ranges = phyr_map(importer->native, 0, SZ_8K + SZ_4K,
 				    DMA_TO_DEVICE);
@@ -718,7 +718,7 @@ static void from_stock_each_step_fails(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, list_empty(&importer->native->mappings));
 }
 
-/* The rule is the one that our own exporters keep. */
+/* As for phyr exporters */
 static void from_stock_invalidate_tells_waits_unmaps(struct kunit *test)
 {
 	struct buffer_test *t = test->priv;
@@ -734,19 +734,19 @@ static void from_stock_invalidate_tells_waits_unmaps(struct kunit *test)
 	dma_resv_lock(&stock->resv, NULL);
 	dma_buf_invalidate_mappings(stock->dmabuf);
 	dma_resv_unlock(&stock->resv);
-	KUNIT_EXPECT_EQ(test, importer->told, 1);
+	KUNIT_EXPECT_EQ(test, importer->notified, 1);
 	KUNIT_EXPECT_EQ(test, stock->mapped, 0);
 	KUNIT_EXPECT_FALSE(test, wait.fence_was_signaled);
 	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(t->fence));
 	KUNIT_EXPECT_EQ(test, mock_nth(MOCK_WAIT, 1)->attrs,
 			DMA_RESV_USAGE_BOOKKEEP);
 	KUNIT_EXPECT_EQ(test, mock_nth(MOCK_WAIT, 1)->dir, 0);
-	KUNIT_EXPECT_LT(test, mock_index(MOCK_TOLD, 1),
+	KUNIT_EXPECT_LT(test, mock_index(MOCK_NOTIFIED, 1),
 			mock_index(MOCK_WAIT, 1));
 	KUNIT_EXPECT_LT(test, mock_index(MOCK_WAIT, 1),
 			mock_index(MOCK_SGT_UNMAP, 1));
 
-	/* What is left is memory to free, and a new map is a new table. */
+	/* phyr_unmap() only frees memory; a new map gets a new table. */
 	dma_resv_lock(&stock->resv, NULL);
 	phyr_unmap(importer->native, importer->ranges);
 	dma_resv_unlock(&stock->resv);
@@ -763,13 +763,13 @@ static void from_stock_two_mappings_are_invalidated(struct kunit *test)
 	struct buffer_importer *first = stock_test_import(t, stock);
 	struct buffer_importer *second = stock_test_import(t, stock);
 
-	/* One table each would need two tables: the second stays unmapped. */
+	/* The exporter has one table; the second importer stays unmapped. */
 	KUNIT_ASSERT_EQ(test, buffer_test_try_map(first), 0);
 	dma_resv_lock(&stock->resv, NULL);
 	dma_buf_invalidate_mappings(stock->dmabuf);
 	dma_resv_unlock(&stock->resv);
-	KUNIT_EXPECT_EQ(test, first->told, 1);
-	KUNIT_EXPECT_EQ(test, second->told, 1);
+	KUNIT_EXPECT_EQ(test, first->notified, 1);
+	KUNIT_EXPECT_EQ(test, second->notified, 1);
 	KUNIT_EXPECT_EQ(test, dma_range_list_len(first->ranges), 0);
 	KUNIT_EXPECT_EQ(test, stock->mapped, 0);
 }
@@ -823,8 +823,8 @@ static struct kunit_case attach_test_cases[] = {
 	{}
 };
 
-static struct kunit_case deal_test_cases[] = {
-	KUNIT_CASE_PARAM(attach_negotiates, buffer_deal_gen_params),
+static struct kunit_case negotiation_test_cases[] = {
+	KUNIT_CASE_PARAM(attach_negotiates, buffer_negotiation_gen_params),
 	{}
 };
 
@@ -834,11 +834,11 @@ static struct kunit_suite attach_test_suite = {
 	.test_cases = attach_test_cases,
 };
 
-/* These choose their exporter themselves. */
-static struct kunit_suite deal_test_suite = {
+/* These cases choose the exporter's ops. */
+static struct kunit_suite negotiation_test_suite = {
 	.name = "phyr_negotiation",
 	.init = buffer_test_prepare,
-	.test_cases = deal_test_cases,
+	.test_cases = negotiation_test_cases,
 };
 
-kunit_test_suites(&attach_test_suite, &deal_test_suite);
+kunit_test_suites(&attach_test_suite, &negotiation_test_suite);

@@ -14,14 +14,14 @@
 enum list_mem { BAR, CARVE, RAM, SAME_BAR, LIST_MEMS };
 
 /**
- * struct list_verdict - a list and what is to be said about it
- * @name: why
- * @ret: the errno, or 0
+ * struct list_case - a list and the expected result of its validation
+ * @name: description
+ * @ret: expected errno, or 0
  * @size: bytes of the dma-buf
  * @nr: entries
  * @vec: the entries, each with its memory
  */
-struct list_verdict {
+struct list_case {
 	const char *name;
 	int ret;
 	u64 size;
@@ -37,7 +37,7 @@ struct list_verdict {
 #define B_END	(LIST_TEST_BAR + LIST_TEST_BAR_LEN)
 #define C	LIST_TEST_CARVE
 
-static const struct list_verdict list_refusals[] = {
+static const struct list_case list_refusals[] = {
 	{ "empty, size 0", -EINVAL, 0, 0 },
 	{ "empty, size of a page", -EINVAL, 0x1000, 0 },
 	{ "entry of length 0", -EINVAL, 0, 1, { { BAR, B, 0 } } },
@@ -114,7 +114,7 @@ static const struct list_verdict list_refusals[] = {
 	  { { RAM, 0, -0x1000ULL }, { BAR, B, 0x1000 } } },
 };
 
-static const struct list_verdict list_acceptances[] = {
+static const struct list_case list_acceptances[] = {
 	{ "one page", 0, 0x1000, 1, { { BAR, B, 0x1000 } } },
 	{ "first page of the window", 0, 0x1000, 1, { { BAR, B, 0x1000 } } },
 	{ "last page of the window", 0, 0x1000, 1,
@@ -148,20 +148,22 @@ static const struct list_verdict list_acceptances[] = {
 
 KUNIT_ARRAY_PARAM_DESC(list_refusal, list_refusals, name);
 
-const void *list_refusal_params(struct kunit *test, const void *prev, char *desc)
+const void *list_refusal_params(struct kunit *test, const void *prev,
+				char *desc)
 {
 	return list_refusal_gen_params(test, prev, desc);
 }
 
 KUNIT_ARRAY_PARAM_DESC(list_acceptance, list_acceptances, name);
 
-const void *list_acceptance_params(struct kunit *test, const void *prev, char *desc)
+const void *list_acceptance_params(struct kunit *test, const void *prev,
+				   char *desc)
 {
 	return list_acceptance_gen_params(test, prev, desc);
 }
 
 static struct phyr_list *list_test_build(struct kunit *test,
-					 const struct list_verdict *verdict)
+					 const struct list_case *c)
 {
 	struct phyr_mem *mem[LIST_MEMS] = {
 		[BAR] = fixture_p2p(test, LIST_TEST_BAR, LIST_TEST_BAR_LEN),
@@ -174,37 +176,37 @@ static struct phyr_list *list_test_build(struct kunit *test,
 	struct phyr_list *list = fixture_list(test);
 	unsigned int i;
 
-	for (i = 0; i < verdict->nr; i++)
-		list_test_append(test, list, mem[verdict->vec[i].mem],
-				 verdict->vec[i].paddr, verdict->vec[i].len);
+	for (i = 0; i < c->nr; i++)
+		list_test_append(test, list, mem[c->vec[i].mem],
+				 c->vec[i].paddr, c->vec[i].len);
 	return list;
 }
 
-/* What userspace composed: an errno and no more. */
+/* phyr_list_check() returns an error and does not warn. */
 void check_refuses(struct kunit *test)
 {
-	const struct list_verdict *verdict = test->param_value;
-	struct phyr_list *list = list_test_build(test, verdict);
+	const struct list_case *c = test->param_value;
+	struct phyr_list *list = list_test_build(test, c);
 	unsigned int allocated = mock_allocated();
 
 	kunit_warning_suppress(test) {
-		KUNIT_EXPECT_EQ(test, phyr_list_check(list, verdict->size),
-				verdict->ret);
+		KUNIT_EXPECT_EQ(test, phyr_list_check(list, c->size),
+				c->ret);
 		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 0);
 	}
 	KUNIT_EXPECT_EQ(test, mock_allocated(), allocated);
 }
 
-/* An exporter's: the errno, and a warning. */
+/* phyr_list_finish() returns an error and warns. */
 void finish_refuses(struct kunit *test)
 {
-	const struct list_verdict *verdict = test->param_value;
-	struct phyr_list *list = list_test_build(test, verdict);
+	const struct list_case *c = test->param_value;
+	struct phyr_list *list = list_test_build(test, c);
 
 	kunit_warning_suppress(test) {
 		KUNIT_EXPECT_EQ(test,
-				phyr_list_finish(list, verdict->size, "kunit"),
-				verdict->ret);
+				phyr_list_finish(list, c->size, "kunit"),
+				c->ret);
 		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
 	}
 	KUNIT_EXPECT_FALSE(test, list_test_is_finished(list));
@@ -213,23 +215,23 @@ void finish_refuses(struct kunit *test)
 
 void finish_accepts(struct kunit *test)
 {
-	const struct list_verdict *verdict = test->param_value;
-	struct phyr_list *list = list_test_build(test, verdict);
+	const struct list_case *c = test->param_value;
+	struct phyr_list *list = list_test_build(test, c);
 	unsigned int allocated = mock_allocated();
 
 	kunit_warning_suppress(test) {
-		KUNIT_EXPECT_EQ(test, phyr_list_check(list, verdict->size), 0);
+		KUNIT_EXPECT_EQ(test, phyr_list_check(list, c->size), 0);
 		KUNIT_EXPECT_EQ(test,
-				phyr_list_finish(list, verdict->size, "kunit"),
+				phyr_list_finish(list, c->size, "kunit"),
 				0);
 		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 0);
 	}
 	KUNIT_EXPECT_TRUE(test, list_test_is_finished(list));
-	KUNIT_EXPECT_EQ(test, phyr_list_size(list), verdict->size);
+	KUNIT_EXPECT_EQ(test, phyr_list_size(list), c->size);
 	KUNIT_EXPECT_EQ(test, mock_allocated(), allocated);
 }
 
-/* A second try with the right size is as good as the first. */
+/* A list can be finished after a failed check. */
 void finish_after_refusal(struct kunit *test)
 {
 	struct phyr_mem *mem = fixture_ram(test);
@@ -241,7 +243,7 @@ void finish_after_refusal(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, phyr_list_finish(list, 0x2000, "kunit"), 0);
 }
 
-/* Running out of memory is nobody's bug. */
+/* -ENOMEM does not warn. */
 void finish_no_memory(struct kunit *test)
 {
 	struct phyr_mem *mem = fixture_ram(test);
@@ -263,7 +265,7 @@ void finish_no_memory(struct kunit *test)
  * Overlap
  */
 
-/* Where in an ascending list the @i-th of @nr appended entries is. */
+/* Position in an ascending list of the @i-th of @nr appended entries */
 struct list_order {
 	const char *name;
 	u64 (*place)(u64 i, u64 nr);
@@ -279,13 +281,13 @@ static u64 list_place_descending(u64 i, u64 nr)
 	return nr - 1 - i;
 }
 
-/* Upper and lower half in turn */
+/* Alternate between the upper and the lower half */
 static u64 list_place_interleaved(u64 i, u64 nr)
 {
 	return i % 2 ? i / 2 : nr / 2 + i / 2;
 }
 
-/* Ascends but for one step down. */
+/* Ascending, except for one step down */
 static u64 list_place_rotated(u64 i, u64 nr)
 {
 	return (i + nr / 3) % nr;
@@ -297,7 +299,7 @@ static u64 list_place_swapped(u64 i, u64 nr)
 	return (i ^ 1) < nr ? i ^ 1 : i;
 }
 
-/* A prime that divides no @nr used here: every place once, far apart. */
+/* A prime that divides no @nr used here, to visit each position once */
 static u64 list_place_scattered(u64 i, u64 nr)
 {
 	return i * 1000003 % nr;
@@ -339,7 +341,7 @@ static struct phyr_list *list_test_order(struct kunit *test,
 	return list;
 }
 
-/* The @i-th entry as it was appended. */
+/* The @i-th appended entry */
 static struct phys_vec *list_test_entry(struct phyr_list *list, u64 i)
 {
 	struct phyr_chunk *chunk = (void *)phyr_list_first(list);
@@ -349,7 +351,7 @@ static struct phys_vec *list_test_entry(struct phyr_list *list, u64 i)
 	return &chunk->vecs[i];
 }
 
-/* Sizes at which the sort's pages and runs begin and end */
+/* Sizes around the borders of the sort's pages and runs */
 static const unsigned int list_sort_sizes[] = {
 	1, 2, 3, SORT_PAGE_MAX - 1, SORT_PAGE_MAX, SORT_PAGE_MAX + 1,
 	2 * SORT_PAGE_MAX, 2 * SORT_PAGE_MAX + 1, 3 * SORT_PAGE_MAX,
@@ -372,7 +374,7 @@ void check_overlap_none(struct kunit *test)
 	}
 }
 
-/* Three pages at the @i-th entry reach into the entry above it. */
+/* Extend the @i-th entry to three pages, into the entry above it. */
 static void list_test_plant(struct kunit *test, struct phyr_list *list,
 			    unsigned int i)
 {
@@ -382,7 +384,7 @@ static void list_test_plant(struct kunit *test, struct phyr_list *list,
 
 	vec->len = 3 * PAGE_SIZE;
 	ret = phyr_list_check(list, size);
-	/* Behind the highest there is nothing to reach into. */
+	/* No entry follows the highest one. */
 	KUNIT_EXPECT_EQ_MSG(test, ret,
 			    vec->paddr == (phyr_list_count(list) - 1) *
 					  LIST_TEST_STRIDE ? 0 : -EINVAL,
@@ -444,7 +446,7 @@ void check_overlap_allocates_single_pages(struct kunit *test)
 	}
 }
 
-/* Each of its allocations fails once; nothing is left behind. */
+/* Fail each allocation in turn; nothing may be left over. */
 void check_overlap_no_memory(struct kunit *test)
 {
 	const struct list_order *order = test->param_value;
@@ -470,7 +472,7 @@ void check_overlap_no_memory(struct kunit *test)
 		KUNIT_EXPECT_GE(test, i, 10);
 }
 
-/* The definition itself: every pair. */
+/* Reference model: compare every pair. */
 static bool list_test_model_overlaps(const struct phys_vec *vec,
 				     unsigned int nr)
 {
@@ -569,7 +571,7 @@ void list_2pow22_scattered(struct kunit *test)
 	list_test_huge(test, &list_orders[ARRAY_SIZE(list_orders) - 1]);
 }
 
-/* One page of 2^16 is there twice. */
+/* One page of 2^16 occurs twice. */
 void list_2pow16_one_overlap(struct kunit *test)
 {
 	struct phyr_mem *mem = fixture_ram(test);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KUnit: list.c, what a buffer is made of
+ * KUnit: list.c
  */
 #include "fixture.h"
 #include "redirect.h"
@@ -13,7 +13,7 @@ void list_test_append(struct kunit *test, struct phyr_list *list,
 	KUNIT_ASSERT_EQ(test, phyr_list_append(list, mem, paddr, len), 0);
 }
 
-/* @nr single pages, none of which merges. */
+/* Append @nr single pages that do not merge. */
 static void list_test_fill(struct kunit *test, struct phyr_list *list,
 			   struct phyr_mem *mem, unsigned int nr)
 {
@@ -149,7 +149,7 @@ static void append_merges_into_full_chunk(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock_allocated(), allocated);
 }
 
-/* The last entry of a chunk before is not looked at: only the tail grows. */
+/* Merging looks at the last entry of the tail chunk only. */
 static void append_merges_in_second_chunk(struct kunit *test)
 {
 	struct phyr_mem *mem = fixture_ram(test);
@@ -165,9 +165,9 @@ static void append_merges_in_second_chunk(struct kunit *test)
 }
 
 /**
- * struct list_pair - two entries of one memory that are not to become one
- * @name: why not
- * @vec: the two
+ * struct list_pair - two entries of one memory that must not merge
+ * @name: the reason
+ * @vec: the entries
  */
 struct list_pair {
 	const char *name;
@@ -228,7 +228,7 @@ static void append_mixes_kinds(struct kunit *test)
 	const struct phyr_chunk *chunk;
 	unsigned int i, of;
 
-	/* Two entries, then the next memory; and round again. */
+	/* Two entries in each memory in turn */
 	for (i = 0; i < 18; i++) {
 		of = i / 2 % 3;
 		list_test_append(test, list, mem[of],
@@ -396,7 +396,7 @@ static void list_put_empty(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock_allocated(), allocated);
 }
 
-/* A mapping holds its list; the exporter's own reference is long gone. */
+/* A mapping holds its list after the exporter dropped its reference. */
 static void list_outlives_its_memory_creator(struct kunit *test)
 {
 	struct phyr_list *list = fixture_list(test);
@@ -568,7 +568,7 @@ static void cursor_without_mem(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, phyr_next(&cursor, &vec, NULL));
 }
 
-/* A walk that is asked for more than there is ends at the end. */
+/* A walk that is longer than the list stops at its end. */
 static void cursor_stops_at_list_end(struct kunit *test)
 {
 	struct phyr_mem *mem = fixture_ram(test);
@@ -604,10 +604,10 @@ static void cursor_beyond_4g(struct kunit *test)
 }
 
 /**
- * struct list_model - a list as its definition has it
+ * struct list_model - reference model of a list
  * @nr: entries after merging
  * @size: bytes
- * @vec: the entries, each with the memory it lies in
+ * @vec: the entries, each with its memory
  */
 struct list_model {
 	unsigned int nr;
@@ -661,7 +661,7 @@ static void list_model_walk(struct kunit *test, const struct list_model *model,
 	KUNIT_EXPECT_FALSE(test, phyr_next(&cursor, &vec, &mem));
 }
 
-/* Ascending, in random steps, of which some are none; memories change. */
+/* Ascending entries with random gaps, some adjacent, in changing memories */
 static struct phyr_list *list_model_random(struct kunit *test,
 					   struct rnd_state *rnd,
 					   struct list_model *model,

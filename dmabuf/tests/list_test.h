@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Shared by the KUnit cases of list.c and overlap.c; and the cases of
- * list_check_test.c
+ * Shared by list_test.c and list_check_test.c
  */
 #ifndef _PHYR_LIST_TEST_H
 #define _PHYR_LIST_TEST_H
@@ -17,7 +16,7 @@ struct phyr_mem;
 #define LIST_TEST_BAR_LEN	BIT_ULL(30)
 #define LIST_TEST_CARVE		BIT_ULL(40)
 #define LIST_TEST_CARVE_LEN	BIT_ULL(38)
-/* One page taken, one left out: nothing merges. */
+/* One page used, one skipped, so that entries do not merge */
 #define LIST_TEST_STRIDE	(2 * PAGE_SIZE)
 #define LIST_TEST_MODEL_MAX	600
 
@@ -26,8 +25,10 @@ void list_test_append(struct kunit *test, struct phyr_list *list,
 bool list_test_is_finished(const struct phyr_list *list);
 
 /* list_check_test.c, for the suite in list_test.c */
-const void *list_refusal_params(struct kunit *test, const void *prev, char *desc);
-const void *list_acceptance_params(struct kunit *test, const void *prev, char *desc);
+const void *list_refusal_params(struct kunit *test, const void *prev,
+				char *desc);
+const void *list_acceptance_params(struct kunit *test, const void *prev,
+				   char *desc);
 const void *list_order_params(struct kunit *test, const void *prev, char *desc);
 void check_refuses(struct kunit *test);
 void finish_refuses(struct kunit *test);

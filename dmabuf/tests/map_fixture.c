@@ -45,7 +45,7 @@ void map_test_importer(struct kunit *test, struct map_test *t,
 							importer), 0);
 }
 
-/* A bridge, the owner of the memory and the importer below it. */
+/* Create a bridge and, below it, the memory's owner and the importer. */
 int map_test_init(struct kunit *test)
 {
 	struct pci_bus *root;
@@ -121,7 +121,7 @@ struct phyr_mem *map_test_mem(struct map_test *t,
 	       kind == PHYR_MEM_MMIO ? t->mmio : t->ram;
 }
 
-/* @nr extents of @len bytes, a @stride apart. */
+/* Create a list of @nr extents of @len bytes, @stride bytes apart. */
 struct phyr_list *map_test_list(struct kunit *test, struct phyr_mem *mem,
 				u64 start, unsigned int nr, u64 len,
 				u64 stride)
@@ -135,8 +135,8 @@ struct phyr_list *map_test_list(struct kunit *test, struct phyr_mem *mem,
 }
 
 /*
- * The calls that want the reservation lock. Each takes it for itself: a case
- * that ends early is cleaned up by another thread.
+ * Calls that need the reservation lock. Each takes and drops it, because
+ * another thread cleans up after a case that ends early.
  */
 
 struct phyr_route *map_test_route(struct dma_buf_attachment *attach,
@@ -192,7 +192,7 @@ void map_test_unmap(struct dma_range_list *ranges)
 	dma_range_list_free(ranges);
 }
 
-/* The next range is @addr and @len, taken at once or not. */
+/* Expect @addr and @len as the next range. */
 void map_test_expect_range(struct kunit *test,
 			   struct dma_range_cursor *cursor, u64 addr,
 			   u64 len)
@@ -212,7 +212,7 @@ void map_test_expect_end(struct kunit *test,
 	KUNIT_EXPECT_EQ(test, dma_range_next(cursor, &range, 1), 0);
 }
 
-/* No call of the DMA API that maps anything. */
+/* Expect no mapping call of the DMA API. */
 void map_test_expect_untouched(struct kunit *test)
 {
 	KUNIT_EXPECT_EQ(test, mock_count(MOCK_MAP), 0);

@@ -10,19 +10,19 @@
  */
 
 /**
- * struct map_route - what a device finds, and what is to be decided
- * @name: for the log
+ * struct map_route - a device, a memory and the expected route
+ * @name: description
  * @kind: kind of the memory
  * @iommu: the IOMMU layer translates
- * @other_ops: other dma_map_ops do
- * @bus: below one switch
+ * @other_ops: other dma_map_ops translate
+ * @bus: the device and the memory are below one switch
  * @incoherent: the device is not coherent
- * @boundary: the IOMMU's page size less one
+ * @boundary: the IOMMU's page size minus one
  * @mask: DMA mask
- * @ret: what the decision returns
- * @mode: what it is
- * @attrs: DMA_ATTR_* of mappings
- * @limit: highest address
+ * @ret: expected result
+ * @mode: expected mode
+ * @attrs: expected DMA_ATTR_*
+ * @limit: expected limit
  */
 struct map_route {
 	const char *name;
@@ -170,7 +170,7 @@ void route_create_bus_dma_limit(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, route->limit, DMA_BIT_MASK(36));
 	phyr_route_destroy(route);
 
-	/* Where the mask is the shorter one, it counts. */
+	/* The smaller of mask and bus limit applies. */
 	t->pdev->dma_mask = DMA_BIT_MASK(32);
 	route = map_test_route(&t->attach, t->ram);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, route);
@@ -218,7 +218,7 @@ void route_create_holds_its_memory(struct kunit *test)
 	phyr_route_destroy(route);
 	KUNIT_EXPECT_EQ(test, kref_read(&t->mmio->ref), 1);
 
-	/* A route that was not taken holds nothing. */
+	/* A failed route holds no reference. */
 	t->pdev->dma_mask = DMA_BIT_MASK(32);
 	KUNIT_EXPECT_PTR_EQ(test, map_test_route(&t->attach, t->mmio),
 			    ERR_PTR(-EREMOTEIO));
@@ -226,7 +226,7 @@ void route_create_holds_its_memory(struct kunit *test)
 }
 
 /*
- * The question whether peer traffic stays below a switch
+ * Probe for bus addresses
  */
 
 void probe_bus_asks_the_distance_each_time(struct kunit *test)
@@ -254,7 +254,7 @@ void probe_bus_distance_negative(struct kunit *test)
 			    ERR_PTR(-EREMOTEIO));
 	map_test_expect_untouched(test);
 
-	/* Memory behind the memory controller is nobody's peer. */
+	/* A carve-out is not peer memory. */
 	KUNIT_EXPECT_EQ(test, map_test_routes(&t->importer,
 					      map_test_list(test, t->mmio,
 							    MAP_MMIO, 1, SZ_4K,
@@ -272,7 +272,7 @@ void probe_bus_device_not_on_pci(struct kunit *test)
 	map_test_expect_untouched(test);
 }
 
-/* Each on a root bus of its own: the kernel's own choice is host bridge. */
+/* Two root buses: the kernel always chooses the host bridge. */
 void probe_bus_no_common_bridge(struct kunit *test)
 {
 	struct map_test *t = test->priv;
@@ -289,7 +289,7 @@ void probe_bus_no_common_bridge(struct kunit *test)
 	phyr_route_destroy(route);
 }
 
-/* The common bridge may be several levels up, or one of the two itself. */
+/* The common bridge may be several levels up, or one of the devices. */
 void probe_bus_common_bridge_far_up(struct kunit *test)
 {
 	struct map_test *t = test->priv;
@@ -315,7 +315,7 @@ void probe_bus_common_bridge_far_up(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock_count(MOCK_PROBE), 2);
 }
 
-/* One page towards the device, through a provider that leads to the mark. */
+/* The probe maps one page to the device, with PHYR_BUS_MARK as address. */
 void probe_bus_maps_one_page_to_the_mark(struct kunit *test)
 {
 	const struct mock_entry *probe, *end;
@@ -357,7 +357,7 @@ void probe_bus_releases_its_table(struct kunit *test)
 
 void probe_bus_errors(struct kunit *test)
 {
-	/* The kernel says -EINVAL where it would not map at all. */
+	/* The kernel returns -EINVAL if it cannot map at all. */
 	static const int errors[][2] = {
 		{ -EINVAL, -EREMOTEIO },
 		{ -ENOMEM, -ENOMEM },
@@ -436,7 +436,7 @@ void window_fails_to_map(struct kunit *test)
 			    ERR_PTR(-EREMOTEIO));
 	KUNIT_EXPECT_EQ(test, mock_count(MOCK_UNMAP), 0);
 
-	/* And is not remembered as if it had. */
+	/* The failed window is not kept. */
 	route = map_test_route(&t->attach, t->mmio);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, route);
 	KUNIT_EXPECT_EQ(test, mock_count(MOCK_MAP), 2);
@@ -447,7 +447,7 @@ void window_no_memory(struct kunit *test)
 {
 	struct map_test *t = test->priv;
 
-	/* The route, then the window. */
+	/* The first allocates the route, the second the window. */
 	mock_fail(MOCK_ALLOC, 2, -ENOMEM);
 	KUNIT_EXPECT_PTR_EQ(test, map_test_route(&t->attach, t->mmio),
 			    ERR_PTR(-ENOMEM));

@@ -10,7 +10,7 @@
  * Behind an IOMMU
  */
 
-/* Extents of different lengths, more than the list has inline. */
+/* Extents of different lengths, more than PHYR_LIST_INLINE */
 static struct phyr_list *map_test_stairs(struct kunit *test,
 					 struct phyr_mem *mem, u64 start,
 					 unsigned int nr)
@@ -80,13 +80,13 @@ static void map_iova_no_space(struct kunit *test)
 	mock_fail(MOCK_IOVA_ALLOC, 1, -ENOSPC);
 	map_test_expect_error(t, map_test_stairs(test, t->p2p, MAP_BAR, 3),
 			      -ENOMEM);
-	/* Never a window, never extents: it gets the buffer and no more. */
+	/* No fallback to a window or to extents */
 	KUNIT_EXPECT_EQ(test, mock_count(MOCK_MAP), 0);
 	KUNIT_EXPECT_EQ(test, mock_count(MOCK_IOVA_LINK), 0);
 	KUNIT_EXPECT_EQ(test, mock_count(MOCK_IOVA_DESTROY), 0);
 }
 
-/* The mock holds against each destroy what was linked before. */
+/* The mock checks each destroy against the linked length. */
 static void map_iova_each_link_fails(struct kunit *test)
 {
 	struct map_test *t = test->priv;
@@ -134,7 +134,7 @@ static void map_iova_beyond_4gib(struct kunit *test)
 	u64 iova;
 
 	mock.iommu = true;
-	/* A long one, then offsets that need more than 32 bits. */
+	/* A long extent, then offsets of more than 32 bits */
 	list = map_test_list(test, t->mmio, MAP_MMIO, 3, 6ULL * SZ_1G,
 			     8ULL * SZ_1G);
 	ranges = map_test_map(t, list, 0, 18ULL * SZ_1G);
@@ -172,7 +172,7 @@ static void map_bus_calls_nobody(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, mock_count(MOCK_DISTANCE), 0);
 	map_test_expect_untouched(test);
-	/* The list and nothing stored per extent. */
+	/* Only the list is allocated, nothing per extent. */
 	KUNIT_EXPECT_EQ(test, mock_count(MOCK_ALLOC), 1);
 	KUNIT_EXPECT_STREQ(test, dma_range_list_mode(ranges), "bus");
 	dma_range_cursor_init(&cursor, ranges, 0);
@@ -183,7 +183,7 @@ static void map_bus_calls_nobody(struct kunit *test)
 	map_test_unmap(ranges);
 }
 
-/* Of a BAR that the mask covers in part, the buffer's extents count. */
+/* The mask covers part of the BAR: only the buffer's extents matter. */
 static void map_bus_beyond_the_mask(struct kunit *test)
 {
 	struct map_test *t = test->priv;
@@ -192,7 +192,7 @@ static void map_bus_beyond_the_mask(struct kunit *test)
 	mock.bus = true;
 	t->pdev->dma_mask = MAP_BAR - SZ_1G + SZ_1M - 1;
 	t->pdev->dev.bus_dma_limit = 0;
-	/* The probe's page lies at MAP_BAR: beyond that mask, but translated. */
+	/* The probe's page at MAP_BAR is beyond the mask, but translated. */
 	mock.iommu = true;
 	inside = map_test_list(test, t->p2p, MAP_BAR + SZ_512K, 2, SZ_128K,
 			       SZ_256K);
@@ -200,7 +200,7 @@ static void map_bus_beyond_the_mask(struct kunit *test)
 				SZ_256K);
 	map_test_unmap(map_test_map(t, inside, 0, 2 * SZ_128K));
 	map_test_expect_error(t, outside, -EREMOTEIO);
-	/* What is asked for of it lies within. */
+	/* The requested part is within the mask. */
 	map_test_unmap(map_test_map(t, outside, 0, 2 * SZ_128K));
 }
 
@@ -360,7 +360,7 @@ static void map_extents_no_memory_for_a_chunk(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, map_test_routes(&t->importer, list), 0);
 	for (i = 0; i < 3; i++) {
 		mock_forget();
-		/* The list comes first. */
+		/* The first allocation is the list. */
 		mock_fail(MOCK_ALLOC, 2 + i, -ENOMEM);
 		map_test_expect_error(t, list, -ENOMEM);
 		KUNIT_EXPECT_FALSE(test, mock_fail_due());
@@ -371,7 +371,7 @@ static void map_extents_no_memory_for_a_chunk(struct kunit *test)
 	}
 }
 
-/* The mock fails the case if the DMA API sees what it would warn of. */
+/* The mock fails the case if the DMA API would warn. */
 static void map_extents_beyond_the_mask(struct kunit *test)
 {
 	struct map_test *t = test->priv;
@@ -383,7 +383,7 @@ static void map_extents_beyond_the_mask(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock_count(MOCK_MAP), 2);
 	KUNIT_EXPECT_EQ(test, mock_count(MOCK_UNMAP), 2);
 
-	/* The last byte of the last extent. */
+	/* The last byte of the last extent is out of reach. */
 	map_test_drop_routes(&t->importer);
 	t->pdev->dma_mask = MAP_RAM + 2 * SZ_1M + SZ_4K - 2;
 	map_test_expect_error(t, list, -EREMOTEIO);
@@ -410,7 +410,7 @@ static void map_extents_of_a_bar_in_part_reached(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock_mapped(), 0);
 }
 
-/* A platform whose bus sees memory elsewhere: the mask is about the bus. */
+/* Bus addresses differ from physical ones; the mask limits bus addresses. */
 static void map_extents_bus_sees_ram_elsewhere(struct kunit *test)
 {
 	static const struct bus_dma_region regions[] = {
@@ -426,7 +426,7 @@ static void map_extents_bus_sees_ram_elsewhere(struct kunit *test)
 	list = map_test_list(test, t->ram, MAP_RAM, 3, SZ_4K, SZ_1M);
 	map_test_unmap(map_test_map(t, list, 0, 3 * SZ_4K));
 
-	/* Not behind that bus at all. */
+	/* The bus cannot address it at all. */
 	list = map_test_list(test, t->ram, MAP_RAM + SZ_1G, 1, SZ_4K, SZ_4K);
 	map_test_expect_error(t, list, -EREMOTEIO);
 }
@@ -471,7 +471,7 @@ static void map_mixed_a_segment_per_run(struct kunit *test)
 	map_test_expect_end(test, &cursor);
 
 	map_test_unmap(ranges);
-	/* The window of the carve-out stays with its route. */
+	/* The route keeps the carve-out's window. */
 	KUNIT_EXPECT_EQ(test, mock_mapped(), 1);
 }
 
@@ -489,7 +489,7 @@ static void map_mixed_behind_an_iommu(struct kunit *test)
 			DMA_ATTR_REQUIRE_COHERENT);
 	KUNIT_EXPECT_EQ(test, mock_nth(MOCK_IOVA_LINK, 3)->attrs,
 			PHYR_MMIO_ATTRS);
-	/* Each run begins anew at offset 0. */
+	/* Each run starts at offset 0 of its IOVA range. */
 	KUNIT_EXPECT_EQ(test, mock_nth(MOCK_IOVA_LINK, 3)->offset, 0);
 	map_test_unmap(ranges);
 	KUNIT_EXPECT_EQ(test, mock_mapped(), 0);
@@ -507,7 +507,7 @@ static void map_mixed_each_run_fails(struct kunit *test)
 		mock_fail(MOCK_IOVA_SYNC, k, -EIO);
 		map_test_expect_error(t, list, -EIO);
 		KUNIT_EXPECT_EQ(test, mock_count(MOCK_IOVA_DESTROY), k);
-		/* The failing run first, by itself; then those before it. */
+		/* The failed run cleans up first, then the earlier runs. */
 		KUNIT_EXPECT_EQ(test, mock_nth(MOCK_IOVA_DESTROY, 1)->dma,
 				mock_nth(MOCK_IOVA_ALLOC, k)->dma);
 		for (i = 1; i < k; i++)
@@ -530,10 +530,10 @@ static void map_mixed_one_run_out_of_reach(struct kunit *test)
 }
 
 /*
- * Parts, limits, errors, whatever the mode
+ * Parts, limits and errors in all modes
  */
 
-/* Ways to see the same bytes; the last row behind each is the memory. */
+/* All modes of mapping the same bytes, with a memory for each */
 struct map_setup {
 	const char *name;
 	enum phyr_mem_kind kind;
@@ -559,7 +559,7 @@ KUNIT_ARRAY_PARAM(map_setup, map_setups, map_setup_desc);
 #define MAP_PARTS	10
 #define MAP_PART	(3 * SZ_4K)
 
-/* MAP_PARTS extents of MAP_PART, in the memory that the setup asks for. */
+/* MAP_PARTS extents of MAP_PART bytes in the memory of the setup */
 static struct phyr_list *map_test_setup(struct map_test *t, u64 *start)
 {
 	const struct map_setup *setup = t->test->param_value;
@@ -571,7 +571,7 @@ static struct phyr_list *map_test_setup(struct map_test *t, u64 *start)
 			     MAP_PARTS, MAP_PART, SZ_1M);
 }
 
-/* The DMA address of byte @offset of that list. */
+/* DMA address of byte @offset of that list */
 static u64 map_test_addr(struct kunit *test, u64 start, u64 offset, u64 skip)
 {
 	const struct map_setup *setup = test->param_value;
@@ -618,7 +618,7 @@ static void map_list_parts(struct kunit *test)
 		{ MAP_PART - 1, 2 },
 		{ MAP_PART, MAP_PART },
 		{ MAP_PART + 5, MAP_PART },
-		/* Across the border of the chunk that the list has inline. */
+		/* Across the end of the inline chunk */
 		{ 4 * MAP_PART - 1, 2 },
 		{ 4 * MAP_PART, SZ_4K },
 		{ 3 * MAP_PART + SZ_4K, 5 * MAP_PART },
@@ -634,7 +634,7 @@ static void map_list_parts(struct kunit *test)
 		map_list_expect_part(t, list, start, parts[i][0], parts[i][1]);
 }
 
-/* Nothing is mapped that was not asked for, but the rest of its pages. */
+/* Only the pages of the requested part are mapped. */
 static void map_list_maps_whole_pages_of_a_part(struct kunit *test)
 {
 	struct map_test *t = test->priv;
@@ -726,7 +726,7 @@ static void map_list_each_direction(struct kunit *test)
 		if (mock_count(MOCK_IOVA_LINK))
 			KUNIT_EXPECT_EQ(test, mock_nth(MOCK_IOVA_LINK, 1)->dir,
 					dirs[i]);
-		/* The mock wants the same at unmap. */
+		/* The mock checks that the unmap has the same direction. */
 		map_test_unmap(ranges);
 	}
 }
@@ -749,7 +749,7 @@ static void map_list_each_allocation_fails(struct kunit *test)
 		if (!IS_ERR(ranges))
 			break;
 		KUNIT_EXPECT_PTR_EQ(test, ranges, ERR_PTR(-ENOMEM));
-		/* A route that was decided stays, with its window. */
+		/* An existing route stays, with its window. */
 		map_test_drop_routes(&t->importer);
 		KUNIT_EXPECT_EQ(test, mock_mapped(), 0);
 		KUNIT_EXPECT_EQ(test, mock_allocated(), before);
@@ -771,7 +771,7 @@ static void map_list_holds_its_list(struct kunit *test)
 	ranges = map_test_map(t, list, 0, MAP_PART);
 	kunit_release_action(test, map_test_put_list, list);
 
-	/* KASAN would tell. */
+	/* KASAN detects a use after free. */
 	dma_range_cursor_init(&cursor, ranges, 0);
 	map_test_expect_range(test, &cursor,
 			      map_test_addr(test, start, 0, 0), MAP_PART);

@@ -26,7 +26,7 @@ struct range_test *range_test_start(struct kunit *test,
 	return t;
 }
 
-/* Before the case ends, for the cases that make many */
+/* Free a list early, for cases that create many */
 void range_test_end(struct range_test *t)
 {
 	kunit_release_action(t->test, range_test_free, t->ranges);
@@ -68,7 +68,7 @@ void range_test_add_iova(struct range_test *t, u64 addr, u64 len)
 	range_test_piece(t, addr, len);
 }
 
-/* The phyr list: extents of 1, 2, 3, 1, … pages, none of which merges */
+/* Entry @i of the phyr list: 1, 2, 3, 1, … pages that do not merge */
 struct phys_vec range_test_vec(unsigned int i)
 {
 	return (struct phys_vec) {
@@ -98,7 +98,7 @@ struct phyr_list *range_test_list(struct range_test *t,
 	return list;
 }
 
-/* @len bytes of the list from @offset on; @delta as in struct phyr_route */
+/* Add @len bytes of the list from @offset; @delta as in struct phyr_route */
 void range_test_add_offset(struct range_test *t, enum phyr_map_mode mode,
 			   u64 offset, u64 len, u64 delta)
 {
@@ -127,7 +127,7 @@ void range_test_add_offset(struct range_test *t, enum phyr_map_mode mode,
 	}
 }
 
-/* @nr stored ranges, @per_chunk to a chunk */
+/* Add @nr stored ranges, @per_chunk in each chunk. */
 void range_test_add_extents(struct range_test *t,
 			    const struct dma_range *range,
 			    unsigned int nr, unsigned int per_chunk)
@@ -155,7 +155,7 @@ void range_test_add_extents(struct range_test *t,
 	t->ranges->len = t->total;
 }
 
-/* A table of which @nr entries are DMA segments; those of 0 bytes are none */
+/* Add a table with @nr entries; those of 0 bytes are no DMA segments. */
 void range_test_add_sgt(struct range_test *t,
 			const struct dma_range *range, unsigned int nr)
 {
@@ -189,9 +189,9 @@ void range_test_add_sgt(struct range_test *t,
 
 /**
  * struct range_model_cursor - a position among the pieces
- * @i: piece
- * @skip: bytes of it
- * @left: bytes to go
+ * @i: index of the piece
+ * @skip: bytes of the piece to skip
+ * @left: bytes left
  */
 struct range_model_cursor {
 	unsigned int i;
@@ -199,7 +199,7 @@ struct range_model_cursor {
 	u64 left;
 };
 
-/* The range that is to come; false at the end. */
+/* Compute the next expected range. Returns false at the end. */
 static bool range_model_next(const struct range_test *t,
 			     struct range_model_cursor *at,
 			     struct dma_range *want)
@@ -217,7 +217,7 @@ static bool range_model_next(const struct range_test *t,
 	if (limits->max_len && want->len > limits->max_len)
 		want->len = limits->max_len;
 	if (limits->boundary) {
-		/* 0 where it is 2^64 */
+		/* Wraps to 0 for 2^64 */
 		border = (want->addr / limits->boundary + 1) *
 			 limits->boundary;
 		want->len = min(want->len, border - want->addr);
@@ -227,7 +227,7 @@ static bool range_model_next(const struct range_test *t,
 	return true;
 }
 
-/* The walk from @offset on, in arrays of @max */
+/* Walk from @offset in arrays of @max and compare with the model. */
 void range_test_walk(struct range_test *t, u64 offset, unsigned int max)
 {
 	struct range_model_cursor at = { .skip = t->ranges->skip + offset };
@@ -254,7 +254,7 @@ void range_test_walk(struct range_test *t, u64 offset, unsigned int max)
 					    offset, at.left);
 		}
 		count += n;
-		/* Fewer than asked for come only last. */
+		/* Only the last call may return fewer than @max. */
 		if (n < max)
 			KUNIT_EXPECT_EQ(test, at.left, 0);
 	}
@@ -264,7 +264,7 @@ void range_test_walk(struct range_test *t, u64 offset, unsigned int max)
 		KUNIT_EXPECT_EQ(test, dma_range_list_count(t->ranges), count);
 }
 
-/* From every piece's first and last bytes */
+/* Walk from the first and last bytes of every piece. */
 void range_test_walk_borders(struct range_test *t)
 {
 	u64 start = 0, at;

@@ -13,14 +13,14 @@
 #define RANGE_TEST_MAX	4096
 
 /**
- * struct range_test - a list under test, and what it stands for
- * @test: whose
+ * struct range_test - a list under test and the pieces it must yield
+ * @test: the case
  * @ranges: the list
- * @list: its phyr list, of range_test_vec(), with any number of entries
- * @end: where the next segment is hung up
+ * @list: its phyr list, of range_test_vec() entries
+ * @end: link to the next segment
  * @total: bytes of all segments
- * @nr: pieces
- * @piece: stored entries in their order
+ * @nr: number of pieces
+ * @piece: the entries of all segments, in order
  */
 struct range_test {
 	struct kunit *test;

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KUnit: range.c, a mapping as its importer walks it
+ * KUnit: range.c
  *
- * A case builds a list segment by segment, and beside it the plain array of
- * pieces that the segments stand for. What the cursor gives is held against
- * that array, cut by the definition of the limits.
+ * A case builds a list segment by segment, along with a plain array of the
+ * pieces that the segments contain. The ranges that the cursor returns are
+ * compared with that array, split by a reference model of the limits.
  */
 #include "fixture.h"
 #include "redirect.h"
 #include "../range.c"
 #include "range_fixture.h"
 
-/* The @nr ranges of extents and tables: some odd, one beyond 4 GiB. */
+/* Ranges for extents and tables: some misaligned, one beyond 4 GiB */
 static const struct dma_range range_test_stored[] = {
 	{ 0x1000000000, 0x1000 },
 	{ 0xfffff000, 0x3000 },
@@ -38,7 +38,7 @@ static const struct dma_range range_test_holes[] = {
 };
 
 /*
- * What the cases are made with: a list of each mode
+ * Builders of a list of each mode
  */
 
 static void range_build_iova(struct range_test *t)
@@ -60,7 +60,7 @@ static void range_build_window(struct range_test *t)
 	range_test_add_offset(t, PHYR_MAP_WINDOW, 0, size, -0x100000ULL);
 }
 
-/* Starts inside an extent of the second chunk, and ends inside another. */
+/* Starts inside an extent of the second chunk and ends inside another */
 static void range_build_bus_part(struct range_test *t)
 {
 	u64 size = phyr_list_size(range_test_list(t, 300));
@@ -69,7 +69,7 @@ static void range_build_bus_part(struct range_test *t)
 			      size - 16 * PAGE_SIZE, 0x7000000000);
 }
 
-/* Each chunk of the list starts a segment of its own. */
+/* One segment for each chunk of the list */
 static void range_build_window_runs(struct range_test *t)
 {
 	const struct phyr_chunk *chunk;
@@ -141,10 +141,10 @@ static void range_build_mixed(struct range_test *t)
 }
 
 /**
- * struct range_build - how to make a list
- * @name: what it is made of
- * @build: adds its segments
- * @mode: its dma_range_list_mode()
+ * struct range_build - a builder of a list
+ * @name: description
+ * @build: adds the segments
+ * @mode: expected dma_range_list_mode()
  */
 struct range_build {
 	const char *name;
@@ -267,7 +267,7 @@ static void next_from_each_border(struct kunit *test)
 	range_test_walk_borders(t);
 }
 
-/* Maps are made of pages: a list may start and end inside what is mapped. */
+/* Whole pages are mapped: a list may start and end inside a mapped page. */
 static void next_part_of_what_is_mapped(struct kunit *test)
 {
 	struct range_test *t = range_test_build(test, test->param_value, NULL);
@@ -322,7 +322,7 @@ static void next_without_room(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, range.len, t->piece[0].len);
 }
 
-/* The core unmapped it: an importer that still walks finds nothing. */
+/* After the core unmapped the list, a walk is empty. */
 static void next_of_invalidated_list(struct kunit *test)
 {
 	struct range_test *t = range_test_build(test, test->param_value, NULL);
@@ -337,9 +337,9 @@ static void next_of_invalidated_list(struct kunit *test)
 
 /**
  * struct range_limits - limits to walk with
- * @name: for people to read
+ * @name: description
  * @limits: the limits
- * @tail: bytes at the end to walk, where all would be too many; 0 for all
+ * @tail: walk only this many bytes at the end, to save time; 0 for all
  */
 struct range_limits {
 	const char *name;
@@ -393,7 +393,7 @@ static void next_within_limits(struct kunit *test)
 	}
 }
 
-/* Addresses and lengths of which no half fits in 63 bits */
+/* Addresses and lengths close to 2^64 */
 static void next_near_u64_max(struct kunit *test)
 {
 	static const struct phyr_limits limits[] = {
@@ -445,7 +445,7 @@ static void next_iova_beyond_4g_is_one_range(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, dma_range_next(&cursor, &range, 1), 0);
 }
 
-/* 32-bit lengths of which two are more than 32 bits */
+/* 32-bit lengths whose sum exceeds 32 bits */
 static void next_sgt_beyond_4g(struct kunit *test)
 {
 	static const struct dma_range big[] = {
@@ -477,7 +477,7 @@ static void next_extents_beyond_4g(struct kunit *test)
 	range_test_walk_borders(t);
 }
 
-/* A device takes a range of 0 bytes for 2^24, or for the list's end. */
+/* A device may take a length of 0 as 2^24 or as the end of the list. */
 static void next_sgt_never_empty(struct kunit *test)
 {
 	struct range_test *t = range_test_start(test, NULL);
@@ -522,7 +522,7 @@ static void unmap_iova_destroys_it(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, dma_range_list_len(t->ranges), 0);
 }
 
-/* As phyr_map_list() leaves it: each range mapped for @dev */
+/* Map each range for @dev, as phyr_map_list() does. */
 static void range_test_map_extents(struct range_test *t, struct device *dev,
 				   unsigned int nr, unsigned int per_chunk)
 {
@@ -554,7 +554,7 @@ static void unmap_extents_each_once(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock_count(MOCK_UNMAP), 100);
 }
 
-/* The core unmaps at a move, phyr_unmap() comes later. */
+/* The core unmaps at a move, before phyr_unmap(). */
 static void unmap_twice(struct kunit *test)
 {
 	struct device *dev = mock_device(test, "importer", DMA_BIT_MASK(64));
@@ -583,7 +583,7 @@ static void unmap_offsets_calls_nothing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, dma_range_list_len(t->ranges), 0);
 }
 
-/* A table that somebody else mapped stays mapped. */
+/* A table that the list does not own stays mapped. */
 static void unmap_sgt_of_its_mapper(struct kunit *test)
 {
 	struct range_test *t = range_test_start(test, NULL);
@@ -612,7 +612,7 @@ static void unmap_each_segment(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock_count(MOCK_UNMAP), 8);
 }
 
-/* What is somebody else's stays: tables, the phyr list and its memory. */
+/* Tables, the phyr list and its memory are not owned and stay. */
 static void free_by_build(struct kunit *test)
 {
 	unsigned int allocated = mock_allocated();
@@ -632,7 +632,7 @@ static void free_by_build(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock_allocated(), allocated);
 }
 
-/* The last mapping of a buffer that has moved holds the list alone. */
+/* After a move, the last mapping holds the last reference to the list. */
 static void free_drops_the_list(struct kunit *test)
 {
 	struct range_test *t = range_test_start(test, NULL);
@@ -669,7 +669,7 @@ static void range_random_offset(struct range_test *t, struct rnd_state *rnd)
 			      offset, len, range_random_page(rnd, BIT_ULL(52)));
 }
 
-/* Up to 20 ranges; with @holes, some of 0 bytes, but not all. */
+/* Up to 20 ranges; with @holes, some but not all have 0 bytes. */
 static unsigned int range_random_ranges(struct rnd_state *rnd,
 					struct dma_range *range, bool holes)
 {
