@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * /sys/kernel/debug/phyr/attachments, for root: who imports what, and how
+ * /sys/kernel/debug/phyr/attachments, readable by root only
  *
- *	EXPORTER DEVICE WAY ROUTE MAPPINGS WHY
+ *	EXPORTER DEVICE KIND ROUTE MAPPINGS WHY
  *
- * one line per attachment that phyr has a part in. WAY is native, to-stock or
- * from-stock, ROUTE as in dma_range_list_mode(), MAPPINGS a number.
+ * One line for each attachment of a phyr exporter or importer. KIND is native,
+ * to-stock or from-stock; ROUTE is as in dma_range_list_mode(); MAPPINGS is a
+ * count.
  */
 #include <linux/debugfs.h>
 #include <linux/device.h>
@@ -19,39 +20,39 @@
 #define CREATE_TRACE_POINTS
 #include "trace.h"
 
-/* Outside every reservation lock: held while attachments are shown. */
+/* Taken outside any reservation lock; held while attachments_show() prints. */
 static DEFINE_MUTEX(phyr_attachments_lock);
 static LIST_HEAD(phyr_attachments);	/* guarded by phyr_attachments_lock */
 static struct dentry *phyr_debugfs_dir;
 
-static const char * const phyr_way_names[] = {
-	[PHYR_WAY_NATIVE] = "native",
-	[PHYR_WAY_TO_STOCK] = "to-stock",
-	[PHYR_WAY_FROM_STOCK] = "from-stock",
+static const char * const phyr_kind_names[] = {
+	[PHYR_KIND_NATIVE] = "native",
+	[PHYR_KIND_TO_STOCK] = "to-stock",
+	[PHYR_KIND_FROM_STOCK] = "from-stock",
 };
 
 /**
- * phyr_attachment_show - make an attachment visible
- * @attach: the attachment, negotiated
+ * phyr_attachment_publish - list an attachment in debugfs
+ * @attach: the attachment, after negotiation
  *
  * Context: no reservation lock is held.
  */
-void phyr_attachment_show(struct phyr_attachment *attach)
+void phyr_attachment_publish(struct phyr_attachment *attach)
 {
 	trace_phyr_attach(attach->attach->dmabuf, attach->attach->dev,
-			  phyr_way_names[attach->way], attach->why);
+			  phyr_kind_names[attach->kind], attach->why);
 
 	guard(mutex)(&phyr_attachments_lock);
 	list_add_tail(&attach->all, &phyr_attachments);
 }
 
 /**
- * phyr_attachment_hide - an attachment ends
+ * phyr_attachment_unpublish - remove an attachment from debugfs
  * @attach: the attachment
  *
  * Context: no reservation lock is held.
  */
-void phyr_attachment_hide(struct phyr_attachment *attach)
+void phyr_attachment_unpublish(struct phyr_attachment *attach)
 {
 	guard(mutex)(&phyr_attachments_lock);
 	list_del(&attach->all);
@@ -68,7 +69,7 @@ static int attachments_show(struct seq_file *m, void *unused)
 		dma_resv_lock(dmabuf->resv, NULL);
 		seq_printf(m, "%s %s %s %s %zu %s\n", dmabuf->exp_name,
 			   dev_name(attach->attach->dev),
-			   phyr_way_names[attach->way],
+			   phyr_kind_names[attach->kind],
 			   phyr_route_name(attach),
 			   list_count_nodes(&attach->mappings), attach->why);
 		dma_resv_unlock(dmabuf->resv);
@@ -78,7 +79,7 @@ static int attachments_show(struct seq_file *m, void *unused)
 DEFINE_SHOW_ATTRIBUTE(attachments);
 
 /**
- * phyr_debugfs_init - make the files
+ * phyr_debugfs_init - create the debugfs files
  *
  * Context: module init.
  */
@@ -91,7 +92,7 @@ void phyr_debugfs_init(void)
 }
 
 /**
- * phyr_debugfs_exit - remove them
+ * phyr_debugfs_exit - remove the debugfs files
  *
  * Context: module exit; no attachment is left.
  */

@@ -1,54 +1,37 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The dma-buf layer: exporter, importer and what passes between them
+ * The dma-buf layer: exports, importers and mappings
  *
  * Terms
- *	buffer		memory of an exporter (struct phyr_buffer); it moves
+ *	buffer		memory of an exporter (struct phyr_buffer); it can move
  *	dma-buf		one export of a buffer; a buffer may have several
  *	attachment	one importer's device at one dma-buf
  *	mapping		a dma_range_list of an attachment
  *
- * A dma-buf is ours when its ops' attach is phyr_dma_buf_attach(). An importer
- * is native when its attach ops are phyr_attach_ops, which only phyr_attach()
- * uses. What passes between the two sides is decided once, at attach:
+ * A dma-buf is ours if the attach of its ops is phyr_dma_buf_attach(). An
+ * importer is native if its attach ops are phyr_attach_ops, which only
+ * phyr_attach() uses. enum phyr_kind is decided once, at attach:
  *
- *	dma-buf		importer	way
+ *	dma-buf		importer	data passed
  *	ours		native		phyr list, dma_range list; no sg_table
- *	ours		stock		phyr list, dma_range list, written out
- *					as a page-less sg_table
- *	stock		native		the exporter's sg_table, seen as a
+ *	ours		stock		phyr list, dma_range list, converted to
+ *					a page-less sg_table
+ *	stock		native		the exporter's sg_table, read through a
  *					dma_range list
  *
- * Who may have page-less memory: an importer that takes peer memory, can be
- * told that it moves (an invalidate callback) and can reach it. For any other
- * the buffer goes to system memory, if its exporter can do that, and is pinned
- * there while the importer is attached; or else the attach fails.
+ * An importer gets page-less memory if it accepts peer memory, has an
+ * invalidate callback and its device can reach the memory. For any other
+ * importer the exporter moves the buffer to system memory, where it stays
+ * pinned while the importer is attached. The attach fails if the exporter
+ * cannot do that.
  *
- * Life of a buffer
+ * When a stock exporter invalidates, the core does the same for a native
+ * importer as buffer.c does: it notifies, waits for the fences and unmaps
+ * before the callback returns. Importers see the same rules for all exporters.
  *
- *	LIVE --move_begin--> MOVING --move_end--> LIVE
- *	LIVE --revoke--> REVOKED --rearm--> LIVE
- *
- * phyr_buffer_move_begin() tells every importer, waits for all fences in the
- * reservation object (DMA_RESV_USAGE_BOOKKEEP: importers need not have told
- * anybody what they do), and then takes the native mappings apart, whether
- * the importers have called phyr_unmap() or not: what is left to them is
- * memory to free. An address is therefore used only under the reservation
- * lock or under a fence in it. A stock importer's table stays mapped until it
- * unmaps; until then it may read and discard, no more.
- *
- * phyr_buffer_revoke() does the same, for good. It cannot wait for the stock
- * importers' unmap, which needs the lock that it holds: when the lock has been
- * dropped, phyr_buffer_revoke_wait() does. Only after that may the device go.
- * System memory does not go with the device: nobody waits for its tables.
- *
- * Where a stock exporter invalidates, the same is done on the importer's
- * behalf: told, waited for, unmapped, before the callback returns. So an
- * importer finds one rule, whoever exports.
- *
- * What a client can make the core allocate is charged to its memory cgroup
- * (GFP_KERNEL_ACCOUNT). What its devices share, struct phyr_mem and its windows,
- * is nobody's.
+ * Allocations that a client can trigger are charged to its memory cgroup
+ * (GFP_KERNEL_ACCOUNT). struct phyr_mem and its windows are shared by clients
+ * and not charged.
  *
  * Lock order, outermost first
  *
@@ -58,11 +41,11 @@
  *					struct phyr_attachment
  *	phyr_mem.windows_lock		windows of a memory
  *
- * In phyr_attach() and phyr_detach() an importer may hold the first, and locks of
- * its own that are taken under none of the others: videobuf2 holds vb2_queue.lock
- * and vb2_queue.mmap_lock. No lock but, at most, the first is held in
- * phyr_buffer_add_dma_buf(), phyr_buffer_remove_dma_buf() and
- * phyr_buffer_revoke_wait().
+ * A caller of phyr_attach() or phyr_detach() may hold the first lock, and locks
+ * of its own that are never taken under the others: videobuf2 holds
+ * vb2_queue.lock and vb2_queue.mmap_lock. A caller of
+ * phyr_buffer_add_dma_buf(), phyr_buffer_remove_dma_buf() or
+ * phyr_buffer_revoke_wait() may hold the first lock and no other.
  */
 #include <linux/dma-resv.h>
 #include <linux/export.h>
@@ -72,16 +55,6 @@
 #include <linux/slab.h>
 
 #include "internal.h"
-
-/**
- * struct phyr_export - a dma-buf of a buffer
- * @node: in phyr_buffer.exports; guarded by the reservation lock
- * @dmabuf: no reference; removed in the dma-buf's release
- */
-struct phyr_export {
-	struct list_head node;
-	struct dma_buf *dmabuf;
-};
 
 static bool phyr_dma_buf_is_ours(const struct dma_buf *dmabuf)
 {
@@ -96,57 +69,17 @@ static struct phyr_buffer *phyr_dma_buf_buffer(struct dma_buf *dmabuf)
 	return ops->buffer(dmabuf);
 }
 
-/*
- * Exporter's side: the buffer
- */
-
 /**
- * phyr_buffer_init - start the core's part of a buffer
- * @buffer: the buffer
- * @ops: the exporter's callbacks
- * @resv: the buffer's reservation object
- *
- * Context: before @buffer is known to anybody.
- */
-void phyr_buffer_init(struct phyr_buffer *buffer,
-		      const struct phyr_dma_buf_ops *ops, struct dma_resv *resv)
-{
-	buffer->resv = resv;
-	buffer->ops = ops;
-	INIT_LIST_HEAD(&buffer->exports);
-	INIT_LIST_HEAD(&buffer->attachments);
-	buffer->list = NULL;
-	buffer->state = PHYR_BUFFER_LIVE;
-	buffer->tables = 0;
-	init_waitqueue_head(&buffer->idle);
-}
-EXPORT_SYMBOL_NS_GPL(phyr_buffer_init, "PHYR_EXPORTER");
-
-/**
- * phyr_buffer_fini - end the core's part of a buffer
- * @buffer: the buffer; no dma-buf of it is left
- *
- * Context: the last reference to @buffer; may sleep.
- */
-void phyr_buffer_fini(struct phyr_buffer *buffer)
-{
-	WARN_ON_ONCE(!list_empty(&buffer->exports));
-	WARN_ON_ONCE(!list_empty(&buffer->attachments));
-	phyr_list_put(buffer->list);
-	buffer->list = NULL;
-}
-EXPORT_SYMBOL_NS_GPL(phyr_buffer_fini, "PHYR_EXPORTER");
-
-/**
- * phyr_buffer_add_dma_buf - let the core know of an export
+ * phyr_buffer_add_dma_buf - register an export of a buffer
  * @buffer: the buffer
  * @dmabuf: its new dma-buf, not yet known to userspace
  *
  * The dma-buf's release must call phyr_buffer_remove_dma_buf().
  *
  * Context: takes the reservation lock.
- * Return: 0; -EINVAL for a dma-buf whose ops are not begun with
- * PHYR_DMA_BUF_OPS, or without pin, and thus without moves; -ENOMEM.
+ * Return: 0; -EINVAL if @dmabuf's ops do not start with PHYR_DMA_BUF_OPS or
+ * lack pin (such a dma-buf cannot move), or if its reservation object is not
+ * @buffer's; -ENOMEM.
  */
 int phyr_buffer_add_dma_buf(struct phyr_buffer *buffer, struct dma_buf *dmabuf)
 {
@@ -171,9 +104,9 @@ int phyr_buffer_add_dma_buf(struct phyr_buffer *buffer, struct dma_buf *dmabuf)
 EXPORT_SYMBOL_NS_GPL(phyr_buffer_add_dma_buf, "PHYR_EXPORTER");
 
 /**
- * phyr_buffer_remove_dma_buf - a dma-buf is being released
+ * phyr_buffer_remove_dma_buf - unregister an export of a buffer
  * @buffer: the buffer
- * @dmabuf: its dma-buf; nothing happens if it was never added
+ * @dmabuf: its dma-buf; ignored if it was never added
  *
  * Context: the dma-buf's release; takes the reservation lock.
  */
@@ -194,261 +127,6 @@ void phyr_buffer_remove_dma_buf(struct phyr_buffer *buffer,
 }
 EXPORT_SYMBOL_NS_GPL(phyr_buffer_remove_dma_buf, "PHYR_EXPORTER");
 
-/**
- * phyr_buffer_list - where the buffer is now
- * @buffer: the buffer
- *
- * Asks the exporter once per place.
- *
- * Context: the reservation lock is held; may sleep.
- * Return: the list, valid until the lock is dropped; take a reference to keep
- * it longer. ERR_PTR: -ENODEV for a revoked buffer, -EBUSY for one that is
- * moving, or what the exporter said.
- */
-struct phyr_list *phyr_buffer_list(struct phyr_buffer *buffer)
-{
-	struct phyr_list *list;
-
-	dma_resv_assert_held(buffer->resv);
-
-	switch (buffer->state) {
-	case PHYR_BUFFER_REVOKED:
-		return ERR_PTR(-ENODEV);
-	case PHYR_BUFFER_MOVING:
-		return ERR_PTR(-EBUSY);
-	case PHYR_BUFFER_LIVE:
-		break;
-	}
-
-	if (!buffer->list) {
-		list = buffer->ops->describe(buffer);
-		if (IS_ERR(list))
-			return list;
-		buffer->list = list;
-	}
-	return buffer->list;
-}
-EXPORT_SYMBOL_NS_GPL(phyr_buffer_list, "PHYR_EXPORTER");
-
-static void phyr_buffer_notify(struct phyr_buffer *buffer)
-{
-	struct phyr_export *export;
-
-	list_for_each_entry(export, &buffer->exports, node)
-		dma_buf_invalidate_mappings(export->dmabuf);
-}
-
-/* What the importer still holds afterwards is memory to free. */
-static void phyr_attachment_unmap(struct phyr_attachment *attach)
-{
-	struct dma_range_list *ranges;
-
-	list_for_each_entry(ranges, &attach->mappings, node)
-		dma_range_list_unmap(ranges);
-}
-
-/* No fence protects the native mappings any more: take them apart. */
-static void phyr_buffer_unmap(struct phyr_buffer *buffer)
-{
-	struct phyr_attachment *attach;
-
-	list_for_each_entry(attach, &buffer->attachments, node)
-		if (attach->way == PHYR_WAY_NATIVE)
-			phyr_attachment_unmap(attach);
-
-	phyr_list_put(buffer->list);
-	buffer->list = NULL;
-}
-
-/**
- * phyr_buffer_move_begin - stop everybody's DMA, so that the memory can move
- * @buffer: the buffer
- * @interruptible: break off on a signal
- * @no_wait: break off instead of waiting for a fence
- *
- * On success no importer has a mapping of the old place, and none gets one
- * until phyr_buffer_move_end(). CPU mappings are the exporter's to zap. On
- * error importers were perhaps told to map anew, and find the old place.
- *
- * Context: the reservation lock is held, and kept until
- * phyr_buffer_move_end(); sleeps.
- * Return: 0, also for a revoked buffer, which has no mappings; -EBUSY with
- * @no_wait, -ERESTARTSYS with @interruptible.
- */
-int phyr_buffer_move_begin(struct phyr_buffer *buffer, bool interruptible,
-			   bool no_wait)
-{
-	long ret;
-
-	dma_resv_assert_held(buffer->resv);
-
-	if (buffer->state == PHYR_BUFFER_REVOKED)
-		return 0;
-	if (no_wait && !dma_resv_test_signaled(buffer->resv,
-					       DMA_RESV_USAGE_BOOKKEEP))
-		return -EBUSY;
-
-	buffer->state = PHYR_BUFFER_MOVING;
-	phyr_buffer_notify(buffer);
-	ret = dma_resv_wait_timeout(buffer->resv, DMA_RESV_USAGE_BOOKKEEP,
-				    interruptible, MAX_SCHEDULE_TIMEOUT);
-	if (ret < 0) {
-		buffer->state = PHYR_BUFFER_LIVE;
-		return ret;
-	}
-
-	phyr_buffer_unmap(buffer);
-	return 0;
-}
-EXPORT_SYMBOL_NS_GPL(phyr_buffer_move_begin, "PHYR_EXPORTER");
-
-/**
- * phyr_buffer_move_end - the memory is where it will stay
- * @buffer: the buffer
- *
- * Also after a move that failed halfway and left the memory where it was.
- *
- * Context: the reservation lock is held since phyr_buffer_move_begin().
- */
-void phyr_buffer_move_end(struct phyr_buffer *buffer)
-{
-	dma_resv_assert_held(buffer->resv);
-
-	if (buffer->state == PHYR_BUFFER_MOVING)
-		buffer->state = PHYR_BUFFER_LIVE;
-}
-EXPORT_SYMBOL_NS_GPL(phyr_buffer_move_end, "PHYR_EXPORTER");
-
-static void phyr_attachment_forget_routes(struct phyr_attachment *attach)
-{
-	struct phyr_route *route, *next;
-
-	list_for_each_entry_safe(route, next, &attach->routes, node) {
-		list_del(&route->node);
-		phyr_route_destroy(route);
-	}
-}
-
-/**
- * phyr_buffer_revoke - take the memory away
- * @buffer: the buffer
- *
- * When this returns no device that a native importer attached reaches the
- * buffer, and stock importers that can be told have been. Maps and attachments
- * fail with -ENODEV from here on, until phyr_buffer_rearm(). The memory, and
- * its provider, are free after phyr_buffer_revoke_wait().
- *
- * Context: the reservation lock is held; sleeps, uninterruptibly.
- */
-void phyr_buffer_revoke(struct phyr_buffer *buffer)
-{
-	dma_resv_assert_held(buffer->resv);
-
-	buffer->state = PHYR_BUFFER_REVOKED;
-	phyr_buffer_notify(buffer);
-	dma_resv_wait_timeout(buffer->resv, DMA_RESV_USAGE_BOOKKEEP, false,
-			      MAX_SCHEDULE_TIMEOUT);
-	phyr_buffer_unmap(buffer);
-}
-EXPORT_SYMBOL_NS_GPL(phyr_buffer_revoke, "PHYR_EXPORTER");
-
-/**
- * phyr_buffer_revoke_wait - wait until nobody refers to the memory
- * @buffer: a revoked buffer
- *
- * Waits for the unmap of every stock importer that has a table of page-less
- * memory. They were told, and the dma-buf contract bounds how long they take.
- *
- * Context: the reservation lock is not held: the unmap that this waits for
- * takes it. Sleeps, uninterruptibly.
- */
-void phyr_buffer_revoke_wait(struct phyr_buffer *buffer)
-{
-	struct phyr_attachment *attach;
-
-	might_lock(&buffer->resv->lock.base);
-	wait_event(buffer->idle, !READ_ONCE(buffer->tables));
-
-	phyr_inject_delay();
-	dma_resv_lock(buffer->resv, NULL);
-	list_for_each_entry(attach, &buffer->attachments, node)
-		phyr_attachment_forget_routes(attach);
-	dma_resv_unlock(buffer->resv);
-}
-EXPORT_SYMBOL_NS_GPL(phyr_buffer_revoke_wait, "PHYR_EXPORTER");
-
-/**
- * phyr_buffer_rearm - the memory is back
- * @buffer: a revoked buffer, after phyr_buffer_revoke_wait()
- *
- * For a device that was reset and is as it was: importers that stayed attached
- * may map again, and decide their routes anew. Any other state stays as it is: a
- * buffer that moves has no place to map yet.
- *
- * Context: the reservation lock is held.
- */
-void phyr_buffer_rearm(struct phyr_buffer *buffer)
-{
-	dma_resv_assert_held(buffer->resv);
-
-	if (WARN_ON_ONCE(buffer->state != PHYR_BUFFER_REVOKED))
-		return;
-	buffer->state = PHYR_BUFFER_LIVE;
-}
-EXPORT_SYMBOL_NS_GPL(phyr_buffer_rearm, "PHYR_EXPORTER");
-
-/**
- * phyr_buffer_is_revoked - has the memory been taken away?
- * @buffer: the buffer
- *
- * Context: the reservation lock is held.
- * Return: true between phyr_buffer_revoke() and phyr_buffer_rearm().
- */
-bool phyr_buffer_is_revoked(const struct phyr_buffer *buffer)
-{
-	dma_resv_assert_held(buffer->resv);
-
-	return buffer->state == PHYR_BUFFER_REVOKED;
-}
-EXPORT_SYMBOL_NS_GPL(phyr_buffer_is_revoked, "PHYR_EXPORTER");
-
-/**
- * phyr_buffer_dma_bufs - how many dma-bufs a buffer has
- * @buffer: the buffer
- *
- * Context: the reservation lock is held.
- * Return: dma-bufs that are not released yet.
- */
-unsigned int phyr_buffer_dma_bufs(const struct phyr_buffer *buffer)
-{
-	dma_resv_assert_held(buffer->resv);
-
-	return list_count_nodes((struct list_head *)&buffer->exports);
-}
-EXPORT_SYMBOL_NS_GPL(phyr_buffer_dma_bufs, "PHYR_EXPORTER");
-
-/**
- * phyr_buffer_is_mapped - can any device reach the buffer now?
- * @buffer: the buffer
- *
- * Context: the reservation lock is held.
- * Return: true where a mapping is alive.
- */
-bool phyr_buffer_is_mapped(const struct phyr_buffer *buffer)
-{
-	const struct phyr_attachment *attach;
-	const struct dma_range_list *ranges;
-
-	dma_resv_assert_held(buffer->resv);
-
-	list_for_each_entry(attach, &buffer->attachments, node)
-		list_for_each_entry(ranges, &attach->mappings, node)
-			if (ranges->len)
-				return true;
-	return false;
-}
-EXPORT_SYMBOL_NS_GPL(phyr_buffer_is_mapped, "PHYR_EXPORTER");
-
 /*
  * Importer's side
  */
@@ -460,10 +138,10 @@ static void phyr_invalidate_mappings(struct dma_buf_attachment *attach)
 	dma_resv_assert_held(attach->dmabuf->resv);
 
 	importer->ops->invalidate(importer);
-	if (importer->way != PHYR_WAY_FROM_STOCK)
+	if (importer->kind != PHYR_KIND_FROM_STOCK)
 		return;
 
-	/* The exporter waits for the same fences, and then for this unmap. */
+	/* The exporter waits for the same fences, then for this unmap. */
 	dma_resv_wait_timeout(attach->dmabuf->resv, DMA_RESV_USAGE_BOOKKEEP,
 			      false, MAX_SCHEDULE_TIMEOUT);
 	phyr_attachment_unmap(importer);
@@ -474,37 +152,25 @@ static const struct dma_buf_attach_ops phyr_attach_ops = {
 	.invalidate_mappings = phyr_invalidate_mappings,
 };
 
-static struct phyr_attachment *phyr_attachment_alloc(void)
-{
-	struct phyr_attachment *attach;
-
-	attach = kzalloc_obj(*attach, GFP_KERNEL_ACCOUNT);
-	if (attach) {
-		INIT_LIST_HEAD(&attach->node);
-		INIT_LIST_HEAD(&attach->routes);
-		INIT_LIST_HEAD(&attach->mappings);
-	}
-	return attach;
-}
-
 /**
- * phyr_attach - make a device an importer of a dma-buf
+ * phyr_attach - attach a device to a dma-buf
  * @dmabuf: any dma-buf; the attachment takes no reference
  * @dev: the device that will do DMA
  * @ops: the importer's callbacks; constant while attached
- * @limits: what @dev takes in one segment, or NULL for no limits
+ * @limits: limits of @dev for one segment, or NULL for no limits
  * @priv: for phyr_attachment_priv()
  *
- * Decides how @dev reaches a phyr exporter's memory; memory out of reach is
- * moved to system memory now, or found out now and not at the first map. A
- * stock exporter is asked for its sg_table at each map; only it knows then.
+ * Decides how @dev reaches the memory of a phyr exporter. If @dev cannot reach
+ * it, the buffer is moved to system memory or the attach fails. The sg_table
+ * of a stock exporter is requested at each map, because reach is not known
+ * before.
  *
  * Context: the reservation lock is not held; may sleep.
- * Return: the attachment, to be ended by phyr_detach(), or ERR_PTR: -EINVAL
- * for @ops without invalidate, for a boundary that is no power of two, for a
- * device without DMA mask; -EREMOTEIO where @dev cannot reach the memory and
- * the buffer cannot move; -ENODEV for a revoked buffer; -ENOMEM; or what a
- * stock exporter's attach returned.
+ * Return: the attachment, to be released by phyr_detach(), or ERR_PTR: -EINVAL
+ * for @ops without invalidate, a boundary that is not a power of two, or a
+ * device without a DMA mask; -EREMOTEIO if @dev cannot reach the memory and
+ * the buffer cannot move; -ENODEV for a revoked buffer; -ENOMEM; or the error
+ * of a stock exporter's attach.
  */
 struct phyr_attachment *phyr_attach(struct dma_buf *dmabuf, struct device *dev,
 				    const struct phyr_importer_ops *ops,
@@ -528,53 +194,40 @@ struct phyr_attachment *phyr_attach(struct dma_buf *dmabuf, struct device *dev,
 	if (limits)
 		importer->limits = *limits;
 	if (!phyr_dma_buf_is_ours(dmabuf)) {
-		importer->way = PHYR_WAY_FROM_STOCK;
+		importer->kind = PHYR_KIND_FROM_STOCK;
 		importer->why = "the exporter has an sg_table only";
 	}
 
-	/* Of our dma-bufs, the rest is done in phyr_dma_buf_attach(). */
+	/* For our dma-bufs, phyr_dma_buf_attach() does the rest. */
 	attach = dma_buf_dynamic_attach(dmabuf, dev, &phyr_attach_ops,
 					importer);
 	if (IS_ERR(attach)) {
 		kfree(importer);
 		return ERR_CAST(attach);
 	}
-	if (importer->way == PHYR_WAY_FROM_STOCK) {
+	if (importer->kind == PHYR_KIND_FROM_STOCK) {
 		importer->attach = attach;
-		phyr_attachment_show(importer);
+		phyr_attachment_publish(importer);
 	}
 	return importer;
 }
 EXPORT_SYMBOL_NS_GPL(phyr_attach, "PHYR");
 
 /**
- * phyr_detach - end an attachment
- * @attach: the attachment; all its mappings are unmapped
+ * phyr_detach - detach a device from a dma-buf
+ * @attach: the attachment; all its mappings must be unmapped
  *
  * Context: the reservation lock is not held; may sleep.
  */
 void phyr_detach(struct phyr_attachment *attach)
 {
-	if (attach->way == PHYR_WAY_FROM_STOCK)
-		phyr_attachment_hide(attach);
+	if (attach->kind == PHYR_KIND_FROM_STOCK)
+		phyr_attachment_unpublish(attach);
 	phyr_inject_delay();
 	dma_buf_detach(attach->attach->dmabuf, attach->attach);
 	kfree(attach);
 }
 EXPORT_SYMBOL_NS_GPL(phyr_detach, "PHYR");
-
-/**
- * phyr_attachment_priv - the importer's own pointer
- * @attach: the attachment
- *
- * Context: any.
- * Return: what phyr_attach() was given.
- */
-void *phyr_attachment_priv(const struct phyr_attachment *attach)
-{
-	return attach->priv;
-}
-EXPORT_SYMBOL_NS_GPL(phyr_attachment_priv, "PHYR");
 
 static struct dma_range_list *phyr_map_ours(struct phyr_attachment *attach,
 					    u64 offset, u64 len,
@@ -582,7 +235,7 @@ static struct dma_range_list *phyr_map_ours(struct phyr_attachment *attach,
 {
 	struct phyr_list *list;
 
-	list = phyr_buffer_list(phyr_dma_buf_buffer(attach->attach->dmabuf));
+	list = phyr_buffer_get_list(phyr_dma_buf_buffer(attach->attach->dmabuf));
 	if (IS_ERR(list))
 		return ERR_CAST(list);
 
@@ -602,7 +255,7 @@ static struct dma_range_list *phyr_map_stock(struct phyr_attachment *attach,
 
 	ranges = dma_range_list_from_sgt(sgt, &attach->limits);
 	if (!IS_ERR(ranges) && ranges->len < offset + len) {
-		/* A table shorter than its dma-buf: do not walk off its end. */
+		/* The table is too short for the part to map. */
 		dma_range_list_free(ranges);
 		ranges = ERR_PTR(-EINVAL);
 	}
@@ -623,17 +276,17 @@ static struct dma_range_list *phyr_map_stock(struct phyr_attachment *attach,
  * @attach: the attachment
  * @offset: first byte
  * @len: bytes
- * @dir: what the device will do
+ * @dir: direction of the DMA
  *
- * Contents are ready when the DMA_RESV_USAGE_KERNEL fences in the reservation
- * object have signalled; the importer waits for them.
+ * The contents are valid once the DMA_RESV_USAGE_KERNEL fences in the
+ * reservation object have signaled; the importer must wait for them.
  *
  * Context: the reservation lock is held; may sleep.
- * Return: the mapping, to be ended by phyr_unmap(), or ERR_PTR: -EINVAL for
- * an empty range or one that leaves the dma-buf; -ENODEV for a revoked
- * buffer; -EBUSY from within @attach's invalidate; -EREMOTEIO where the device
- * cannot reach where the memory is now; -ENOMEM where memory or IOVA space
- * ran out; or what a stock exporter's map returned.
+ * Return: the mapping, to be released by phyr_unmap(), or ERR_PTR: -EINVAL for
+ * an empty range or one that exceeds the dma-buf; -ENODEV for a revoked
+ * buffer; -EBUSY if called from @attach's invalidate; -EREMOTEIO if the device
+ * cannot reach the current memory; -ENOMEM if memory or IOVA space ran out; or
+ * the error of a stock exporter's map.
  */
 struct dma_range_list *phyr_map(struct phyr_attachment *attach, u64 offset,
 				u64 len, enum dma_data_direction dir)
@@ -648,7 +301,7 @@ struct dma_range_list *phyr_map(struct phyr_attachment *attach, u64 offset,
 	    end > dmabuf->size || !valid_dma_direction(dir) || dir == DMA_NONE)
 		return ERR_PTR(-EINVAL);
 
-	if (attach->way == PHYR_WAY_FROM_STOCK)
+	if (attach->kind == PHYR_KIND_FROM_STOCK)
 		ranges = phyr_map_stock(attach, offset, len, dir);
 	else
 		ranges = phyr_map_ours(attach, offset, len, dir);
@@ -659,11 +312,12 @@ struct dma_range_list *phyr_map(struct phyr_attachment *attach, u64 offset,
 EXPORT_SYMBOL_NS_GPL(phyr_map, "PHYR");
 
 /**
- * phyr_unmap - end a mapping
+ * phyr_unmap - unmap and free a mapping
  * @attach: the attachment
- * @ranges: what phyr_map() returned; gone after this
+ * @ranges: list returned by phyr_map(); freed
  *
- * No DMA through @ranges is running or will start. Cannot fail.
+ * The caller guarantees that no DMA through @ranges is running or will start.
+ * Cannot fail.
  *
  * Context: the reservation lock is held; may sleep.
  */
@@ -681,7 +335,7 @@ EXPORT_SYMBOL_NS_GPL(phyr_unmap, "PHYR");
  * Callbacks of the dma-buf core
  */
 
-/* May this importer have page-less memory, as far as it is up to it? */
+/* Does the importer itself support page-less memory? */
 static bool phyr_takes_pageless(struct phyr_attachment *importer)
 {
 	struct dma_buf_attachment *attach = importer->attach;
@@ -697,7 +351,7 @@ static bool phyr_takes_pageless(struct phyr_attachment *importer)
 	return true;
 }
 
-/* Move the buffer to where the importer can use it, and keep it there. */
+/* Pin the buffer in system memory for an importer. */
 static int phyr_admit_in_system(struct phyr_buffer *buffer,
 				struct phyr_attachment *importer)
 {
@@ -710,7 +364,7 @@ static int phyr_admit_in_system(struct phyr_buffer *buffer,
 	if (ret)
 		return ret;
 
-	list = phyr_buffer_list(buffer);
+	list = phyr_buffer_get_list(buffer);
 	ret = PTR_ERR_OR_ZERO(list);
 	if (!ret)
 		ret = phyr_route_list(importer, list);
@@ -721,7 +375,7 @@ static int phyr_admit_in_system(struct phyr_buffer *buffer,
 	return ret;
 }
 
-/* Negotiate: under the reservation lock, before anything is published. */
+/* Decide where an importer gets the buffer, before it is published. */
 static int phyr_admit(struct phyr_buffer *buffer,
 		      struct phyr_attachment *importer)
 {
@@ -730,7 +384,7 @@ static int phyr_admit(struct phyr_buffer *buffer,
 
 	dma_resv_assert_held(buffer->resv);
 
-	list = phyr_buffer_list(buffer);
+	list = phyr_buffer_get_list(buffer);
 	if (IS_ERR(list))
 		return PTR_ERR(list);
 
@@ -741,26 +395,26 @@ static int phyr_admit(struct phyr_buffer *buffer,
 	if (ret != -EREMOTEIO)
 		return ret;
 
-	/* Out of reach is the answer, unless there is another place. */
-	phyr_attachment_forget_routes(importer);
+	/* Report -EREMOTEIO unless system memory works. */
+	phyr_attachment_drop_routes(importer);
 	importer->why = "device does not reach the exporter's memory";
 	ret = phyr_admit_in_system(buffer, importer);
 	return ret == -EBUSY ? -EREMOTEIO : ret;
 }
 
-/* The longest segment that a scatterlist entry can say. */
+/* The longest segment that fits a scatterlist entry */
 #define PHYR_SG_MAX_LEN	ALIGN_DOWN((u64)UINT_MAX, PAGE_SIZE)
 
 /**
- * phyr_dma_buf_attach - the attach of every phyr dma-buf
+ * phyr_dma_buf_attach - &dma_buf_ops.attach of every phyr dma-buf
  * @dmabuf: the dma-buf
  * @attach: the new attachment
  *
- * Its address is what tells a phyr dma-buf from others.
+ * Its address identifies a phyr dma-buf.
  *
  * Context: called by the dma-buf core; takes the reservation lock.
- * Return: 0; -EBUSY for an importer that must have the buffer in system
- * memory, where it cannot go; -EREMOTEIO where the importer's device cannot
+ * Return: 0; -EBUSY if the importer needs the buffer in system memory and the
+ * exporter cannot move it there; -EREMOTEIO if the importer's device cannot
  * reach it; -ENODEV for a revoked buffer; -ENOMEM.
  */
 int phyr_dma_buf_attach(struct dma_buf *dmabuf,
@@ -777,10 +431,10 @@ int phyr_dma_buf_attach(struct dma_buf *dmabuf,
 
 	importer->attach = attach;
 	if (native) {
-		importer->way = PHYR_WAY_NATIVE;
+		importer->kind = PHYR_KIND_NATIVE;
 		importer->why = "both sides know phyr";
 	} else {
-		importer->way = PHYR_WAY_TO_STOCK;
+		importer->kind = PHYR_KIND_TO_STOCK;
 		importer->why = "importer wants an sg_table";
 		importer->limits.max_len = PHYR_SG_MAX_LEN;
 	}
@@ -789,7 +443,7 @@ int phyr_dma_buf_attach(struct dma_buf *dmabuf,
 	dma_resv_lock(buffer->resv, NULL);
 	ret = phyr_admit(buffer, importer);
 	if (ret)
-		phyr_attachment_forget_routes(importer);
+		phyr_attachment_drop_routes(importer);
 	else
 		list_add(&importer->node, &buffer->attachments);
 	dma_resv_unlock(buffer->resv);
@@ -801,15 +455,15 @@ int phyr_dma_buf_attach(struct dma_buf *dmabuf,
 	}
 
 	attach->priv = importer;
-	phyr_attachment_show(importer);
+	phyr_attachment_publish(importer);
 	return 0;
 }
 EXPORT_SYMBOL_NS_GPL(phyr_dma_buf_attach, "PHYR_EXPORTER");
 
 /**
- * phyr_dma_buf_detach - the detach of every phyr dma-buf
+ * phyr_dma_buf_detach - &dma_buf_ops.detach of every phyr dma-buf
  * @dmabuf: the dma-buf
- * @attach: the attachment that ends
+ * @attach: the attachment
  *
  * Context: called by the dma-buf core; takes the reservation lock.
  */
@@ -820,7 +474,7 @@ void phyr_dma_buf_detach(struct dma_buf *dmabuf,
 	struct phyr_attachment *importer = attach->priv;
 	struct dma_range_list *ranges, *next;
 
-	phyr_attachment_hide(importer);
+	phyr_attachment_unpublish(importer);
 
 	phyr_inject_delay();
 	dma_resv_lock(dmabuf->resv, NULL);
@@ -828,25 +482,25 @@ void phyr_dma_buf_detach(struct dma_buf *dmabuf,
 	list_for_each_entry_safe(ranges, next, &importer->mappings, node)
 		phyr_unmap(importer, ranges);
 	list_del(&importer->node);
-	phyr_attachment_forget_routes(importer);
+	phyr_attachment_drop_routes(importer);
 	if (importer->pinned)
 		buffer->ops->unpin_system(buffer);
 	dma_resv_unlock(dmabuf->resv);
 
 	phyr_inject_delay();
-	if (importer->way == PHYR_WAY_TO_STOCK)
+	if (importer->kind == PHYR_KIND_TO_STOCK)
 		kfree(importer);
 }
 EXPORT_SYMBOL_NS_GPL(phyr_dma_buf_detach, "PHYR_EXPORTER");
 
 /**
- * phyr_dma_buf_map - the map_dma_buf of every phyr dma-buf
+ * phyr_dma_buf_map - &dma_buf_ops.map_dma_buf of every phyr dma-buf
  * @attach: attachment of a stock importer; native ones call phyr_map()
  * @dir: direction
  *
  * Context: called by the dma-buf core under the reservation lock; may sleep.
- * Return: a page-less table, or ERR_PTR as phyr_map(), or -EOVERFLOW for more
- * segments than a table can have.
+ * Return: a page-less table, or ERR_PTR: as phyr_map(), or -EOVERFLOW for more
+ * segments than a table can hold.
  */
 struct sg_table *phyr_dma_buf_map(struct dma_buf_attachment *attach,
 				  enum dma_data_direction dir)
@@ -856,7 +510,7 @@ struct sg_table *phyr_dma_buf_map(struct dma_buf_attachment *attach,
 	struct dma_range_list *ranges;
 	struct sg_table *sgt;
 
-	if (importer->way != PHYR_WAY_TO_STOCK)
+	if (importer->kind != PHYR_KIND_TO_STOCK)
 		return ERR_PTR(-EINVAL);
 
 	ranges = phyr_map(importer, 0, attach->dmabuf->size, dir);
@@ -873,9 +527,9 @@ struct sg_table *phyr_dma_buf_map(struct dma_buf_attachment *attach,
 EXPORT_SYMBOL_NS_GPL(phyr_dma_buf_map, "PHYR_EXPORTER");
 
 /**
- * phyr_dma_buf_unmap - the unmap_dma_buf of every phyr dma-buf
+ * phyr_dma_buf_unmap - &dma_buf_ops.unmap_dma_buf of every phyr dma-buf
  * @attach: attachment of a stock importer
- * @sgt: what phyr_dma_buf_map() returned
+ * @sgt: table returned by phyr_dma_buf_map()
  * @dir: direction
  *
  * Context: called by the dma-buf core under the reservation lock; may sleep.
@@ -898,8 +552,8 @@ void phyr_dma_buf_unmap(struct dma_buf_attachment *attach,
 EXPORT_SYMBOL_NS_GPL(phyr_dma_buf_unmap, "PHYR_EXPORTER");
 
 /*
- * Tell lockdep the one order that no caller's code shows: a memory's windows
- * nest inside any reservation lock.
+ * Teach lockdep that phyr_mem.windows_lock nests inside any reservation lock;
+ * otherwise the order shows only when a window is mapped.
  */
 static int __init phyr_prime_lockdep(void)
 {

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * /sys/kernel/debug/phyr/: faults and delays that a test asks for
+ * /sys/kernel/debug/phyr/: fault and delay injection
  *
- *	fail_work/	which calls of phyr_inject_fault() say true
- *	delay/		which calls of phyr_inject_delay() wait
- *	delay_max_us	for how long at most, in microseconds
+ *	fail_work/	which calls of phyr_inject_fault() return true
+ *	delay/		which calls of phyr_inject_delay() sleep
+ *	delay_max_us	maximum sleep in microseconds
  *
- * The two directories have the files of the kernel's own fault injection
- * (Documentation/fault-injection): fail_work with probability 100, interval N
- * and times 1 fails the Nth call from there on.
+ * Both directories contain the files described in
+ * Documentation/fault-injection. For example, fail_work with probability 100,
+ * interval N and times 1 fails the Nth call from then on.
  */
 #include <linux/debugfs.h>
 #include <linux/delay.h>
@@ -24,12 +24,12 @@ static DECLARE_FAULT_ATTR(phyr_delay);
 static u32 phyr_delay_max_us = 1000;
 
 /**
- * phyr_inject_fault - shall this fail, as if memory had run out?
+ * phyr_inject_fault - decide whether to simulate a failed allocation
  *
- * A failure point of work that no task does in its own name.
+ * For work that does not run in the context of the task under test.
  *
  * Context: any.
- * Return: true where a test wants it to.
+ * Return: true if the caller must fail.
  */
 bool phyr_inject_fault(void)
 {
@@ -38,9 +38,10 @@ bool phyr_inject_fault(void)
 EXPORT_SYMBOL_NS_GPL(phyr_inject_fault, "PHYR");
 
 /**
- * phyr_inject_delay - let others come first, if a test wants it
+ * phyr_inject_delay - widen a race window
  *
- * Stands where a lock has just been dropped, or is about to be taken.
+ * Sleeps for a random time if a test enabled it. Called right before a lock is
+ * taken or after it is dropped.
  *
  * Context: may sleep.
  */
@@ -55,14 +56,14 @@ void phyr_inject_delay(void)
 EXPORT_SYMBOL_NS_GPL(phyr_inject_delay, "PHYR");
 
 /**
- * phyr_inject_init - make the files
+ * phyr_inject_init - create the debugfs files
  * @dir: phyr.ko's directory in debugfs
  *
  * Context: module init.
  */
 void phyr_inject_init(struct dentry *dir)
 {
-	/* No stack in the log for each: the test knows what it asked for. */
+	/* Do not log a stack trace for each injected fault. */
 	phyr_fail_work.verbose = 0;
 	phyr_delay.verbose = 0;
 	fault_create_debugfs_attr("fail_work", dir, &phyr_fail_work);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * phyr.ko's own types: what is stored behind the opaque names of
- * <linux/phyr.h> and <linux/phyr_exporter.h>
+ * Private types of phyr.ko, among them those that <linux/phyr.h> and
+ * <linux/phyr_exporter.h> declare as opaque
  */
 #ifndef _PHYR_INTERNAL_H
 #define _PHYR_INTERNAL_H
@@ -14,12 +14,16 @@
 #include <linux/phyr_exporter.h>
 #include <linux/phyr_inject.h>
 
+/* DMA_ATTR_* of every mapping of page-less memory */
+#define PHYR_MMIO_ATTRS \
+	(DMA_ATTR_MMIO | DMA_ATTR_DEBUGGING_IGNORE_CACHELINES)
+
 /**
- * struct phyr_window - all of one memory, mapped for one device
+ * struct phyr_window - a whole memory, mapped for one device
  * @node: in phyr_mem.windows; guarded by phyr_mem.windows_lock
  * @dev: the device
  * @addr: DMA address of phyr_mem.start
- * @users: routes that use it; guarded by phyr_mem.windows_lock
+ * @users: number of routes that use it; guarded by phyr_mem.windows_lock
  */
 struct phyr_window {
 	struct list_head node;
@@ -34,11 +38,11 @@ struct phyr_window {
  * @kind: constant
  * @cache: how the CPU maps it, constant
  * @start: first byte, constant
- * @end: behind the last byte, constant
+ * @end: first byte after the window, constant
  * @owner: for PHYR_MEM_P2P, the PCI device, with a reference; constant
- * @bus_offset: for PHYR_MEM_P2P, bus address minus physical address. A copy:
- *	the kernel's p2pdma_provider dies with the driver's binding, this
- *	object with its last list
+ * @bus_offset: for PHYR_MEM_P2P, bus address minus physical address; constant.
+ *	A copy, because the kernel's p2pdma_provider is freed when the driver
+ *	unbinds and this object with its last list
  * @windows_lock: guards @windows; nests inside any reservation lock
  * @windows: mappings of the whole memory, one per device
  */
@@ -60,10 +64,10 @@ void phyr_window_put(struct phyr_mem *mem, struct phyr_window *window);
 /**
  * struct phyr_chunk - a run of phyrs in one memory
  * @next: the list's next chunk, or NULL
- * @mem: where @vecs lie; a reference is held
+ * @mem: memory that contains @vecs; a reference is held
  * @len: sum of the lengths in @vecs, for seeking
  * @nr: entries in use
- * @max: entries there is room for
+ * @max: capacity of @vecs
  * @vecs: the entries, in the buffer's order
  */
 struct phyr_chunk {
@@ -75,32 +79,34 @@ struct phyr_chunk {
 	struct phys_vec vecs[] __counted_by(max);
 };
 
+int phyr_chunk_check_overlap(const struct phyr_chunk *chunk);
+
 const struct phyr_chunk *phyr_list_first(const struct phyr_list *list);
 const struct phyr_chunk *phyr_chunk_seek(const struct phyr_chunk *chunk,
 					 u64 *offset, unsigned int *index);
 
 /*
- * How a device gets at a piece of memory; dma_range_list_mode() has the names.
+ * How a device reaches a memory. phyr_map_mode_name() returns the names.
  */
 enum phyr_map_mode {
 	PHYR_MAP_IOVA,		/* linked into one IOVA range */
 	PHYR_MAP_BUS,		/* PCI bus addresses, never mapped */
 	PHYR_MAP_WINDOW,	/* an offset into a phyr_window */
 	PHYR_MAP_EXTENT,	/* dma_map_phys() of each extent */
-	PHYR_MAP_SGT,		/* somebody else's mapped sg_table */
+	PHYR_MAP_SGT,		/* an sg_table that its owner has mapped */
 };
 
 /**
- * struct phyr_route - the decision how one device reaches one memory
+ * struct phyr_route - how one device reaches one memory
  * @node: in phyr_attachment.routes; guarded by the reservation lock
  * @mem: the memory; a reference is held
- * @window: for PHYR_MAP_WINDOW, the window with one user for this route
- * @mode: how
+ * @window: for PHYR_MAP_WINDOW, the window; this route is one of its users
+ * @mode: how the memory is mapped
  * @delta: for PHYR_MAP_BUS and PHYR_MAP_WINDOW: DMA address minus physical
  *	address, modulo 2^64
- * @limit: highest physical or bus address that the device can be given;
- *	U64_MAX where an IOMMU or the platform translates
- * @attrs: DMA_ATTR_* of every mapping along this route
+ * @limit: highest physical or bus address that the device can use; U64_MAX if
+ *	an IOMMU or the platform translates
+ * @attrs: DMA_ATTR_* of every mapping that uses this route
  */
 struct phyr_route {
 	struct list_head node;
@@ -131,17 +137,17 @@ struct dma_range_chunk {
 };
 
 /**
- * struct dma_range_segment - a run of one memory, mapped in one way
+ * struct dma_range_segment - a run of one memory, mapped in one mode
  * @next: the list's next segment, or NULL
- * @mode: how it was mapped, so that unmapping never guesses
+ * @mode: how it was mapped, for the unmap
  * @attrs: DMA_ATTR_* it was mapped with
- * @len: bytes that are mapped
+ * @len: mapped bytes
  * @iova: PHYR_MAP_IOVA: the IOVA range
- * @chunk: PHYR_MAP_BUS, PHYR_MAP_WINDOW: where in the phyr list it starts
- * @chunk_skip: PHYR_MAP_BUS, PHYR_MAP_WINDOW: bytes of @chunk before that
+ * @chunk: PHYR_MAP_BUS, PHYR_MAP_WINDOW: chunk of the phyr list it starts in
+ * @chunk_skip: PHYR_MAP_BUS, PHYR_MAP_WINDOW: bytes of @chunk before its start
  * @delta: PHYR_MAP_BUS, PHYR_MAP_WINDOW: as in struct phyr_route
  * @chunks: PHYR_MAP_EXTENT: the stored ranges
- * @sgt: PHYR_MAP_SGT: the table, which is its mapper's
+ * @sgt: PHYR_MAP_SGT: the table; not owned by the segment
  */
 struct dma_range_segment {
 	struct dma_range_segment *next;
@@ -163,15 +169,15 @@ struct dma_range_segment {
 /**
  * struct dma_range_list - a mapping
  * @node: in phyr_attachment.mappings; guarded by the reservation lock
- * @list: what is mapped; a reference is held, so that the walk of a stale
- *	mapping never meets freed memory. NULL for PHYR_MAP_SGT
- * @dev: for which device
- * @table_of: for the sg_table of a foreign dma-buf, the attachment that it was
- *	mapped through and goes back to; NULL otherwise
- * @dir: as it was mapped
- * @limits: what the cursor applies
- * @skip: bytes mapped before the first one asked for: maps are made of pages
- * @len: bytes asked for; 0 once the core has unmapped the list
+ * @list: the mapped phyr list; a reference is held, so that a walk of a stale
+ *	mapping does not access freed memory. NULL for PHYR_MAP_SGT
+ * @dev: device it is mapped for
+ * @table_of: for the sg_table of a stock exporter, the attachment it was
+ *	mapped through, for the unmap; NULL otherwise
+ * @dir: direction it was mapped with
+ * @limits: segment limits that the cursor applies
+ * @skip: mapped bytes before the first requested one: whole pages are mapped
+ * @len: requested bytes; 0 once the core has unmapped the list
  * @segments: the first segment
  * @first: storage of the first segment; most lists have no other
  */
@@ -195,34 +201,46 @@ void dma_range_segment_unmap(struct dma_range_list *ranges,
 			     struct dma_range_segment *segment);
 void dma_range_segment_free(struct dma_range_segment *segment);
 
-/*
- * What passes between the two sides of an attachment; decided at attach.
+/**
+ * struct phyr_export - a dma-buf of a buffer
+ * @node: in phyr_buffer.exports; guarded by the reservation lock
+ * @dmabuf: the dma-buf, without a reference; its release removes the export
  */
-enum phyr_way {
-	PHYR_WAY_NATIVE,	/* phyr list to dma_range list */
-	PHYR_WAY_TO_STOCK,	/* our dma-buf, an importer that wants a table */
-	PHYR_WAY_FROM_STOCK,	/* our importer, a dma-buf that has a table */
+struct phyr_export {
+	struct list_head node;
+	struct dma_buf *dmabuf;
+};
+
+/*
+ * The data that passes between the two sides of an attachment; decided at
+ * attach.
+ */
+enum phyr_kind {
+	PHYR_KIND_NATIVE,	/* phyr list to dma_range list */
+	PHYR_KIND_TO_STOCK,	/* our dma-buf, an importer that needs a table */
+	PHYR_KIND_FROM_STOCK,	/* our importer, a dma-buf with a table only */
 };
 
 /**
  * struct phyr_attachment - one importer's device at one dma-buf
  * @attach: the dma-buf core's attachment; constant once attached
- * @way: how it was negotiated; constant once attached
- * @why: the reason, for people to read; constant once attached
- * @ops: the importer's callbacks; NULL for PHYR_WAY_TO_STOCK; constant
- * @limits: what the device can take, constant
- * @priv: the importer's own
- * @pinned: the buffer is pinned in system memory for this attachment's sake;
- *	constant once attached
+ * @kind: result of the negotiation; constant once attached
+ * @why: reason for @kind or @pinned, as text; constant once attached
+ * @ops: the importer's callbacks; NULL for PHYR_KIND_TO_STOCK; constant
+ * @limits: segment limits of the device, constant
+ * @priv: the importer's private pointer, constant
+ * @pinned: the attachment pins the buffer in system memory; constant once
+ *	attached
  * @node: in phyr_buffer.attachments; guarded by the reservation lock. Unused
- *	for PHYR_WAY_FROM_STOCK, where the buffer is somebody else's
- * @all: in the list behind debugfs; guarded by that list's lock
- * @routes: decisions taken so far, one per memory; reservation lock
- * @mappings: lists that phyr_unmap() is due for; reservation lock
+ *	for PHYR_KIND_FROM_STOCK, which has no phyr_buffer
+ * @all: in phyr_attachments; guarded by phyr_attachments_lock
+ * @routes: one per memory used so far; guarded by the reservation lock
+ * @mappings: lists that are not passed to phyr_unmap() yet; guarded by the
+ *	reservation lock
  */
 struct phyr_attachment {
 	struct dma_buf_attachment *attach;
-	enum phyr_way way;
+	enum phyr_kind kind;
 	const char *why;
 	const struct phyr_importer_ops *ops;
 	struct phyr_limits limits;
@@ -234,6 +252,10 @@ struct phyr_attachment {
 	struct list_head mappings;
 };
 
+struct phyr_attachment *phyr_attachment_alloc(void);
+void phyr_attachment_unmap(struct phyr_attachment *attach);
+void phyr_attachment_drop_routes(struct phyr_attachment *attach);
+
 struct dma_range_list *phyr_map_list(struct phyr_attachment *attach,
 				     struct phyr_list *list, u64 offset,
 				     u64 len, enum dma_data_direction dir);
@@ -244,8 +266,8 @@ bool phyr_list_is_pageless(const struct phyr_list *list);
 struct sg_table *phyr_sgt_create(struct dma_range_list *ranges);
 struct dma_range_list *phyr_sgt_destroy(struct sg_table *sgt);
 
-void phyr_attachment_show(struct phyr_attachment *attach);
-void phyr_attachment_hide(struct phyr_attachment *attach);
+void phyr_attachment_publish(struct phyr_attachment *attach);
+void phyr_attachment_unpublish(struct phyr_attachment *attach);
 void phyr_debugfs_init(void);
 void phyr_debugfs_exit(void);
 

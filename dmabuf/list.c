@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * phyr_list: what a buffer is made of
+ * phyr_list: the physical extents of a buffer
  *
  * A phyr is a physical extent {paddr, len}. A list is a chain of chunks; a
- * chunk holds phyrs of one memory. The first few entries live in the list
- * itself, later chunks grow to a page and no further, so that a list of any
- * length needs no large allocation.
+ * chunk holds phyrs of one memory. The first few entries are stored in the
+ * list itself. Later chunks grow up to one page, so a list of any length needs
+ * no large allocation.
  *
  * Invariants of a finished list: it is not empty; every entry is page-aligned,
- * inside its memory's window and not 0 long; no two entries overlap;
- * neighbours in memory that are neighbours in the buffer are one entry; the
- * lengths add up to the buffer's size. A finished list is constant, and is
- * shared by reference: every mapping holds the list it was made from, also
- * after the buffer has moved.
+ * inside its memory's window and not empty; no two entries overlap; extents
+ * that are adjacent in the buffer and in memory are one entry; the lengths add
+ * up to the buffer's size. A finished list is constant and refcounted: every
+ * mapping holds the list it was created from, also after the buffer has moved.
  */
 #include <linux/export.h>
 #include <linux/kref.h>
@@ -20,7 +19,6 @@
 #include <linux/overflow.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
-#include <linux/sort.h>
 
 #include "internal.h"
 
@@ -29,10 +27,10 @@
 /**
  * struct phyr_list - a buffer's extents
  * @ref: references
- * @tail: chunk that the next entry goes to
- * @count: entries
+ * @tail: chunk that gets the next entry
+ * @count: number of entries
  * @size: bytes; valid once finished
- * @finished: no more changes
+ * @finished: the list is constant
  * @head: the first chunk, with room for PHYR_LIST_INLINE entries
  */
 struct phyr_list {
@@ -45,7 +43,7 @@ struct phyr_list {
 };
 
 /**
- * phyr_list_create - start a list
+ * phyr_list_create - create an empty list
  *
  * Context: may sleep.
  * Return: an empty list with one reference, or ERR_PTR(-ENOMEM).
@@ -90,9 +88,8 @@ static int phyr_list_add_chunk(struct phyr_list *list, struct phyr_mem *mem)
 }
 
 /*
- * Grow the last entry where the new one starts right behind it. The seam must
- * be a page's border: an entry that does not end at one stays visible to
- * phyr_list_check().
+ * Grow the last entry if the new one starts right behind it. The seam must be
+ * page-aligned, so that phyr_list_check() still finds a misaligned entry.
  */
 static bool phyr_list_merge(struct phyr_list *list, struct phyr_mem *mem,
 			    phys_addr_t paddr, u64 len)
@@ -115,13 +112,13 @@ static bool phyr_list_merge(struct phyr_list *list, struct phyr_mem *mem,
 }
 
 /**
- * phyr_list_append - add an extent at the end
+ * phyr_list_append - append an extent to a list
  * @list: list that is not finished
- * @mem: memory that the extent lies in; a reference is taken where needed
+ * @mem: memory that contains the extent; the list takes its own reference
  * @paddr: physical address of its first byte
  * @len: bytes
  *
- * Judges nothing; that is phyr_list_check()'s task.
+ * Does not validate; phyr_list_check() does.
  *
  * Context: one caller at a time; may sleep.
  * Return: 0, -ENOMEM, or -EINVAL for a finished list.
@@ -156,242 +153,7 @@ int phyr_list_append(struct phyr_list *list, struct phyr_mem *mem,
 }
 EXPORT_SYMBOL_NS_GPL(phyr_list_append, "PHYR_EXPORTER");
 
-/*
- * Overlap of entries that are not in ascending order: sort a copy, page by
- * page, and merge the sorted pages pairwise. Needs as much memory as the list
- * has, in single pages, and two pages more.
- */
-struct sort_page {
-	struct sort_page *next;		/* in its run, or in the pool */
-	struct sort_page *next_run;	/* valid in a run's first page */
-	unsigned int nr;
-	struct phys_vec vecs[];
-};
-
-#define SORT_PAGE_MAX \
-	((PAGE_SIZE - offsetof(struct sort_page, vecs)) / \
-	 sizeof(struct phys_vec))
-
-struct sort_state {
-	struct sort_page *pool;
-	struct sort_page *runs;
-};
-
-static struct sort_page *sort_page_get(struct sort_state *state)
-{
-	struct sort_page *page = state->pool;
-
-	if (page)
-		state->pool = page->next;
-	else
-		page = kmalloc(PAGE_SIZE, GFP_KERNEL);
-	if (page) {
-		page->next = NULL;
-		page->next_run = NULL;
-		page->nr = 0;
-	}
-	return page;
-}
-
-static void sort_page_put(struct sort_state *state, struct sort_page *page)
-{
-	page->next = state->pool;
-	state->pool = page;
-}
-
-static void sort_run_put(struct sort_state *state, struct sort_page *run)
-{
-	struct sort_page *next;
-
-	for (; run; run = next) {
-		next = run->next;
-		sort_page_put(state, run);
-	}
-}
-
-static int phys_vec_cmp(const void *a, const void *b)
-{
-	const struct phys_vec *l = a, *r = b;
-
-	return l->paddr < r->paddr ? -1 : l->paddr > r->paddr;
-}
-
-/* Sort the entries of one page; they become a run of their own. */
-static int sort_run_seal(struct sort_state *state, struct sort_page *page)
-{
-	unsigned int i;
-
-	sort(page->vecs, page->nr, sizeof(page->vecs[0]), phys_vec_cmp, NULL);
-	page->next_run = state->runs;
-	state->runs = page;
-
-	for (i = 1; i < page->nr; i++)
-		if (page->vecs[i].paddr - page->vecs[i - 1].paddr <
-		    page->vecs[i - 1].len)
-			return -EINVAL;
-
-	cond_resched();
-	return 0;
-}
-
-static int sort_load(struct sort_state *state, struct phyr_list *list)
-{
-	struct sort_page *page = NULL;
-	struct phyr_chunk *chunk;
-	unsigned int i;
-	int ret;
-
-	for (chunk = &list->head; chunk; chunk = chunk->next) {
-		for (i = 0; i < chunk->nr; i++) {
-			if (page && page->nr == SORT_PAGE_MAX) {
-				ret = sort_run_seal(state, page);
-				page = NULL;
-				if (ret)
-					return ret;
-			}
-			if (!page)
-				page = sort_page_get(state);
-			if (!page)
-				return -ENOMEM;
-			page->vecs[page->nr++] = chunk->vecs[i];
-		}
-	}
-
-	return page ? sort_run_seal(state, page) : 0;
-}
-
-/* A sorted sequence being read; pages that are done go back to the pool. */
-struct sort_reader {
-	struct sort_page *page;
-	unsigned int i;
-};
-
-static void sort_reader_next(struct sort_state *state, struct sort_reader *r)
-{
-	struct sort_page *done = r->page;
-
-	if (++r->i < done->nr)
-		return;
-
-	r->page = done->next;
-	r->i = 0;
-	sort_page_put(state, done);
-	cond_resched();
-}
-
-/*
- * Merge runs @a and @b, which are no longer in state->runs, into one that is.
- * Fails as soon as an entry starts before the one below it has ended.
- */
-static int sort_merge(struct sort_state *state, struct sort_page *a,
-		      struct sort_page *b, struct sort_page **result)
-{
-	struct sort_reader l = { .page = a }, r = { .page = b }, *from;
-	struct sort_page *first, *out;
-	struct phys_vec *last = NULL;
-	int ret = -ENOMEM;
-
-	first = sort_page_get(state);
-	if (!first)
-		goto fail;
-	out = first;
-
-	while (l.page || r.page) {
-		struct phys_vec vec;
-
-		if (!r.page || (l.page && l.page->vecs[l.i].paddr <=
-					  r.page->vecs[r.i].paddr))
-			from = &l;
-		else
-			from = &r;
-		vec = from->page->vecs[from->i];
-
-		ret = -EINVAL;
-		if (last && vec.paddr - last->paddr < last->len)
-			goto fail;
-
-		if (out->nr == SORT_PAGE_MAX) {
-			out->next = sort_page_get(state);
-			ret = -ENOMEM;
-			if (!out->next)
-				goto fail;
-			out = out->next;
-		}
-		last = &out->vecs[out->nr++];
-		*last = vec;
-		sort_reader_next(state, from);
-	}
-
-	*result = first;
-	return 0;
-
-fail:
-	sort_run_put(state, first);
-	sort_run_put(state, l.page);
-	sort_run_put(state, r.page);
-	return ret;
-}
-
-/* Give the runs of a pass that was broken off back to the state. */
-static void sort_runs_splice(struct sort_state *state, struct sort_page *todo)
-{
-	struct sort_page **end = &todo;
-
-	while (*end)
-		end = &(*end)->next_run;
-	*end = state->runs;
-	state->runs = todo;
-}
-
-static int sort_merge_all(struct sort_state *state)
-{
-	struct sort_page *todo, *merged, *other;
-	int ret;
-
-	while (state->runs && state->runs->next_run) {
-		todo = state->runs;
-		state->runs = NULL;
-
-		while (todo) {
-			merged = todo;
-			other = merged->next_run;
-			todo = other ? other->next_run : NULL;
-			if (other) {
-				ret = sort_merge(state, merged, other, &merged);
-				if (ret) {
-					sort_runs_splice(state, todo);
-					return ret;
-				}
-			}
-			merged->next_run = state->runs;
-			state->runs = merged;
-		}
-	}
-	return 0;
-}
-
-static int phyr_list_check_overlap(struct phyr_list *list)
-{
-	struct sort_state state = {};
-	struct sort_page *next;
-	int ret;
-
-	ret = sort_load(&state, list);
-	if (!ret)
-		ret = sort_merge_all(&state);
-
-	for (; state.runs; state.runs = next) {
-		next = state.runs->next_run;
-		sort_run_put(&state, state.runs);
-	}
-	for (; state.pool; state.pool = next) {
-		next = state.pool->next;
-		kfree(state.pool);
-	}
-	return ret;
-}
-
-/* One entry by itself, whatever its neighbours are. */
+/* Validate one entry, independent of the others. */
 static int phyr_check_entry(const struct phyr_mem *mem,
 			    const struct phys_vec *vec)
 {
@@ -407,12 +169,13 @@ static int phyr_check_entry(const struct phyr_mem *mem,
 }
 
 /**
- * phyr_list_check - judge a list
+ * phyr_list_check - validate a list
  * @list: the list
- * @size: bytes that it must add up to
+ * @size: required total in bytes
  *
- * For lists that userspace had a say in: errors only, no warning. Costs one
- * pass where addresses ascend; otherwise a merge sort in single pages.
+ * For lists that userspace can influence: returns an error and does not warn.
+ * Takes one pass if addresses ascend; otherwise also a merge sort in single
+ * pages.
  *
  * Context: may sleep, and does for a long list.
  * Return: 0; -EINVAL for an empty list, a wrong total, or an entry that is
@@ -448,19 +211,19 @@ int phyr_list_check(struct phyr_list *list, u64 size)
 
 	if (total != size)
 		return -EINVAL;
-	return ascending ? 0 : phyr_list_check_overlap(list);
+	return ascending ? 0 : phyr_chunk_check_overlap(&list->head);
 }
 EXPORT_SYMBOL_NS_GPL(phyr_list_check, "PHYR_EXPORTER");
 
 /**
- * phyr_list_finish - judge a list and make it constant
+ * phyr_list_finish - validate a list and make it constant
  * @list: the list
- * @size: bytes of the dma-buf that it describes
- * @exporter: name for the warning, if the list is malformed
+ * @size: size in bytes of the dma-buf that it describes
+ * @exporter: name for the warning about a malformed list
  *
  * Context: may sleep, and does for a long list.
- * Return: as phyr_list_check(). Anything but -ENOMEM is the exporter's bug and
- * warned about, once.
+ * Return: as phyr_list_check(). Any error but -ENOMEM is a bug of the exporter;
+ * the first one is warned about.
  */
 int phyr_list_finish(struct phyr_list *list, u64 size, const char *exporter)
 {
@@ -523,11 +286,12 @@ void phyr_list_put(struct phyr_list *list)
 EXPORT_SYMBOL_NS_GPL(phyr_list_put, "PHYR_EXPORTER");
 
 /**
- * phyr_list_is_pageless - does any of it lie outside system memory?
+ * phyr_list_is_pageless - test whether a list has page-less memory
  * @list: finished list
  *
  * Context: any.
- * Return: true for a list that needs its exporter's device to be there.
+ * Return: true if any extent lies outside system memory, so that the list
+ * depends on the exporter's device.
  */
 bool phyr_list_is_pageless(const struct phyr_list *list)
 {
@@ -540,11 +304,11 @@ bool phyr_list_is_pageless(const struct phyr_list *list)
 }
 
 /**
- * phyr_list_size - bytes of a finished list
+ * phyr_list_size - get the size of a finished list
  * @list: the list
  *
  * Context: any.
- * Return: bytes.
+ * Return: size in bytes.
  */
 u64 phyr_list_size(const struct phyr_list *list)
 {
@@ -553,11 +317,11 @@ u64 phyr_list_size(const struct phyr_list *list)
 EXPORT_SYMBOL_NS_GPL(phyr_list_size, "PHYR_EXPORTER");
 
 /**
- * phyr_list_count - entries of a list
+ * phyr_list_count - count the entries of a list
  * @list: the list
  *
  * Context: any.
- * Return: entries, after merging.
+ * Return: number of entries, after merging.
  */
 u64 phyr_list_count(const struct phyr_list *list)
 {
@@ -566,15 +330,15 @@ u64 phyr_list_count(const struct phyr_list *list)
 EXPORT_SYMBOL_NS_GPL(phyr_list_count, "PHYR_EXPORTER");
 
 /**
- * phyr_chunk_seek - find the extent that a byte lies in
+ * phyr_chunk_seek - find the extent that contains a byte
  * @chunk: chunk to start from
  * @offset: in: bytes from the start of @chunk; out: bytes into the extent
  * @index: out: the extent's index in the chunk returned
  *
- * Goes by chunk first, then by extent.
+ * Skips whole chunks first, then extents.
  *
  * Context: any.
- * Return: the chunk, or NULL where @offset is at or behind the list's end.
+ * Return: the chunk, or NULL if @offset is at or beyond the end of the list.
  */
 const struct phyr_chunk *phyr_chunk_seek(const struct phyr_chunk *chunk,
 					 u64 *offset, unsigned int *index)
@@ -591,7 +355,7 @@ const struct phyr_chunk *phyr_chunk_seek(const struct phyr_chunk *chunk,
 }
 
 /**
- * phyr_list_first - the list's first chunk
+ * phyr_list_first - get the first chunk of a list
  * @list: the list
  *
  * Context: any.
@@ -603,7 +367,7 @@ const struct phyr_chunk *phyr_list_first(const struct phyr_list *list)
 }
 
 /**
- * phyr_cursor_init - start a walk
+ * phyr_cursor_init - start a walk of a list
  * @cursor: the cursor
  * @list: finished list; must outlive the walk
  * @offset: bytes to skip
@@ -621,10 +385,10 @@ void phyr_cursor_init(struct phyr_cursor *cursor, const struct phyr_list *list,
 EXPORT_SYMBOL_NS_GPL(phyr_cursor_init, "PHYR_EXPORTER");
 
 /**
- * phyr_next - take the next extent
+ * phyr_next - get the next extent of a walk
  * @cursor: the cursor
- * @vec: out: the extent, cut where the walk starts or ends inside it
- * @mem: out: the memory it lies in, if not NULL; no reference
+ * @vec: out: the extent, cut at the start and end of the walk
+ * @mem: out: the memory that contains it, without a reference; may be NULL
  *
  * Context: any.
  * Return: false at the end of the walk.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Mapping: a phyr list becomes DMA addresses of one device
+ * Mapping of a phyr list to DMA addresses of one device
  *
- * A route is the decision how a device reaches a memory. It is taken once per
- * attachment and memory, and never again for the mappings along it:
+ * A route records how a device reaches a memory. It is decided once per
+ * attachment and memory, and all mappings of that memory use it:
  *
  *	memory		device			mode
  *	P2P		behind one switch	PHYR_MAP_BUS
@@ -12,16 +12,16 @@
  *						is too short, PHYR_MAP_EXTENT
  *	RAM		behind an IOMMU		PHYR_MAP_IOVA
  *	RAM		untranslated		PHYR_MAP_EXTENT
- *	P2P		no way from there	-EREMOTEIO
+ *	P2P		unreachable		-EREMOTEIO
  *
- * A device is untranslated when neither the IOMMU layer nor other dma_map_ops
- * stand between it and the bus. No IOVA space left is an error and never
- * leads to a window: a device behind an IOMMU gets the buffer and nothing
- * else.
+ * A device is untranslated if it uses neither the IOMMU layer nor other
+ * dma_map_ops. If IOVA space runs out the map fails; it never falls back to a
+ * window, which would give a device behind an IOMMU more than the buffer.
  *
- * Addresses are held against the device's mask before the DMA API is called,
- * which would warn. A map that fails leaves nothing behind. Unmapping
- * (dma_range_list_unmap()) cannot fail and allocates nothing.
+ * Addresses are checked against the device's mask before the DMA API is
+ * called, because the DMA API would warn. A failed map leaves nothing mapped
+ * or allocated. Unmapping (dma_range_list_unmap()) cannot fail and allocates
+ * nothing.
  */
 #include <linux/dma-buf-mapping.h>
 #include <linux/dma-direct.h>
@@ -34,15 +34,12 @@
 
 #include "internal.h"
 
-#define PHYR_MMIO_ATTRS \
-	(DMA_ATTR_MMIO | DMA_ATTR_DEBUGGING_IGNORE_CACHELINES)
-
 static bool phyr_dev_untranslated(struct device *dev)
 {
 	return !use_dma_iommu(dev) && !get_dma_ops(dev);
 }
 
-/* Is there a bridge, or the device itself, that all traffic would pass? */
+/* True if traffic between the two passes a common bridge or one of them. */
 static bool phyr_share_bridge(struct pci_dev *a, struct pci_dev *b)
 {
 	struct pci_dev *up;
@@ -54,21 +51,24 @@ static bool phyr_share_bridge(struct pci_dev *a, struct pci_dev *b)
 	return false;
 }
 
-/* No mapping but one of bus addresses can come out with this address. */
+/* Only a bus-address mapping can yield this address. */
 #define PHYR_BUS_MARK	BIT_ULL(63)
 
 /*
- * Does peer traffic from @attach->dev to @mem stay below a switch?
+ * Find out whether peer traffic from @attach->dev to @mem stays below a switch.
  *
- * The kernel knows (pci_p2pdma_map_type()) but tells no module. It does map
- * for one: a page mapped through a provider of our own, whose bus offset leads
- * to PHYR_BUS_MARK, comes out there if and only if bus addresses were chosen.
+ * pci_p2pdma_map_type() knows, but is not exported to modules. Therefore map
+ * one page through a private provider whose bus offset leads to PHYR_BUS_MARK:
+ * the page is mapped to that address if and only if the kernel chose bus
+ * addresses.
  *
- * The distance is asked for first and each time: it refreshes what the kernel
- * remembers about the pair, which may be about devices long unplugged. Where
- * the two have no bridge in common, the distance is all there is to know.
+ * Query the distance first and each time, because that refreshes the kernel's
+ * cached map type, which may belong to devices that were unplugged. If the two
+ * have no common bridge, traffic goes through the host bridge and no probe is
+ * needed.
  *
- * Returns 1, 0, or -EREMOTEIO where no peer traffic is possible at all.
+ * Returns 1 for bus addresses, 0 for the host bridge, -EREMOTEIO if peer
+ * traffic is impossible, or another errno.
  */
 static int phyr_probe_bus(struct dma_buf_attachment *attach,
 			  struct phyr_mem *mem, u64 limit)
@@ -90,14 +90,14 @@ static int phyr_probe_bus(struct dma_buf_attachment *attach,
 	if (mem->start + PAGE_SIZE - 1 > limit)
 		return -EREMOTEIO;
 
-	/* Towards the device, so that DMA-API debugging tracks no cacheline. */
+	/* DMA_TO_DEVICE, so that DMA-API debugging tracks no cacheline. */
 	sgt = dma_buf_phys_vec_to_sgt(attach, &provider, &vec, 1, PAGE_SIZE,
 				      DMA_TO_DEVICE);
 	if (IS_ERR(sgt))
 		return PTR_ERR(sgt) == -EINVAL ? -EREMOTEIO : PTR_ERR(sgt);
 
 	bus = sg_dma_address(sgt->sgl) == PHYR_BUS_MARK;
-	/* 0 since the helper hides the CPU list; sg_free_table() goes by it */
+	/* The helper set it to 0; sg_free_table() needs the real count. */
 	sgt->orig_nents = sgt->nents;
 	dma_buf_free_sgt(attach, sgt, DMA_TO_DEVICE);
 	return bus;
@@ -123,7 +123,7 @@ static int phyr_route_window(struct phyr_route *route, struct device *dev)
 	return 0;
 }
 
-/* An IOMMU whose pages are larger than ours cannot link our extents. */
+/* An IOMMU granule larger than a page cannot link page-aligned extents. */
 static bool phyr_dev_links_pages(struct device *dev)
 {
 	return use_dma_iommu(dev) && dma_get_merge_boundary(dev) < PAGE_SIZE;
@@ -157,8 +157,8 @@ static int phyr_route_decide(struct phyr_route *route,
 	}
 
 	/*
-	 * A dma-buf importer has nowhere to sync a bounce buffer: rather no
-	 * mapping than one that needs it.
+	 * A dma-buf importer does not sync bounce buffers: fail the mapping
+	 * if it needs one.
 	 */
 	if (mem->kind != PHYR_MEM_RAM)
 		route->attrs = PHYR_MMIO_ATTRS;
@@ -178,8 +178,8 @@ static int phyr_route_decide(struct phyr_route *route,
  * @mem: the memory; the route takes a reference
  *
  * Context: @attach's reservation lock is held; may sleep.
- * Return: the route, or ERR_PTR: -EREMOTEIO where there is none, -EINVAL for a
- * device without DMA mask, -ENOMEM.
+ * Return: the route, or ERR_PTR: -EREMOTEIO if @mem is unreachable, -EINVAL for
+ * a device without a DMA mask, -ENOMEM.
  */
 struct phyr_route *phyr_route_create(struct dma_buf_attachment *attach,
 				     struct phyr_mem *mem)
@@ -204,8 +204,8 @@ struct phyr_route *phyr_route_create(struct dma_buf_attachment *attach,
 }
 
 /**
- * phyr_route_destroy - forget a route
- * @route: the route; no mapping along it is left
+ * phyr_route_destroy - free a route
+ * @route: the route; no mapping that uses it is left
  *
  * Context: the attachment's reservation lock is held; may sleep.
  */
@@ -233,7 +233,7 @@ static struct phyr_route *phyr_route_find(struct phyr_attachment *attach,
 }
 
 /**
- * phyr_route_list - decide the routes to all memories of a list
+ * phyr_route_list - create the routes to all memories of a list
  * @attach: the attachment
  * @list: finished list
  *
@@ -260,17 +260,17 @@ int phyr_route_list(struct phyr_attachment *attach, struct phyr_list *list)
 }
 
 /**
- * phyr_route_name - how an attachment reaches its memory, for people to read
+ * phyr_route_name - describe how an attachment reaches its memory
  * @attach: the attachment
  *
  * Context: the reservation lock is held.
- * Return: as dma_range_list_mode(), or "-" where nothing is decided.
+ * Return: as dma_range_list_mode(), or "-" if there is no route yet.
  */
 const char *phyr_route_name(const struct phyr_attachment *attach)
 {
 	const struct phyr_route *route;
 
-	if (attach->way == PHYR_WAY_FROM_STOCK)
+	if (attach->kind == PHYR_KIND_FROM_STOCK)
 		return phyr_map_mode_name(PHYR_MAP_SGT);
 	if (list_empty(&attach->routes))
 		return "-";
@@ -288,7 +288,7 @@ static bool phyr_route_reaches(const struct phyr_route *route,
 
 	if (route->limit == U64_MAX)
 		return true;
-	/* DMA_MAPPING_ERROR, the highest address, where the bus has no place */
+	/* DMA_MAPPING_ERROR, the highest address, if the bus cannot address it */
 	if (route->mem->kind == PHYR_MEM_RAM)
 		addr = phys_to_dma(dev, vec->paddr);
 	return !check_add_overflow(addr, vec->len - 1, &last) &&
@@ -325,7 +325,7 @@ destroy:
 	return ret;
 }
 
-/* Bus addresses and windows: there is nothing to do but to look. */
+/* Nothing is mapped; only check that the device can reach it. */
 static int phyr_map_offset(const struct phyr_route *route, struct device *dev,
 			   struct phyr_cursor *cursor)
 {
@@ -411,7 +411,7 @@ unmap:
 	return ret;
 }
 
-/* Bytes from @skip into @chunk up to where another memory starts. */
+/* Length of the run of one memory that starts @skip bytes into @chunk. */
 static u64 phyr_run_len(const struct phyr_chunk *chunk, u64 skip, u64 left)
 {
 	const struct phyr_mem *mem = chunk->mem;
@@ -424,7 +424,7 @@ static u64 phyr_run_len(const struct phyr_chunk *chunk, u64 skip, u64 left)
 	return min(len, left);
 }
 
-/* Map @len bytes from @skip into @chunk, all of one memory, into @segment. */
+/* Map @len bytes of one memory, from @skip bytes into @chunk, as @segment. */
 static int phyr_map_run(struct phyr_attachment *attach,
 			struct dma_range_list *ranges,
 			struct dma_range_segment *segment,
@@ -456,7 +456,7 @@ static int phyr_map_run(struct phyr_attachment *attach,
 	}
 }
 
-/* Map @left bytes from @skip on, run by run; mapped runs stay in @ranges. */
+/* Map @left bytes from @skip, run by run; on error mapped runs stay mapped. */
 static int phyr_map_runs(struct phyr_attachment *attach,
 			 struct dma_range_list *ranges, u64 skip, u64 left)
 {
@@ -499,12 +499,12 @@ static int phyr_map_runs(struct phyr_attachment *attach,
  * @len: bytes, not 0; @offset + @len is within @list
  * @dir: direction
  *
- * Whole pages are mapped; the walk starts and ends at the byte.
+ * Maps whole pages. A walk of the mapping starts and ends at the exact byte.
  *
  * Context: the reservation lock is held; may sleep.
- * Return: the mapping, or ERR_PTR: -EREMOTEIO where the device cannot reach
- * the memory, -ENOMEM where memory or IOVA space ran out, or what the IOMMU
- * driver said.
+ * Return: the mapping, or ERR_PTR: -EREMOTEIO if the device cannot reach the
+ * memory, -ENOMEM if memory or IOVA space ran out, or the IOMMU driver's
+ * error.
  */
 struct dma_range_list *phyr_map_list(struct phyr_attachment *attach,
 				     struct phyr_list *list, u64 offset,

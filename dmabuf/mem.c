@@ -2,14 +2,14 @@
 /*
  * phyr_mem: one kind of memory
  *
- * A phyr_mem is a window [start, end) of physical addresses of which
- * everything that matters for mapping is true at once: has it pages, which
- * PCI device owns it, how does the CPU cache it. The way from a device to a
- * memory is decided once for the pair and not for each extent.
+ * A phyr_mem is a window [start, end) of physical addresses with the same
+ * properties throughout: with or without pages, owner device, CPU cache
+ * attribute. How a device reaches a memory is therefore decided once per pair,
+ * not per extent.
  *
- * Where a device sees physical addresses untranslated it reaches the whole
- * window anyway. Then the window is mapped once (struct phyr_window), and all
- * buffers in it are offsets.
+ * A device that sees untranslated physical addresses can reach the whole
+ * window anyway. For such a device the window is mapped once (struct
+ * phyr_window), and buffers are offsets into it.
  */
 #include <linux/device.h>
 #include <linux/export.h>
@@ -58,12 +58,13 @@ EXPORT_SYMBOL_NS_GPL(phyr_mem_create_ram, "PHYR_EXPORTER");
  * @bar: number of a memory BAR that the caller has requested
  * @cache: how the CPU maps the BAR
  *
- * Makes @pdev a provider of peer memory if it is none yet. The phyr_mem may
- * outlive the binding; every buffer in it must be revoked before.
+ * Makes @pdev a provider of peer memory if it is not one already. The phyr_mem
+ * may outlive the driver's binding; all buffers in it must be revoked before
+ * the driver unbinds.
  *
  * Context: probe of @pdev's driver; may sleep.
- * Return: a reference, or ERR_PTR: -EINVAL where @bar is no memory BAR,
- * -EOPNOTSUPP where the kernel has no peer-to-peer DMA, -ENOMEM.
+ * Return: a reference, or ERR_PTR: -EINVAL if @bar is not a memory BAR,
+ * -EOPNOTSUPP if the kernel does not support peer-to-peer DMA, -ENOMEM.
  */
 struct phyr_mem *phyr_mem_create_p2p(struct pci_dev *pdev, int bar,
 				     enum phyr_mem_cache cache)
@@ -94,17 +95,17 @@ struct phyr_mem *phyr_mem_create_p2p(struct pci_dev *pdev, int bar,
 EXPORT_SYMBOL_NS_GPL(phyr_mem_create_p2p, "PHYR_EXPORTER");
 
 /**
- * phyr_mem_create_mmio - describe page-less memory of the machine
+ * phyr_mem_create_mmio - describe a carve-out
  * @start: physical address of the first byte, page-aligned
  * @len: bytes, a multiple of the page size, not 0
  * @cache: how the CPU maps it
  *
- * For a carve-out that lies behind the memory controller: every device that
- * can do DMA reaches it.
+ * For page-less memory behind the memory controller, which every device that
+ * can do DMA reaches.
  *
  * Context: may sleep.
  * Return: a reference, or ERR_PTR: -EINVAL for a window that is empty, not
- * page-aligned or beyond the address space; -ENOMEM.
+ * page-aligned or exceeds the address space; -ENOMEM.
  */
 struct phyr_mem *phyr_mem_create_mmio(phys_addr_t start, u64 len,
 				      enum phyr_mem_cache cache)
@@ -156,7 +157,7 @@ void phyr_mem_put(struct phyr_mem *mem)
 EXPORT_SYMBOL_NS_GPL(phyr_mem_put, "PHYR_EXPORTER");
 
 /**
- * phyr_mem_start - where a memory starts
+ * phyr_mem_start - get the start of a memory
  * @mem: the memory
  *
  * Context: any.
@@ -169,11 +170,11 @@ phys_addr_t phyr_mem_start(const struct phyr_mem *mem)
 EXPORT_SYMBOL_NS_GPL(phyr_mem_start, "PHYR_EXPORTER");
 
 /**
- * phyr_mem_len - how long a memory is
+ * phyr_mem_len - get the size of a memory
  * @mem: the memory
  *
  * Context: any.
- * Return: bytes.
+ * Return: size in bytes.
  */
 u64 phyr_mem_len(const struct phyr_mem *mem)
 {
@@ -182,7 +183,7 @@ u64 phyr_mem_len(const struct phyr_mem *mem)
 EXPORT_SYMBOL_NS_GPL(phyr_mem_len, "PHYR_EXPORTER");
 
 /**
- * phyr_mem_kind - what a memory is made of
+ * phyr_mem_kind - get the kind of a memory
  * @mem: the memory
  *
  * Context: any.
@@ -195,7 +196,7 @@ enum phyr_mem_kind phyr_mem_kind(const struct phyr_mem *mem)
 EXPORT_SYMBOL_NS_GPL(phyr_mem_kind, "PHYR_EXPORTER");
 
 /**
- * phyr_mem_pgprot - page protection for CPU mappings
+ * phyr_mem_pgprot - get the page protection for CPU mappings
  * @mem: the memory
  * @prot: protection to start from, without cache bits
  *
@@ -215,9 +216,6 @@ pgprot_t phyr_mem_pgprot(const struct phyr_mem *mem, pgprot_t prot)
 }
 EXPORT_SYMBOL_NS_GPL(phyr_mem_pgprot, "PHYR_EXPORTER");
 
-#define PHYR_WINDOW_ATTRS \
-	(DMA_ATTR_MMIO | DMA_ATTR_DEBUGGING_IGNORE_CACHELINES)
-
 static struct phyr_window *phyr_window_create(struct phyr_mem *mem,
 					      struct device *dev)
 {
@@ -228,7 +226,7 @@ static struct phyr_window *phyr_window_create(struct phyr_mem *mem,
 		return ERR_PTR(-ENOMEM);
 
 	window->addr = dma_map_phys(dev, mem->start, mem->end - mem->start,
-				    DMA_BIDIRECTIONAL, PHYR_WINDOW_ATTRS);
+				    DMA_BIDIRECTIONAL, PHYR_MMIO_ATTRS);
 	if (dma_mapping_error(dev, window->addr)) {
 		kfree(window);
 		return ERR_PTR(-EREMOTEIO);
@@ -245,8 +243,8 @@ static struct phyr_window *phyr_window_create(struct phyr_mem *mem,
  * @dev: device whose mask covers all of @mem
  *
  * Context: takes &phyr_mem.windows_lock; may sleep.
- * Return: the pair's window with one more user, or ERR_PTR: -ENOMEM,
- * -EREMOTEIO where the DMA API refuses.
+ * Return: the window of @mem and @dev with one more user, or ERR_PTR: -ENOMEM,
+ * -EREMOTEIO if the DMA API cannot map it.
  */
 struct phyr_window *phyr_window_get(struct phyr_mem *mem, struct device *dev)
 {
@@ -268,9 +266,9 @@ found:
 }
 
 /**
- * phyr_window_put - drop a user; the last one unmaps
+ * phyr_window_put - drop a user of a window; the last one unmaps it
  * @mem: the memory
- * @window: what phyr_window_get() returned
+ * @window: window returned by phyr_window_get()
  *
  * Context: takes &phyr_mem.windows_lock; may sleep.
  */
@@ -283,7 +281,7 @@ void phyr_window_put(struct phyr_mem *mem, struct phyr_window *window)
 		return;
 
 	dma_unmap_phys(window->dev, window->addr, mem->end - mem->start,
-		       DMA_BIDIRECTIONAL, PHYR_WINDOW_ATTRS);
+		       DMA_BIDIRECTIONAL, PHYR_MMIO_ATTRS);
 	list_del(&window->node);
 	kfree(window);
 }

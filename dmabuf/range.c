@@ -1,25 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * dma_range_list: a mapping, as its importer walks it
+ * dma_range_list: a mapping that an importer walks
  *
- * A list is a chain of segments, each a run of one memory that was mapped in
- * one way; nearly always there is one. Behind an IOMMU a segment is one range.
- * As bus addresses, or through a window, it is the phyr list seen through a
- * constant offset, and nothing is stored. Only where each extent had to be
- * mapped by itself are ranges stored.
+ * A list is a chain of segments; a segment is a run of one memory mapped in
+ * one mode. Most lists have one segment. Behind an IOMMU a segment is one
+ * range. With bus addresses or a window it is the phyr list plus a constant
+ * offset, and no ranges are stored. Ranges are stored only if each extent is
+ * mapped separately.
  *
- * The importer's segment limits cost nothing until somebody walks: the cursor
- * splits by arithmetic.
+ * Nothing is stored for the importer's segment limits either: the cursor
+ * splits ranges during the walk.
  */
 #include <linux/export.h>
 #include <linux/sched.h>
+#include <linux/seq_file.h>
 #include <linux/slab.h>
 
 #include "internal.h"
 
 /**
- * dma_range_list_alloc - start a list
- * @limits: what the cursor is to apply, or NULL
+ * dma_range_list_alloc - allocate an empty list
+ * @limits: segment limits that the cursor applies, or NULL
  *
  * Context: may sleep.
  * Return: a list without segments, or NULL.
@@ -54,11 +55,11 @@ static void dma_range_unmap_extents(struct dma_range_list *ranges,
 }
 
 /**
- * dma_range_segment_unmap - undo the mapping of one segment
+ * dma_range_segment_unmap - unmap one segment
  * @ranges: the segment's list
  * @segment: a mapped segment
  *
- * Context: the reservation lock of what is mapped; may sleep.
+ * Context: the dma-buf's reservation lock is held; may sleep.
  */
 void dma_range_segment_unmap(struct dma_range_list *ranges,
 			     struct dma_range_segment *segment)
@@ -83,13 +84,13 @@ void dma_range_segment_unmap(struct dma_range_list *ranges,
 }
 
 /**
- * dma_range_list_unmap - undo the mapping, keep the memory
- * @ranges: the list; nothing happens to one that is unmapped already
+ * dma_range_list_unmap - unmap a list without freeing it
+ * @ranges: the list; may be unmapped already
  *
- * Afterwards no device reaches anything through @ranges, and a cursor finds
- * it empty.
+ * Afterwards the device reaches nothing through @ranges, and its walk is
+ * empty.
  *
- * Context: the reservation lock of what is mapped; may sleep.
+ * Context: the dma-buf's reservation lock is held; may sleep.
  */
 void dma_range_list_unmap(struct dma_range_list *ranges)
 {
@@ -104,8 +105,8 @@ void dma_range_list_unmap(struct dma_range_list *ranges)
 }
 
 /**
- * dma_range_segment_free - free what a segment stores
- * @segment: the segment, which is itself its list's to free
+ * dma_range_segment_free - free the stored ranges of a segment
+ * @segment: the segment; the list frees the segment itself
  *
  * Context: may sleep.
  */
@@ -125,10 +126,10 @@ void dma_range_segment_free(struct dma_range_segment *segment)
 
 /**
  * dma_range_list_free - free a list
- * @ranges: a list made by dma_range_list_from_sgt(), or one that the core has
+ * @ranges: a list from dma_range_list_from_sgt(), or one that the core has
  *	unmapped
  *
- * What phyr_map() returned goes to phyr_unmap() instead.
+ * Use phyr_unmap() for a list from phyr_map().
  *
  * Context: may sleep.
  */
@@ -148,11 +149,11 @@ void dma_range_list_free(struct dma_range_list *ranges)
 EXPORT_SYMBOL_NS_GPL(dma_range_list_free, "PHYR");
 
 /**
- * dma_range_list_len - bytes that a list maps
+ * dma_range_list_len - get the size of a list
  * @ranges: the list
  *
- * Context: as for walking it.
- * Return: bytes; 0 for a list that was invalidated and unmapped.
+ * Context: as for dma_range_cursor_init().
+ * Return: mapped bytes; 0 for a list that was invalidated and unmapped.
  */
 u64 dma_range_list_len(const struct dma_range_list *ranges)
 {
@@ -161,7 +162,7 @@ u64 dma_range_list_len(const struct dma_range_list *ranges)
 EXPORT_SYMBOL_NS_GPL(dma_range_list_len, "PHYR");
 
 /**
- * phyr_map_mode_name - a mode, for people to read
+ * phyr_map_mode_name - get the name of a mode
  * @mode: the mode
  *
  * Context: any.
@@ -181,11 +182,11 @@ const char *phyr_map_mode_name(enum phyr_map_mode mode)
 }
 
 /**
- * dma_range_list_mode - how a list was mapped, for people to read
+ * dma_range_list_mode - get the name of the mode a list was mapped in
  * @ranges: the list
  *
  * Context: any.
- * Return: "iova", "bus", "window", "extent", "sgt", or "mixed" where segments
+ * Return: "iova", "bus", "window", "extent", "sgt", or "mixed" if segments
  * differ.
  */
 const char *dma_range_list_mode(const struct dma_range_list *ranges)
@@ -200,7 +201,7 @@ const char *dma_range_list_mode(const struct dma_range_list *ranges)
 }
 EXPORT_SYMBOL_NS_GPL(dma_range_list_mode, "PHYR");
 
-/* Stand at @offset bytes into @segment, which is longer than that. */
+/* Position the cursor at @offset; @offset < @segment->len. */
 static void dma_range_seek(struct dma_range_cursor *cursor,
 			   const struct dma_range_segment *segment, u64 offset)
 {
@@ -240,13 +241,13 @@ static void dma_range_seek(struct dma_range_cursor *cursor,
 }
 
 /**
- * dma_range_cursor_init - start a walk
+ * dma_range_cursor_init - start a walk of a list
  * @cursor: the cursor
  * @ranges: the list
- * @offset: bytes to skip; at or beyond the list's end, the walk is empty
+ * @offset: bytes to skip; the walk is empty at or beyond the end of the list
  *
- * Context: any in which @ranges may be used: the reservation lock, or a fence
- * in it, holds the mapping.
+ * Context: any, while the reservation lock, or a fence in the reservation
+ * object, keeps @ranges mapped.
  */
 void dma_range_cursor_init(struct dma_range_cursor *cursor,
 			   const struct dma_range_list *ranges, u64 offset)
@@ -267,7 +268,7 @@ void dma_range_cursor_init(struct dma_range_cursor *cursor,
 }
 EXPORT_SYMBOL_NS_GPL(dma_range_cursor_init, "PHYR");
 
-/* The piece that the cursor stands in, from there to the piece's end. */
+/* The range from the cursor to the end of the stored entry. */
 static struct dma_range dma_range_here(const struct dma_range_cursor *cursor)
 {
 	const struct dma_range_segment *segment = cursor->segment;
@@ -303,7 +304,7 @@ static struct dma_range dma_range_here(const struct dma_range_cursor *cursor)
 	return here;
 }
 
-/* Go to the next stored entry of the segment, which has bytes left. */
+/* Advance to the next stored entry; the segment has bytes left. */
 static void dma_range_step(struct dma_range_cursor *cursor)
 {
 	const struct dma_range_segment *segment = cursor->segment;
@@ -329,7 +330,7 @@ static void dma_range_step(struct dma_range_cursor *cursor)
 		cursor->chunk = ranges->next;
 		break;
 	case PHYR_MAP_SGT:
-		/* A stock mapper may leave empty segments between others. */
+		/* Stock exporters may leave empty entries between others. */
 		sg = (struct scatterlist *)cursor->chunk;
 		do {
 			sg = sg_next(sg);
@@ -352,13 +353,13 @@ static u64 dma_range_limit(const struct phyr_limits *limits, dma_addr_t addr,
 }
 
 /**
- * dma_range_next - take the next ranges
+ * dma_range_next - get the next ranges of a walk
  * @cursor: the cursor
  * @ranges: out: up to @max ranges within the importer's limits
  * @max: room in @ranges
  *
  * Context: as for dma_range_cursor_init(); does not sleep.
- * Return: how many ranges were filled in; 0 at the end.
+ * Return: number of ranges filled in; 0 at the end.
  */
 unsigned int dma_range_next(struct dma_range_cursor *cursor,
 			    struct dma_range *ranges, unsigned int max)
@@ -391,3 +392,50 @@ unsigned int dma_range_next(struct dma_range_cursor *cursor,
 	return n;
 }
 EXPORT_SYMBOL_NS_GPL(dma_range_next, "PHYR");
+
+/**
+ * dma_range_list_count - count the ranges of a list
+ * @ranges: the list
+ *
+ * Walks the whole list.
+ *
+ * Context: as for dma_range_cursor_init(); does not sleep.
+ * Return: number of ranges, split by the importer's limits.
+ */
+u64 dma_range_list_count(const struct dma_range_list *ranges)
+{
+	struct dma_range_cursor cursor;
+	struct dma_range range[16];
+	unsigned int n;
+	u64 count = 0;
+
+	dma_range_cursor_init(&cursor, ranges, 0);
+	while ((n = dma_range_next(&cursor, range, ARRAY_SIZE(range))))
+		count += n;
+	return count;
+}
+EXPORT_SYMBOL_NS_GPL(dma_range_list_count, "PHYR");
+
+/**
+ * dma_range_list_show - print the ranges of a list to a debugfs file
+ * @m: the file. Only root may be able to read it, because an untranslated DMA
+ *	address is a physical address
+ * @ranges: the list
+ *
+ * Prints a line "  range ADDR LEN" for each range, both in hexadecimal. Stops
+ * when @m overflows.
+ *
+ * Context: as for dma_range_cursor_init(); does not sleep.
+ */
+void dma_range_list_show(struct seq_file *m,
+			 const struct dma_range_list *ranges)
+{
+	struct dma_range_cursor cursor;
+	struct dma_range range;
+
+	dma_range_cursor_init(&cursor, ranges, 0);
+	while (dma_range_next(&cursor, &range, 1) && !seq_has_overflowed(m))
+		seq_printf(m, "  range 0x%llx 0x%llx\n", (u64)range.addr,
+			   range.len);
+}
+EXPORT_SYMBOL_NS_GPL(dma_range_list_show, "PHYR");

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * sg_table and dma_range_list, both ways
+ * Conversion between sg_table and dma_range_list
  *
- * A mapped scatterlist has DMA addresses too, 32-bit lengths apart. Seen
- * through a dma_range_list, an importer walks it like everything else. The
- * CPU side of the table, which page-less tables do not have, is never looked
- * at.
+ * A mapped sg_table has DMA addresses, with 32-bit lengths. An importer walks
+ * it through a dma_range_list like any other mapping. The CPU entries of the
+ * table are never read: page-less tables have none.
  *
- * For an importer that wants a table, a dma_range list is written out as one
- * without pages: orig_nents, which counts the CPU's entries, is 0 while the
- * importer has it, and is what sg_free_table() needs again afterwards.
+ * For an importer that needs a table, a dma_range_list is converted to one
+ * without pages. orig_nents counts CPU entries and is therefore 0 while the
+ * importer has the table. sg_free_table() needs orig_nents, so it is restored
+ * before the free.
  */
 #include <linux/export.h>
 #include <linux/scatterlist.h>
@@ -18,10 +18,10 @@
 #include "internal.h"
 
 /**
- * dma_range_list_from_sgt - walk a mapped sg_table as a dma_range_list
- * @sgt: table that is mapped for the device; it stays its mapper's, and must
- *	stay mapped until dma_range_list_free()
- * @limits: what the cursor is to apply, or NULL
+ * dma_range_list_from_sgt - wrap a mapped sg_table in a dma_range_list
+ * @sgt: table that is mapped for the device. The caller keeps ownership and
+ *	must keep it mapped until dma_range_list_free()
+ * @limits: segment limits that the cursor applies, or NULL
  *
  * Context: may sleep.
  * Return: the list, or ERR_PTR: -EINVAL for a table without DMA segments,
@@ -54,27 +54,14 @@ dma_range_list_from_sgt(struct sg_table *sgt, const struct phyr_limits *limits)
 EXPORT_SYMBOL_NS_GPL(dma_range_list_from_sgt, "PHYR");
 
 /**
- * struct phyr_sgt - a dma_range list written out as a table
- * @sgt: what the importer gets
- * @ranges: what it was made of
+ * struct phyr_sgt - an sg_table converted from a dma_range_list
+ * @sgt: the table, for the importer
+ * @ranges: the list
  */
 struct phyr_sgt {
 	struct sg_table sgt;
 	struct dma_range_list *ranges;
 };
-
-static u64 phyr_sgt_count(const struct dma_range_list *ranges)
-{
-	struct dma_range_cursor cursor;
-	struct dma_range range[16];
-	unsigned int n;
-	u64 count = 0;
-
-	dma_range_cursor_init(&cursor, ranges, 0);
-	while ((n = dma_range_next(&cursor, range, ARRAY_SIZE(range))))
-		count += n;
-	return count;
-}
 
 static void phyr_sgt_fill(struct sg_table *sgt,
 			  const struct dma_range_list *ranges)
@@ -93,12 +80,13 @@ static void phyr_sgt_fill(struct sg_table *sgt,
 }
 
 /**
- * phyr_sgt_create - write a list out as a page-less table
- * @ranges: list whose limits keep each range within 32 bits
+ * phyr_sgt_create - convert a list to a page-less table
+ * @ranges: list whose limits keep each length within 32 bits; owned by the
+ *	table on success
  *
  * Context: may sleep.
- * Return: the table, to be ended by phyr_sgt_destroy(), or ERR_PTR: -ENOMEM,
- * -EOVERFLOW for more ranges than a table can count.
+ * Return: the table, to be freed by phyr_sgt_destroy(), or ERR_PTR: -ENOMEM,
+ * -EOVERFLOW for more ranges than a table can hold.
  */
 struct sg_table *phyr_sgt_create(struct dma_range_list *ranges)
 {
@@ -106,7 +94,7 @@ struct sg_table *phyr_sgt_create(struct dma_range_list *ranges)
 	u64 count;
 	int ret;
 
-	count = phyr_sgt_count(ranges);
+	count = dma_range_list_count(ranges);
 	if (overflows_type(count, table->sgt.nents))
 		return ERR_PTR(-EOVERFLOW);
 
@@ -128,10 +116,10 @@ struct sg_table *phyr_sgt_create(struct dma_range_list *ranges)
 
 /**
  * phyr_sgt_destroy - free a table
- * @sgt: what phyr_sgt_create() returned
+ * @sgt: table returned by phyr_sgt_create()
  *
  * Context: may sleep.
- * Return: the list it was made of, which is the caller's again.
+ * Return: the list it was created from; the caller owns it again.
  */
 struct dma_range_list *phyr_sgt_destroy(struct sg_table *sgt)
 {

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * phyr_awake: keeps a guest's 9p file systems in use through a suspend
+ * phyr_awake: keep a guest's 9p file systems working across suspend
  *
- * The kernel's driver for 9p over virtio does not take part in one: the device
- * is reset, its queues are gone, and whoever waits for a file waits for ever.
- * While this module is loaded such devices are left running. For guests that
- * are tested only.
+ * The 9p virtio driver has no suspend callbacks: the device is reset, its
+ * queues are lost, and pending requests never complete. While this module is
+ * loaded, suspend skips such devices. For test guests only.
  */
 #include <linux/device.h>
 #include <linux/module.h>
@@ -39,5 +38,5 @@ static void __exit awake_exit(void)
 }
 module_exit(awake_exit);
 
-MODULE_DESCRIPTION("Keeps 9p file systems in use through a suspend");
+MODULE_DESCRIPTION("Keeps 9p file systems working across suspend");
 MODULE_LICENSE("GPL");

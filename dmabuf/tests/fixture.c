@@ -2,8 +2,7 @@
 /*
  * Memories, lists and random numbers for the KUnit cases
  *
- * They are made by the code under test: phyr_kunit.ko has all of it. What
- * cannot be made ends the case.
+ * The code under test creates the objects. A case ends if that fails.
  */
 #include <linux/math64.h>
 #include <linux/module.h>
@@ -16,7 +15,7 @@
 
 static ulong seed;
 module_param(seed, ulong, 0444);
-MODULE_PARM_DESC(seed, "of the random cases, to have a run again; 0 for a new one (default 0)");
+MODULE_PARM_DESC(seed, "seed of the random cases, to reproduce a run; 0 for a random seed (default 0)");
 
 KUNIT_DEFINE_ACTION_WRAPPER(fixture_mem_end, phyr_mem_put, struct phyr_mem *);
 KUNIT_DEFINE_ACTION_WRAPPER(fixture_list_end, phyr_list_put,
@@ -31,10 +30,10 @@ static struct phyr_mem *fixture_mem(struct kunit *test, struct phyr_mem *mem)
 }
 
 /**
- * fixture_ram - make a phyr_mem of system memory
- * @test: whose
+ * fixture_ram - create a phyr_mem of system memory
+ * @test: the case
  *
- * Return: the memory; its first reference ends with @test.
+ * Return: the memory; @test drops its first reference at the end.
  */
 struct phyr_mem *fixture_ram(struct kunit *test)
 {
@@ -42,8 +41,8 @@ struct phyr_mem *fixture_ram(struct kunit *test)
 }
 
 /**
- * fixture_mmio - make a phyr_mem of a carve-out
- * @test: whose
+ * fixture_mmio - create a phyr_mem of a carve-out
+ * @test: the case
  * @start: physical address
  * @len: bytes
  *
@@ -56,8 +55,8 @@ struct phyr_mem *fixture_mmio(struct kunit *test, u64 start, u64 len)
 }
 
 /**
- * fixture_p2p - make a phyr_mem of a BAR, of a device made for it
- * @test: whose
+ * fixture_p2p - create a device with a BAR and a phyr_mem of that BAR
+ * @test: the case
  * @start: physical address
  * @len: bytes
  *
@@ -74,10 +73,10 @@ struct phyr_mem *fixture_p2p(struct kunit *test, u64 start, u64 len)
 }
 
 /**
- * fixture_list - start a list
- * @test: whose
+ * fixture_list - create an empty list
+ * @test: the case
  *
- * Return: an empty list; its first reference ends with @test.
+ * Return: the list; @test drops its first reference at the end.
  */
 struct phyr_list *fixture_list(struct kunit *test)
 {
@@ -91,8 +90,8 @@ struct phyr_list *fixture_list(struct kunit *test)
 
 /**
  * fixture_list_put - drop the first reference before the case ends
- * @test: whose
- * @list: what fixture_list() returned
+ * @test: the case
+ * @list: list returned by fixture_list()
  */
 void fixture_list_put(struct kunit *test, struct phyr_list *list)
 {
@@ -100,9 +99,9 @@ void fixture_list_put(struct kunit *test, struct phyr_list *list)
 }
 
 /**
- * fixture_random - start random numbers, and say from which seed
- * @test: who wants them
- * @rnd: out: their state
+ * fixture_random - seed a random number generator and log the seed
+ * @test: the case
+ * @rnd: out: state of the generator
  */
 void fixture_random(struct kunit *test, struct rnd_state *rnd)
 {
@@ -113,11 +112,11 @@ void fixture_random(struct kunit *test, struct rnd_state *rnd)
 }
 
 /**
- * fixture_below - take a random number
- * @rnd: state
- * @ceil: bound, not 0
+ * fixture_below - get a random number
+ * @rnd: state of the generator
+ * @ceil: exclusive upper bound, not 0
  *
- * Return: 0 … @ceil - 1.
+ * Return: a number from 0 to @ceil - 1.
  */
 u64 fixture_below(struct rnd_state *rnd, u64 ceil)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the KUnit cases of several files need: memories and lists that end with
- * the case, and random numbers that can be had again
+ * Shared by KUnit cases of several files: memories and lists that are released
+ * with the case, and reproducible random numbers
  */
 #ifndef _PHYR_FIXTURE_H
 #define _PHYR_FIXTURE_H

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Importers that stay attached, in all the variants of the dma-buf API
+ * Importers that stay attached, in all variants of the dma-buf API
  *
- * Each open file has its own, in an xarray, and drives them one call at a
- * time; only invalidate and the worker come from elsewhere. They take what
- * they touch from under the dma-buf's reservation lock.
+ * Each open file has its own importers in an xarray. The file's lock
+ * serializes its ioctls. The invalidate callbacks and the worker run
+ * concurrently; the dma-buf's reservation lock guards what they share.
  */
 #include <linux/dma-buf.h>
 #include <linux/dma-resv.h>
@@ -16,15 +16,15 @@
 
 /**
  * struct test_hold - one importer
- * @dmabuf: with a reference; constant
+ * @dmabuf: the dma-buf, with a reference; constant
  * @kind: PHYR_TEST_NATIVE and so on; constant
  * @unmap: PHYR_TEST_UNMAP_*; constant
  * @attach: for all but PHYR_TEST_NATIVE; constant
  * @phyr: for PHYR_TEST_NATIVE; constant
  * @sgt: mapping of @attach, or NULL; reservation lock
  * @list: mapping of @phyr, or NULL; reservation lock
- * @pinned: reservation lock
- * @invalidated: reservation lock
+ * @pinned: the buffer is pinned; reservation lock
+ * @invalidated: number of invalidations; reservation lock
  * @work: unmaps, for PHYR_TEST_UNMAP_SOON
  */
 struct test_hold {
@@ -156,19 +156,19 @@ static void test_hold_free(struct test_hold *hold)
 		phyr_detach(hold->phyr);
 	else
 		dma_buf_detach(hold->dmabuf, hold->attach);
-	/* Detached: nobody queues it any more. */
+	/* After the detach nothing queues the work. */
 	cancel_work_sync(&hold->work);
 	dma_buf_put(hold->dmabuf);
 	kfree(hold);
 }
 
 /**
- * test_hold - PHYR_TEST_IOC_HOLD
+ * test_hold - handle PHYR_TEST_IOC_HOLD
  * @holds: the open file's importers
  * @dev: device to import for
- * @args: the call
+ * @args: the ioctl's arguments
  *
- * Return: 0, or as the attach.
+ * Return: 0, or the error of the attach.
  */
 int test_hold(struct xarray *holds, struct device *dev,
 	      struct phyr_test_hold *args)
@@ -220,18 +220,11 @@ static int test_hold_pin(struct test_hold *hold, bool pin)
 
 static u64 test_hold_ranges(const struct test_hold *hold)
 {
-	struct dma_range_cursor cursor;
-	struct dma_range range;
-	u64 n = 0;
-
 	if (hold->sgt)
 		return hold->sgt->nents;
 	if (!hold->list)
 		return 0;
-	dma_range_cursor_init(&cursor, hold->list, 0);
-	while (dma_range_next(&cursor, &range, 1))
-		n++;
-	return n;
+	return dma_range_list_count(hold->list);
 }
 
 static int test_held_locked(struct test_hold *hold, unsigned int cmd,
@@ -261,12 +254,12 @@ static int test_held_locked(struct test_hold *hold, unsigned int cmd,
 }
 
 /**
- * test_held - a call for an importer that stays attached
+ * test_held - handle an ioctl on an attached importer
  * @holds: the open file's importers
  * @cmd: PHYR_TEST_IOC_HELD, _MAP, _UNMAP, _PIN or _RELEASE
- * @args: the call
+ * @args: the ioctl's arguments
  *
- * Return: 0, -ENOENT, or as the dma-buf call behind @cmd.
+ * Return: 0, -ENOENT, or the error of the dma-buf call.
  */
 int test_held(struct xarray *holds, unsigned int cmd,
 	      struct phyr_test_held *args)
@@ -290,8 +283,8 @@ int test_held(struct xarray *holds, unsigned int cmd,
 }
 
 /**
- * test_holds_init - a file was opened
- * @holds: its importers
+ * test_holds_init - initialize the importers of an open file
+ * @holds: the importers
  */
 void test_holds_init(struct xarray *holds)
 {
@@ -299,8 +292,8 @@ void test_holds_init(struct xarray *holds)
 }
 
 /**
- * test_holds_fini - the file is closed
- * @holds: its importers; all of them detach
+ * test_holds_fini - detach and free the importers of an open file
+ * @holds: the importers
  */
 void test_holds_fini(struct xarray *holds)
 {

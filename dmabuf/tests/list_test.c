@@ -1,25 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KUnit: list.c, what a buffer is made of
+ * KUnit: list.c
  */
 #include "fixture.h"
 #include "redirect.h"
 #include "../list.c"
+#include "list_test.h"
 
-#define LIST_TEST_BAR		BIT_ULL(32)
-#define LIST_TEST_BAR_LEN	BIT_ULL(30)
-#define LIST_TEST_CARVE		BIT_ULL(40)
-#define LIST_TEST_CARVE_LEN	BIT_ULL(38)
-/* One page taken, one left out: nothing merges. */
-#define LIST_TEST_STRIDE	(2 * PAGE_SIZE)
-
-static void list_test_append(struct kunit *test, struct phyr_list *list,
-			     struct phyr_mem *mem, u64 paddr, u64 len)
+void list_test_append(struct kunit *test, struct phyr_list *list,
+		      struct phyr_mem *mem, u64 paddr, u64 len)
 {
 	KUNIT_ASSERT_EQ(test, phyr_list_append(list, mem, paddr, len), 0);
 }
 
-/* @nr single pages, none of which merges. */
+/* Append @nr single pages that do not merge. */
 static void list_test_fill(struct kunit *test, struct phyr_list *list,
 			   struct phyr_mem *mem, unsigned int nr)
 {
@@ -64,6 +58,11 @@ static unsigned int list_test_chunks(const struct phyr_list *list)
 static unsigned int list_test_refs(struct phyr_mem *mem)
 {
 	return kref_read(&mem->ref);
+}
+
+bool list_test_is_finished(const struct phyr_list *list)
+{
+	return list->finished;
 }
 
 /*
@@ -150,7 +149,7 @@ static void append_merges_into_full_chunk(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock_allocated(), allocated);
 }
 
-/* The last entry of a chunk before is not looked at: only the tail grows. */
+/* Merging looks at the last entry of the tail chunk only. */
 static void append_merges_in_second_chunk(struct kunit *test)
 {
 	struct phyr_mem *mem = fixture_ram(test);
@@ -166,9 +165,9 @@ static void append_merges_in_second_chunk(struct kunit *test)
 }
 
 /**
- * struct list_pair - two entries of one memory that are not to become one
- * @name: why not
- * @vec: the two
+ * struct list_pair - two entries of one memory that must not merge
+ * @name: the reason
+ * @vec: the entries
  */
 struct list_pair {
 	const char *name;
@@ -229,7 +228,7 @@ static void append_mixes_kinds(struct kunit *test)
 	const struct phyr_chunk *chunk;
 	unsigned int i, of;
 
-	/* Two entries, then the next memory; and round again. */
+	/* Two entries in each memory in turn */
 	for (i = 0; i < 18; i++) {
 		of = i / 2 % 3;
 		list_test_append(test, list, mem[of],
@@ -364,567 +363,6 @@ static void append_to_finished(struct kunit *test)
 }
 
 /*
- * Check and finish
- */
-
-enum list_mem { BAR, CARVE, RAM, SAME_BAR, LIST_MEMS };
-
-/**
- * struct list_verdict - a list and what is to be said about it
- * @name: why
- * @ret: the errno, or 0
- * @size: bytes of the dma-buf
- * @nr: entries
- * @vec: the entries, each with its memory
- */
-struct list_verdict {
-	const char *name;
-	int ret;
-	u64 size;
-	unsigned int nr;
-	struct {
-		enum list_mem mem;
-		u64 paddr;
-		u64 len;
-	} vec[5];
-};
-
-#define B	LIST_TEST_BAR
-#define B_END	(LIST_TEST_BAR + LIST_TEST_BAR_LEN)
-#define C	LIST_TEST_CARVE
-
-static const struct list_verdict list_refusals[] = {
-	{ "empty, size 0", -EINVAL, 0, 0 },
-	{ "empty, size of a page", -EINVAL, 0x1000, 0 },
-	{ "entry of length 0", -EINVAL, 0, 1, { { BAR, B, 0 } } },
-	{ "entry of length 0 first", -EINVAL, 0x1000, 2,
-	  { { BAR, B, 0 }, { BAR, B, 0x1000 } } },
-	{ "entry of length 0 in the middle", -EINVAL, 0x2000, 3,
-	  { { BAR, B, 0x1000 }, { BAR, B + 0x4000, 0 },
-	    { BAR, B + 0x8000, 0x1000 } } },
-	{ "entry of length 0 last", -EINVAL, 0x1000, 2,
-	  { { BAR, B, 0x1000 }, { BAR, B + 0x1000, 0 } } },
-	{ "address and length not aligned", -EINVAL, 0x800, 1,
-	  { { BAR, B + 0x800, 0x800 } } },
-	{ "address off by 1", -EINVAL, 0x1000, 1, { { BAR, B + 1, 0x1000 } } },
-	{ "address off by half a page", -EINVAL, 0x1000, 1,
-	  { { BAR, B + 0x800, 0x1000 } } },
-	{ "length off by 1", -EINVAL, 0x1001, 1, { { BAR, B, 0x1001 } } },
-	{ "length of 1", -EINVAL, 1, 1, { { BAR, B, 1 } } },
-	{ "two halves of a page", -EINVAL, 0x1000, 2,
-	  { { BAR, B, 0x800 }, { BAR, B + 0x800, 0x800 } } },
-	{ "last entry not aligned", -EINVAL, 0x1800, 2,
-	  { { BAR, B, 0x1000 }, { BAR, B + 0x4000, 0x800 } } },
-	{ "end at 2^64", -EINVAL, 0x1000, 1, { { RAM, -0x1000ULL, 0x1000 } } },
-	{ "end beyond 2^64", -EINVAL, 0x3000, 1,
-	  { { RAM, -0x2000ULL, 0x3000 } } },
-	{ "end wraps into the window", -EINVAL, -0x1000ULL, 1,
-	  { { BAR, B + 0x2000, -0x1000ULL } } },
-	{ "page before the window", -EINVAL, 0x1000, 1,
-	  { { BAR, B - 0x1000, 0x1000 } } },
-	{ "across the window's start", -EINVAL, 0x2000, 1,
-	  { { BAR, B - 0x1000, 0x2000 } } },
-	{ "across the window's end", -EINVAL, 0x2000, 1,
-	  { { BAR, B_END - 0x1000, 0x2000 } } },
-	{ "page behind the window", -EINVAL, 0x1000, 1,
-	  { { BAR, B_END, 0x1000 } } },
-	{ "merged beyond the window's end", -EINVAL, 0x2000, 2,
-	  { { BAR, B_END - 0x1000, 0x1000 }, { BAR, B_END, 0x1000 } } },
-	{ "all of the window and more", -EINVAL, LIST_TEST_BAR_LEN + 0x1000, 1,
-	  { { BAR, B, LIST_TEST_BAR_LEN + 0x1000 } } },
-	{ "in another memory's window", -EINVAL, 0x2000, 2,
-	  { { CARVE, C, 0x1000 }, { BAR, C + 0x1000, 0x1000 } } },
-	{ "same page twice", -EINVAL, 0x2000, 2,
-	  { { BAR, B, 0x1000 }, { BAR, B, 0x1000 } } },
-	{ "same page three entries later", -EINVAL, 0x4000, 4,
-	  { { BAR, B, 0x1000 }, { BAR, B + 0x4000, 0x1000 },
-	    { BAR, B + 0x8000, 0x1000 }, { BAR, B, 0x1000 } } },
-	{ "ascending, overlap of a page", -EINVAL, 0x4000, 2,
-	  { { BAR, B, 0x2000 }, { BAR, B + 0x1000, 0x2000 } } },
-	{ "descending, overlap of a page", -EINVAL, 0x4000, 2,
-	  { { BAR, B + 0x1000, 0x2000 }, { BAR, B, 0x2000 } } },
-	{ "second inside the first", -EINVAL, 0x9000, 2,
-	  { { BAR, B, 0x8000 }, { BAR, B + 0x3000, 0x1000 } } },
-	{ "first inside the second", -EINVAL, 0x9000, 2,
-	  { { BAR, B + 0x3000, 0x1000 }, { BAR, B, 0x8000 } } },
-	{ "long first, overlap after two others", -EINVAL, 0x13000, 4,
-	  { { BAR, B + 0x100000, 0x10000 }, { BAR, B, 0x1000 },
-	    { BAR, B + 0x8000, 0x1000 }, { BAR, B + 0x10f000, 0x1000 } } },
-	{ "overlap between memories", -EINVAL, 0x2000, 2,
-	  { { BAR, B, 0x1000 }, { SAME_BAR, B, 0x1000 } } },
-	{ "overlap of RAM and a BAR", -EINVAL, 0x4000, 3,
-	  { { BAR, B, 0x2000 }, { CARVE, C, 0x1000 },
-	    { RAM, B + 0x1000, 0x1000 } } },
-	{ "total a page short", -EINVAL, 0x3000, 1, { { BAR, B, 0x2000 } } },
-	{ "total a page long", -EINVAL, 0x1000, 1, { { BAR, B, 0x2000 } } },
-	{ "total long by 1", -EINVAL, 0xfff, 1, { { BAR, B, 0x1000 } } },
-	{ "total for size 0", -EINVAL, 0, 1, { { BAR, B, 0x1000 } } },
-	{ "total equal modulo 2^32", -EINVAL, 0x100001000, 1,
-	  { { BAR, B, 0x1000 } } },
-	{ "total of 2^64", -EOVERFLOW, 0, 2,
-	  { { RAM, 0, BIT_ULL(63) }, { RAM, 0, BIT_ULL(63) } } },
-	{ "total beyond 2^64", -EOVERFLOW, 0x1000, 3,
-	  { { RAM, 0, BIT_ULL(63) }, { RAM, 0, BIT_ULL(63) },
-	    { BAR, B, 0x1000 } } },
-	{ "total near SIZE_MAX and a page", -EOVERFLOW, -0x1000ULL, 2,
-	  { { RAM, 0, -0x1000ULL }, { BAR, B, 0x1000 } } },
-};
-
-static const struct list_verdict list_acceptances[] = {
-	{ "one page", 0, 0x1000, 1, { { BAR, B, 0x1000 } } },
-	{ "first page of the window", 0, 0x1000, 1, { { BAR, B, 0x1000 } } },
-	{ "last page of the window", 0, 0x1000, 1,
-	  { { BAR, B_END - 0x1000, 0x1000 } } },
-	{ "all of the window", 0, LIST_TEST_BAR_LEN, 1,
-	  { { BAR, B, LIST_TEST_BAR_LEN } } },
-	{ "page 0 of RAM", 0, 0x1000, 1, { { RAM, 0, 0x1000 } } },
-	{ "total near SIZE_MAX", 0, -0x1000ULL, 1, { { RAM, 0, -0x1000ULL } } },
-	{ "total near SIZE_MAX, descending", 0, -0x1000ULL, 2,
-	  { { RAM, BIT_ULL(63), BIT_ULL(63) - 0x1000 },
-	    { RAM, 0, BIT_ULL(63) } } },
-	{ "total beyond 4 GiB", 0, 0x180002000, 3,
-	  { { CARVE, C, 0xc0000000 }, { CARVE, C + 0xd0000000, 0xc0000000 },
-	    { BAR, B, 0x2000 } } },
-	{ "descending neighbours", 0, 0x3000, 3,
-	  { { BAR, B + 0x2000, 0x1000 }, { BAR, B + 0x1000, 0x1000 },
-	    { BAR, B, 0x1000 } } },
-	{ "hole filled later", 0, 0x3000, 3,
-	  { { BAR, B, 0x1000 }, { BAR, B + 0x2000, 0x1000 },
-	    { BAR, B + 0x1000, 0x1000 } } },
-	{ "from one memory to another and back", 0, 0x3000, 3,
-	  { { BAR, B + 0x1000, 0x1000 }, { CARVE, C, 0x1000 },
-	    { BAR, B, 0x1000 } } },
-	{ "neighbours in two memories", 0, 0x2000, 2,
-	  { { BAR, B, 0x1000 }, { SAME_BAR, B + 0x1000, 0x1000 } } },
-};
-
-#undef B
-#undef B_END
-#undef C
-
-KUNIT_ARRAY_PARAM_DESC(list_refusal, list_refusals, name);
-KUNIT_ARRAY_PARAM_DESC(list_acceptance, list_acceptances, name);
-
-static struct phyr_list *list_test_build(struct kunit *test,
-					 const struct list_verdict *verdict)
-{
-	struct phyr_mem *mem[LIST_MEMS] = {
-		[BAR] = fixture_p2p(test, LIST_TEST_BAR, LIST_TEST_BAR_LEN),
-		[CARVE] = fixture_mmio(test, LIST_TEST_CARVE,
-				       LIST_TEST_CARVE_LEN),
-		[RAM] = fixture_ram(test),
-		[SAME_BAR] = fixture_mmio(test, LIST_TEST_BAR,
-					  LIST_TEST_BAR_LEN),
-	};
-	struct phyr_list *list = fixture_list(test);
-	unsigned int i;
-
-	for (i = 0; i < verdict->nr; i++)
-		list_test_append(test, list, mem[verdict->vec[i].mem],
-				 verdict->vec[i].paddr, verdict->vec[i].len);
-	return list;
-}
-
-/* What userspace composed: an errno and no more. */
-static void check_refuses(struct kunit *test)
-{
-	const struct list_verdict *verdict = test->param_value;
-	struct phyr_list *list = list_test_build(test, verdict);
-	unsigned int allocated = mock_allocated();
-
-	kunit_warning_suppress(test) {
-		KUNIT_EXPECT_EQ(test, phyr_list_check(list, verdict->size),
-				verdict->ret);
-		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 0);
-	}
-	KUNIT_EXPECT_EQ(test, mock_allocated(), allocated);
-}
-
-/* An exporter's: the errno, and a warning. */
-static void finish_refuses(struct kunit *test)
-{
-	const struct list_verdict *verdict = test->param_value;
-	struct phyr_list *list = list_test_build(test, verdict);
-
-	kunit_warning_suppress(test) {
-		KUNIT_EXPECT_EQ(test,
-				phyr_list_finish(list, verdict->size, "kunit"),
-				verdict->ret);
-		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
-	}
-	KUNIT_EXPECT_FALSE(test, list->finished);
-	KUNIT_EXPECT_EQ(test, phyr_list_size(list), 0);
-}
-
-static void finish_accepts(struct kunit *test)
-{
-	const struct list_verdict *verdict = test->param_value;
-	struct phyr_list *list = list_test_build(test, verdict);
-	unsigned int allocated = mock_allocated();
-
-	kunit_warning_suppress(test) {
-		KUNIT_EXPECT_EQ(test, phyr_list_check(list, verdict->size), 0);
-		KUNIT_EXPECT_EQ(test,
-				phyr_list_finish(list, verdict->size, "kunit"),
-				0);
-		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 0);
-	}
-	KUNIT_EXPECT_TRUE(test, list->finished);
-	KUNIT_EXPECT_EQ(test, phyr_list_size(list), verdict->size);
-	KUNIT_EXPECT_EQ(test, mock_allocated(), allocated);
-}
-
-/* A second try with the right size is as good as the first. */
-static void finish_after_refusal(struct kunit *test)
-{
-	struct phyr_mem *mem = fixture_ram(test);
-	struct phyr_list *list = fixture_list(test);
-
-	list_test_append(test, list, mem, 0x1000, 0x1000);
-	KUNIT_EXPECT_EQ(test, phyr_list_check(list, 0x2000), -EINVAL);
-	list_test_append(test, list, mem, 0x8000, 0x1000);
-	KUNIT_EXPECT_EQ(test, phyr_list_finish(list, 0x2000, "kunit"), 0);
-}
-
-/* Running out of memory is nobody's bug. */
-static void finish_no_memory(struct kunit *test)
-{
-	struct phyr_mem *mem = fixture_ram(test);
-	struct phyr_list *list = fixture_list(test);
-
-	list_test_append(test, list, mem, 0x8000, 0x1000);
-	list_test_append(test, list, mem, 0x1000, 0x1000);
-	kunit_warning_suppress(test) {
-		mock_fail(MOCK_ALLOC, 1, -ENOMEM);
-		KUNIT_EXPECT_EQ(test, phyr_list_finish(list, 0x2000, "kunit"),
-				-ENOMEM);
-		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 0);
-	}
-	KUNIT_EXPECT_FALSE(test, list->finished);
-	KUNIT_EXPECT_EQ(test, phyr_list_finish(list, 0x2000, "kunit"), 0);
-}
-
-/*
- * Overlap
- */
-
-/* Where in an ascending list the @i-th of @nr appended entries is. */
-struct list_order {
-	const char *name;
-	u64 (*place)(u64 i, u64 nr);
-};
-
-static u64 list_place_ascending(u64 i, u64 nr)
-{
-	return i;
-}
-
-static u64 list_place_descending(u64 i, u64 nr)
-{
-	return nr - 1 - i;
-}
-
-/* Upper and lower half in turn */
-static u64 list_place_interleaved(u64 i, u64 nr)
-{
-	return i % 2 ? i / 2 : nr / 2 + i / 2;
-}
-
-/* Ascends but for one step down. */
-static u64 list_place_rotated(u64 i, u64 nr)
-{
-	return (i + nr / 3) % nr;
-}
-
-/* 1, 0, 3, 2, … */
-static u64 list_place_swapped(u64 i, u64 nr)
-{
-	return (i ^ 1) < nr ? i ^ 1 : i;
-}
-
-/* A prime that divides no @nr used here: every place once, far apart. */
-static u64 list_place_scattered(u64 i, u64 nr)
-{
-	return i * 1000003 % nr;
-}
-
-static const struct list_order list_orders[] = {
-	{ "ascending", list_place_ascending },
-	{ "descending", list_place_descending },
-	{ "interleaved", list_place_interleaved },
-	{ "rotated", list_place_rotated },
-	{ "swapped", list_place_swapped },
-	{ "scattered", list_place_scattered },
-};
-
-KUNIT_ARRAY_PARAM_DESC(list_order, list_orders, name);
-
-static struct phyr_list *list_test_order(struct kunit *test,
-					 struct phyr_mem *mem,
-					 const struct list_order *order, u64 nr)
-{
-	struct phyr_list *list = fixture_list(test);
-	u64 i, place;
-
-	for (i = 0; i < nr; i++) {
-		place = order->place(i, nr);
-		if (phyr_list_append(list, mem,
-				     mem->start + place * LIST_TEST_STRIDE,
-				     PAGE_SIZE))
-			break;
-		if (!(i % 4096))
-			cond_resched();
-	}
-	KUNIT_ASSERT_EQ(test, phyr_list_count(list), nr);
-	return list;
-}
-
-/* The @i-th entry as it was appended. */
-static struct phys_vec *list_test_entry(struct phyr_list *list, u64 i)
-{
-	struct phyr_chunk *chunk = &list->head;
-
-	for (; i >= chunk->nr; chunk = chunk->next)
-		i -= chunk->nr;
-	return &chunk->vecs[i];
-}
-
-/* Sizes at which the sort's pages and runs begin and end */
-static const unsigned int list_sort_sizes[] = {
-	1, 2, 3, SORT_PAGE_MAX - 1, SORT_PAGE_MAX, SORT_PAGE_MAX + 1,
-	2 * SORT_PAGE_MAX, 2 * SORT_PAGE_MAX + 1, 3 * SORT_PAGE_MAX,
-	4 * SORT_PAGE_MAX + 1, 7 * SORT_PAGE_MAX + 77,
-};
-
-static void check_overlap_none(struct kunit *test)
-{
-	const struct list_order *order = test->param_value;
-	struct phyr_mem *mem = fixture_ram(test);
-	struct phyr_list *list;
-	unsigned int i, nr;
-
-	for (i = 0; i < ARRAY_SIZE(list_sort_sizes); i++) {
-		nr = list_sort_sizes[i];
-		list = list_test_order(test, mem, order, nr);
-		KUNIT_EXPECT_EQ_MSG(test, phyr_list_check(list, nr * PAGE_SIZE),
-				    0, "%u entries", nr);
-		fixture_list_put(test, list);
-	}
-}
-
-/* Three pages at the @i-th entry reach into the entry above it. */
-static void list_test_plant(struct kunit *test, struct phyr_list *list,
-			    unsigned int i)
-{
-	struct phys_vec *vec = list_test_entry(list, i);
-	u64 size = (phyr_list_count(list) + 2) * PAGE_SIZE;
-	int ret;
-
-	vec->len = 3 * PAGE_SIZE;
-	ret = phyr_list_check(list, size);
-	/* Behind the highest there is nothing to reach into. */
-	KUNIT_EXPECT_EQ_MSG(test, ret,
-			    vec->paddr == (phyr_list_count(list) - 1) *
-					  LIST_TEST_STRIDE ? 0 : -EINVAL,
-			    "entry %u of %llu", i, phyr_list_count(list));
-	vec->len = PAGE_SIZE;
-}
-
-static void check_overlap_one(struct kunit *test)
-{
-	const struct list_order *order = test->param_value;
-	static const unsigned int at[] = {
-		0, 1, SORT_PAGE_MAX - 2, SORT_PAGE_MAX - 1, SORT_PAGE_MAX,
-		SORT_PAGE_MAX + 1, 2 * SORT_PAGE_MAX - 1, 2 * SORT_PAGE_MAX,
-		3 * SORT_PAGE_MAX,
-	};
-	struct phyr_mem *mem = fixture_ram(test);
-	struct phyr_list *list;
-	unsigned int i, j, nr;
-
-	for (i = 1; i < ARRAY_SIZE(list_sort_sizes); i++) {
-		nr = list_sort_sizes[i];
-		list = list_test_order(test, mem, order, nr);
-		for (j = 0; j < ARRAY_SIZE(at) && at[j] < nr; j++)
-			list_test_plant(test, list, at[j]);
-		list_test_plant(test, list, nr - 2);
-		list_test_plant(test, list, nr - 1);
-		fixture_list_put(test, list);
-	}
-}
-
-static void check_ascending_allocates_nothing(struct kunit *test)
-{
-	struct phyr_mem *mem = fixture_ram(test);
-	struct phyr_list *list = list_test_order(test, mem, &list_orders[0],
-						 3000);
-
-	mock_forget();
-	KUNIT_EXPECT_EQ(test, phyr_list_check(list, 3000 * PAGE_SIZE), 0);
-	KUNIT_EXPECT_EQ(test, mock_count(MOCK_ALLOC), 0);
-}
-
-static void check_overlap_allocates_single_pages(struct kunit *test)
-{
-	const unsigned int nr = 20 * SORT_PAGE_MAX;
-	struct phyr_mem *mem = fixture_ram(test);
-	struct phyr_list *list;
-	unsigned int i, o;
-
-	for (o = 1; o < ARRAY_SIZE(list_orders); o++) {
-		list = list_test_order(test, mem, &list_orders[o], nr);
-		mock_forget();
-		KUNIT_EXPECT_EQ(test, phyr_list_check(list, nr * PAGE_SIZE),
-				0);
-		KUNIT_EXPECT_GE(test, mock_count(MOCK_ALLOC), 20);
-		KUNIT_EXPECT_LE(test, mock_count(MOCK_ALLOC), 22);
-		for (i = 1; i <= mock_count(MOCK_ALLOC); i++)
-			KUNIT_EXPECT_EQ(test, mock_nth(MOCK_ALLOC, i)->len,
-					PAGE_SIZE);
-	}
-}
-
-/* Each of its allocations fails once; nothing is left behind. */
-static void check_overlap_no_memory(struct kunit *test)
-{
-	const struct list_order *order = test->param_value;
-	const unsigned int nr = 8 * SORT_PAGE_MAX + 5;
-	struct phyr_mem *mem = fixture_ram(test);
-	struct phyr_list *list = list_test_order(test, mem, order, nr);
-	unsigned int allocated = mock_allocated(), i;
-	int ret;
-
-	for (i = 1; i < 100; i++) {
-		mock_fail(MOCK_ALLOC, i, -ENOMEM);
-		ret = phyr_list_check(list, nr * PAGE_SIZE);
-		KUNIT_EXPECT_EQ(test, mock_allocated(), allocated);
-		if (mock_fail_due())
-			break;
-		KUNIT_EXPECT_EQ_MSG(test, ret, -ENOMEM, "allocation %u", i);
-	}
-	mock_fail(MOCK_ALLOC, 0, 0);
-	KUNIT_EXPECT_EQ(test, ret, 0);
-	if (order->place == list_place_ascending)
-		KUNIT_EXPECT_EQ(test, i, 1);
-	else
-		KUNIT_EXPECT_GE(test, i, 10);
-}
-
-#define LIST_TEST_MODEL_MAX	600
-
-/* The definition itself: every pair. */
-static bool list_test_model_overlaps(const struct phys_vec *vec,
-				     unsigned int nr)
-{
-	unsigned int i, j;
-
-	for (i = 0; i < nr; i++)
-		for (j = 0; j < i; j++)
-			if (vec[i].paddr < vec[j].paddr + vec[j].len &&
-			    vec[j].paddr < vec[i].paddr + vec[i].len)
-				return true;
-	return false;
-}
-
-/* Appends @nr random entries; about half of such lists have an overlap. */
-static u64 list_test_random(struct kunit *test, struct rnd_state *rnd,
-			    struct phyr_list *list, struct phyr_mem **mem,
-			    struct phys_vec *vec, unsigned int nr)
-{
-	u64 pages = (u64)nr * nr * 4 + 1, total = 0;
-	unsigned int i;
-
-	for (i = 0; i < nr; i++) {
-		vec[i].paddr = fixture_below(rnd, pages) << PAGE_SHIFT;
-		vec[i].len = (1 + fixture_below(rnd, 4)) << PAGE_SHIFT;
-		total += vec[i].len;
-		list_test_append(test, list, mem[fixture_below(rnd, 2)],
-				 vec[i].paddr, vec[i].len);
-	}
-	return total;
-}
-
-static void check_overlap_random(struct kunit *test)
-{
-	struct phyr_mem *mem[] = { fixture_ram(test), fixture_ram(test) };
-	struct phys_vec *vec;
-	struct phyr_list *list;
-	unsigned int i, nr, overlaps = 0;
-	struct rnd_state rnd;
-	bool overlap;
-	u64 total;
-
-	vec = kunit_kmalloc_array(test, LIST_TEST_MODEL_MAX, sizeof(*vec),
-				  GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, vec);
-	fixture_random(test, &rnd);
-
-	for (i = 0; i < 100; i++) {
-		nr = 1 + fixture_below(&rnd,
-				       i % 25 ? 30 : LIST_TEST_MODEL_MAX);
-		list = fixture_list(test);
-		total = list_test_random(test, &rnd, list, mem, vec, nr);
-		overlap = list_test_model_overlaps(vec, nr);
-		overlaps += overlap;
-		KUNIT_EXPECT_EQ_MSG(test, phyr_list_check(list, total),
-				    overlap ? -EINVAL : 0, "list %u, %u entries",
-				    i, nr);
-		fixture_list_put(test, list);
-		cond_resched();
-	}
-	KUNIT_EXPECT_GT(test, overlaps, 0);
-	KUNIT_EXPECT_LT(test, overlaps, 100);
-}
-
-#define LIST_TEST_HUGE	BIT_ULL(22)
-
-static void list_test_huge(struct kunit *test, const struct list_order *order)
-{
-	const u64 half = LIST_TEST_HUGE / 2, some = 50000;
-	struct phyr_mem *mem = fixture_ram(test);
-	struct phyr_list *list;
-	struct phyr_cursor cursor;
-	struct phys_vec vec;
-	u64 i, wrong = 0;
-
-	list = list_test_order(test, mem, order, LIST_TEST_HUGE);
-	KUNIT_ASSERT_EQ(test, phyr_list_finish(list, LIST_TEST_HUGE * PAGE_SIZE,
-					       "kunit"), 0);
-	KUNIT_EXPECT_EQ(test, phyr_list_size(list), BIT_ULL(34));
-
-	phyr_cursor_init(&cursor, list, half * PAGE_SIZE, some * PAGE_SIZE);
-	for (i = half; phyr_next(&cursor, &vec, NULL); i++)
-		wrong += vec.len != PAGE_SIZE ||
-			 vec.paddr != order->place(i, LIST_TEST_HUGE) *
-				      LIST_TEST_STRIDE;
-	KUNIT_EXPECT_EQ(test, i, half + some);
-	KUNIT_EXPECT_EQ(test, wrong, 0);
-}
-
-static void list_2pow22_ascending(struct kunit *test)
-{
-	list_test_huge(test, &list_orders[0]);
-}
-
-static void list_2pow22_scattered(struct kunit *test)
-{
-	list_test_huge(test, &list_orders[ARRAY_SIZE(list_orders) - 1]);
-}
-
-/* One page of 2^16 is there twice. */
-static void list_2pow16_one_overlap(struct kunit *test)
-{
-	struct phyr_mem *mem = fixture_ram(test);
-	const u64 nr = BIT_ULL(16);
-	struct phyr_list *list;
-
-	list = list_test_order(test, mem, &list_orders[3], nr);
-	list_test_append(test, list, mem, 0, PAGE_SIZE);
-	KUNIT_EXPECT_EQ(test, phyr_list_check(list, (nr + 1) * PAGE_SIZE),
-			-EINVAL);
-}
-
-/*
  * References
  */
 
@@ -958,7 +396,7 @@ static void list_put_empty(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock_allocated(), allocated);
 }
 
-/* A mapping holds its list; the exporter's own reference is long gone. */
+/* A mapping holds its list after the exporter dropped its reference. */
 static void list_outlives_its_memory_creator(struct kunit *test)
 {
 	struct phyr_list *list = fixture_list(test);
@@ -1130,7 +568,7 @@ static void cursor_without_mem(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, phyr_next(&cursor, &vec, NULL));
 }
 
-/* A walk that is asked for more than there is ends at the end. */
+/* A walk that is longer than the list stops at its end. */
 static void cursor_stops_at_list_end(struct kunit *test)
 {
 	struct phyr_mem *mem = fixture_ram(test);
@@ -1166,10 +604,10 @@ static void cursor_beyond_4g(struct kunit *test)
 }
 
 /**
- * struct list_model - a list as its definition has it
+ * struct list_model - reference model of a list
  * @nr: entries after merging
  * @size: bytes
- * @vec: the entries, each with the memory it lies in
+ * @vec: the entries, each with its memory
  */
 struct list_model {
 	unsigned int nr;
@@ -1223,7 +661,7 @@ static void list_model_walk(struct kunit *test, const struct list_model *model,
 	KUNIT_EXPECT_FALSE(test, phyr_next(&cursor, &vec, &mem));
 }
 
-/* Ascending, in random steps, of which some are none; memories change. */
+/* Ascending entries with random gaps, some adjacent, in changing memories */
 static struct phyr_list *list_model_random(struct kunit *test,
 					   struct rnd_state *rnd,
 					   struct list_model *model,
@@ -1295,16 +733,16 @@ static struct kunit_case list_test_cases[] = {
 	KUNIT_CASE(append_allocates_a_page_at_most),
 	KUNIT_CASE(append_no_memory),
 	KUNIT_CASE(append_to_finished),
-	KUNIT_CASE_PARAM(check_refuses, list_refusal_gen_params),
-	KUNIT_CASE_PARAM(finish_refuses, list_refusal_gen_params),
-	KUNIT_CASE_PARAM(finish_accepts, list_acceptance_gen_params),
+	KUNIT_CASE_PARAM(check_refuses, list_refusal_params),
+	KUNIT_CASE_PARAM(finish_refuses, list_refusal_params),
+	KUNIT_CASE_PARAM(finish_accepts, list_acceptance_params),
 	KUNIT_CASE(finish_after_refusal),
 	KUNIT_CASE(finish_no_memory),
-	KUNIT_CASE_PARAM(check_overlap_none, list_order_gen_params),
-	KUNIT_CASE_PARAM(check_overlap_one, list_order_gen_params),
+	KUNIT_CASE_PARAM(check_overlap_none, list_order_params),
+	KUNIT_CASE_PARAM(check_overlap_one, list_order_params),
 	KUNIT_CASE(check_ascending_allocates_nothing),
 	KUNIT_CASE(check_overlap_allocates_single_pages),
-	KUNIT_CASE_PARAM(check_overlap_no_memory, list_order_gen_params),
+	KUNIT_CASE_PARAM(check_overlap_no_memory, list_order_params),
 	KUNIT_CASE(check_overlap_random),
 	KUNIT_CASE_SLOW(list_2pow22_ascending),
 	KUNIT_CASE_SLOW(list_2pow22_scattered),

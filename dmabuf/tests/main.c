@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * phyr_test: an exporter and an importer to drive from a test
+ * phyr_test: an exporter and an importer controlled by tests
  *
- * The exporter describes extents of a BAR that no client sees: nothing is
- * allocated, cleared or touched, so that lists of any size and shape can be
- * made. It does so in phyr's style and in the stock style, with upstream's
- * dma_buf_phys_vec_to_sgt(), over the same ranges. The importer maps for a
- * device (QEMU's edu) and hands the ranges to the test, which judges.
+ * The exporter describes extents of a BAR that has no other user. It never
+ * allocates, clears or accesses the memory, so lists can have any size and
+ * shape. It exports the same extents either as a phyr list or as an sg_table
+ * from dma_buf_phys_vec_to_sgt(). The importer maps for a device (QEMU's edu)
+ * and returns the ranges to the test, which checks them.
  *
- * Ranges are addresses, hence: root only, and no module for a user's machine.
+ * Ranges are addresses: the device node is root-only, and the module is for
+ * test machines only.
  */
 #include <drm/drm_gem.h>
 #include <linux/capability.h>
@@ -34,7 +35,7 @@
 #define TEST_NAME	"phyr_test"
 #define EXPORTER_BAR	2
 
-/* Devices that are bound; a test uses the latest of each kind. */
+/* Bound devices; a test uses the last one of each kind. */
 static DEFINE_MUTEX(test_lock);
 static struct pci_dev *test_exporter;	/* guarded by test_lock */
 static struct phyr_mem *test_mem;	/* guarded by test_lock */
@@ -44,7 +45,7 @@ static unsigned int test_importers;	/* guarded by test_lock */
 
 /**
  * struct test_buffer - extents of the BAR
- * @phyr: the core's part, for PHYR_TEST_STYLE_PHYR
+ * @phyr: the core's state, for PHYR_TEST_STYLE_PHYR
  * @resv: its reservation object
  * @list: its phyr list, with a reference
  * @provider: for PHYR_TEST_STYLE_STOCK
@@ -151,7 +152,7 @@ static int test_list_add(struct phyr_list *list,
 	return 0;
 }
 
-/* The test may ask for nonsense: check without the exporter's warning. */
+/* Tests pass invalid lists: validate first, without the warning. */
 static int test_fill_phyr(struct test_buffer *buffer,
 			  const struct phyr_test_export *args, u64 size)
 {
@@ -248,7 +249,7 @@ static struct dma_buf *test_export(struct phyr_test_export *args)
 		return dmabuf;
 	}
 
-	/* The dma-buf owns the buffer from here. */
+	/* From here on the dma-buf owns the buffer. */
 	if (buffer->list) {
 		ret = phyr_buffer_add_dma_buf(&buffer->phyr, dmabuf);
 		if (ret) {
@@ -292,10 +293,10 @@ static const struct phyr_importer_ops test_importer_ops = {
 };
 
 /**
- * struct test_import - an import under way
- * @args: the test's arguments, and what it gets back
- * @ranges: room for phyr_test_import.max_ranges; copied to the test when the
- *	reservation lock, under which they are read, is dropped
+ * struct test_import - an import in progress
+ * @args: the ioctl's arguments and results
+ * @ranges: array of phyr_test_import.max_ranges. Filled under the reservation
+ *	lock, copied to userspace after the lock is dropped
  */
 struct test_import {
 	struct phyr_test_import *args;
@@ -549,7 +550,7 @@ static int test_ioctl_vmap(struct phyr_test_vmap *args)
 	if (IS_ERR(dmabuf))
 		return PTR_ERR(dmabuf);
 
-	/* priv is a GEM object: of phyr_vram's dma-bufs we know. */
+	/* priv is known to be a GEM object for dma-bufs of phyr_vram only. */
 	if (!strcmp(dmabuf->exp_name, "phyr_vram")) {
 		gem = dmabuf->priv;
 		ret = drm_gem_vmap(gem, &map);
@@ -633,7 +634,7 @@ static int test_dispatch(struct xarray *holds, unsigned int cmd, void *args)
 
 /**
  * struct test_file - an open file
- * @lock: one call at a time
+ * @lock: serializes the ioctls
  * @holds: importers that stay attached; guarded by @lock
  */
 struct test_file {
@@ -743,7 +744,7 @@ static int test_probe_importer(struct pci_dev *pdev)
 	ret = dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(64));
 	if (ret)
 		return ret;
-	/* Stock exporters map by dma_map_sgtable(), which checks this. */
+	/* dma_map_sgtable(), which stock exporters use, checks this. */
 	dma_set_max_seg_size(&pdev->dev, UINT_MAX);
 	pci_set_master(pdev);
 

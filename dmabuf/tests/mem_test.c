@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KUnit: mem.c, one kind of memory and its windows
+ * KUnit: mem.c, memories and their windows
  */
 #include <linux/completion.h>
 #include <linux/kthread.h>
@@ -62,10 +62,10 @@ static void create_no_memory(struct kunit *test)
 
 /**
  * struct mem_window - a carve-out
- * @name: what is with it
+ * @name: description
  * @start: first byte
  * @len: bytes
- * @ret: what making a memory of it returns
+ * @ret: expected result of phyr_mem_create_mmio()
  */
 struct mem_window {
 	const char *name;
@@ -127,7 +127,7 @@ static void create_p2p_copies_provider(struct kunit *test)
 	KUNIT_EXPECT_LT(test, mock_index(MOCK_P2P_INIT, 1),
 			mock_index(MOCK_P2P_PROVIDER, 1));
 
-	/* The provider ends with the binding, or is made anew. */
+	/* The provider is freed when the driver unbinds, or replaced. */
 	mock.bus_offset = 0x7000;
 	pcim_p2pdma_provider(pdev, 2);
 	KUNIT_EXPECT_EQ(test, mem->bus_offset, -MEM_TEST_BAR + 0x1000000);
@@ -297,7 +297,7 @@ static void window_get_per_device(struct kunit *test)
 	}
 	KUNIT_EXPECT_EQ(test, mock_count(MOCK_MAP), 3);
 
-	/* From the middle, so that neighbours must be linked again */
+	/* Remove from the middle, so that neighbours are relinked */
 	phyr_window_put(mem, window[1]);
 	KUNIT_EXPECT_PTR_EQ(test, mock_nth(MOCK_UNMAP, 1)->who, dev[1]);
 	KUNIT_EXPECT_PTR_EQ(test, phyr_window_get(mem, dev[0]), window[0]);
@@ -387,7 +387,7 @@ static void window_get_not_mapped(struct kunit *test)
  * struct mem_race - threads that get and put one memory's windows
  * @mem: the memory
  * @dev: two devices, for two threads each
- * @failed: how often there was no window
+ * @failed: number of failed phyr_window_get()
  * @done: completed by each thread
  */
 struct mem_race {
@@ -420,7 +420,7 @@ static int mem_test_thread(void *data)
 	return 0;
 }
 
-/* The last put of one thread meets the first get of another. */
+/* Race the last put of one thread with the first get of another. */
 static void window_get_races_put(struct kunit *test)
 {
 	struct task_struct *thread[MEM_TEST_THREADS];
@@ -451,7 +451,7 @@ static void window_get_races_put(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock_count(MOCK_MAP), mock_count(MOCK_UNMAP));
 }
 
-/* A memory must not go while a device still reaches it: that is said. */
+/* Freeing a memory that a device can still reach warns. */
 static void put_with_window_warns(struct kunit *test)
 {
 	struct device *dev = mock_device(test, "importer", DMA_BIT_MASK(64));
@@ -468,7 +468,7 @@ static void put_with_window_warns(struct kunit *test)
 		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
 	}
 	dma_unmap_phys(dev, window->addr, 0x100000, DMA_BIDIRECTIONAL,
-		       PHYR_WINDOW_ATTRS);
+		       PHYR_MMIO_ATTRS);
 	kfree(window);
 }
 

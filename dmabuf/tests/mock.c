@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The mocks: log, plan of failures, and what is live
+ * The mocks: log, planned failures, live mappings
  *
- * See mock.h for the contract. KUNIT_FAIL() is used without a way out, so that
- * a mock that objects still does what it was asked, and the case runs on to
- * its own clean-up.
+ * See mock.h for the contract. The mocks use KUNIT_FAIL() and expectations
+ * that do not abort: a mock still does its work after it found an error, and
+ * the case runs to its own cleanup.
  */
 #include <linux/dma-buf.h>
 #include <linux/dma-direct.h>
@@ -24,9 +24,9 @@
 /**
  * struct mock_live - a mapping, or an IOVA range
  * @node: in mock_state.live, in the order of mapping
- * @entry: how it was made
- * @linked: of an IOVA range, bytes linked
- * @synced: of an IOVA range, dma_iova_sync() was called
+ * @entry: the call that created it
+ * @linked: for an IOVA range, bytes linked
+ * @synced: for an IOVA range, dma_iova_sync() was called
  */
 struct mock_live {
 	struct list_head node;
@@ -37,10 +37,10 @@ struct mock_live {
 
 struct mock mock;
 
-/* Callers sleep, and a case may have a thread of its own. */
+/* A mutex: callers may sleep, and a case may start threads. */
 static DEFINE_MUTEX(mock_lock);
 
-/* All guarded by mock_lock. */
+/* Guarded by mock_lock */
 static struct {
 	struct kunit *test;
 	unsigned int calls[MOCK_CALLS];
@@ -54,7 +54,7 @@ static struct {
 	struct mock_entry log[MOCK_LOG_MAX];
 } mock_state;
 
-/* Write the call down; the errno that the test wants of it, or 0. */
+/* Log the call. Returns the planned errno, or 0. */
 static int mock_record(const struct mock_entry *entry)
 {
 	lockdep_assert_held(&mock_lock);
@@ -109,7 +109,7 @@ static void mock_check(void *unused)
 	KUNIT_EXPECT_EQ_MSG(test, mock_state.allocated, 0, "memory leaks");
 	KUNIT_EXPECT_EQ_MSG(test, mock_state.tables, 0, "an sg_table leaks");
 	KUNIT_EXPECT_EQ_MSG(test, mock_state.fail_left, 0,
-			    "the call that was to fail never came");
+			    "the planned failure did not happen");
 	list_for_each_entry_safe(live, next, &mock_state.live, node) {
 		KUNIT_FAIL(test, "%s at DMA address %#llx stays mapped",
 			   live->entry.call == MOCK_MAP ? "a mapping" :
@@ -124,7 +124,7 @@ static void mock_check(void *unused)
  * mock_init - start the mocks for one case
  * @test: the case
  *
- * As the suite's init: before anything else, so that its checks come last.
+ * Call it first in the suite's init, so that its final checks run last.
  *
  * Context: may sleep.
  * Return: 0 or -ENOMEM.
@@ -144,13 +144,12 @@ int mock_init(struct kunit *test)
 }
 
 /**
- * mock_fail - let a call fail
- * @call: which
- * @nth: the 1st, 2nd, … from now on; 0 for none
- * @err: what it returns, where it returns an errno
+ * mock_fail - plan the failure of a call
+ * @call: the function
+ * @nth: which call from now on, from 1; 0 to cancel the plan
+ * @err: error to return, if the function returns an errno
  *
- * A case whose planned failure never comes fails, unless it takes the plan
- * back with @nth 0.
+ * The case fails if the planned failure has not happened by its end.
  */
 void mock_fail(enum mock_call call, unsigned int nth, int err)
 {
@@ -162,7 +161,7 @@ void mock_fail(enum mock_call call, unsigned int nth, int err)
 }
 
 /**
- * mock_fail_due - is the planned failure still to come?
+ * mock_fail_due - test whether the planned failure is still pending
  *
  * Return: false once the call has failed.
  */
@@ -174,10 +173,10 @@ bool mock_fail_due(void)
 }
 
 /**
- * mock_count - how often something was called
- * @call: which
+ * mock_count - count the calls of a function
+ * @call: the function
  *
- * Return: calls since mock_init() or mock_forget(), those that failed too.
+ * Return: calls since mock_init() or mock_forget(), including failed ones.
  */
 unsigned int mock_count(enum mock_call call)
 {
@@ -187,11 +186,11 @@ unsigned int mock_count(enum mock_call call)
 }
 
 /**
- * mock_index - where in the log a call is
- * @call: which
- * @nth: the 1st, 2nd, … of its kind
+ * mock_index - get the position of a call in the log
+ * @call: the function
+ * @nth: which of its calls, from 1
  *
- * Return: its place among all calls, from 0; -1 if there is none.
+ * Return: position among all calls, from 0; -1 if there is no such call.
  */
 int mock_index(enum mock_call call, unsigned int nth)
 {
@@ -206,13 +205,13 @@ int mock_index(enum mock_call call, unsigned int nth)
 }
 
 /**
- * mock_nth - arguments of a call
- * @call: which
- * @nth: the 1st, 2nd, … of its kind
+ * mock_nth - get the arguments of a call
+ * @call: the function
+ * @nth: which of its calls, from 1
  *
- * Ends the case if there is none.
+ * Ends the case if there is no such call.
  *
- * Return: the entry, which mock_forget() ends.
+ * Return: the entry, valid until mock_forget().
  */
 const struct mock_entry *mock_nth(enum mock_call call, unsigned int nth)
 {
@@ -224,11 +223,11 @@ const struct mock_entry *mock_nth(enum mock_call call, unsigned int nth)
 }
 
 /**
- * mock_note - write a line into the log
- * @call: what
- * @who: whom it is about
+ * mock_note - add an entry to the log
+ * @call: type of the entry
+ * @who: object of the entry
  *
- * For callbacks of a test's own, so that their place in the order is seen.
+ * For a test's own callbacks, to check their order among the mocks.
  */
 void mock_note(enum mock_call call, const void *who)
 {
@@ -238,9 +237,9 @@ void mock_note(enum mock_call call, const void *who)
 }
 
 /**
- * mock_forget - empty the log and begin to count anew
+ * mock_forget - clear the log and the counts
  *
- * What is live stays live.
+ * Live mappings and allocations are kept.
  */
 void mock_forget(void)
 {
@@ -251,9 +250,9 @@ void mock_forget(void)
 }
 
 /**
- * mock_mapped - what is mapped
+ * mock_mapped - count live mappings
  *
- * Return: mappings and IOVA ranges that are live.
+ * Return: number of live mappings and IOVA ranges.
  */
 unsigned int mock_mapped(void)
 {
@@ -263,9 +262,9 @@ unsigned int mock_mapped(void)
 }
 
 /**
- * mock_allocated - what is allocated
+ * mock_allocated - count live allocations
  *
- * Return: allocations and sg_tables that are not freed yet.
+ * Return: number of allocations and sg_tables that are not freed yet.
  */
 unsigned int mock_allocated(void)
 {
@@ -279,11 +278,11 @@ unsigned int mock_allocated(void)
  */
 
 /**
- * mock_pci_bus - make a PCI bus
- * @test: whose
+ * mock_pci_bus - create a PCI bus
+ * @test: the case
  * @bridge: the bridge above it, or NULL for a root bus
  *
- * Return: the bus; it ends with @test.
+ * Return: the bus; freed at the end of @test.
  */
 struct pci_bus *mock_pci_bus(struct kunit *test, struct pci_dev *bridge)
 {
@@ -312,16 +311,16 @@ static void mock_pci_end(void *data)
 }
 
 /**
- * mock_pci_dev - make a PCI device
- * @test: whose
+ * mock_pci_dev - create a PCI device
+ * @test: the case
  * @name: its name
- * @bus: where it sits
+ * @bus: its bus
  * @mask: its DMA mask; 0 for none
  *
- * A struct without a driver core behind it. The case fails if a reference is
- * left when it ends.
+ * The driver core does not know the device. The case fails if it ends with a
+ * reference to the device left.
  *
- * Return: the device; it ends with @test.
+ * Return: the device; freed at the end of @test.
  */
 struct pci_dev *mock_pci_dev(struct kunit *test, const char *name,
 			     struct pci_bus *bus, u64 mask)
@@ -343,7 +342,7 @@ struct pci_dev *mock_pci_dev(struct kunit *test, const char *name,
 }
 
 /**
- * mock_pci_bar - give a device a BAR
+ * mock_pci_bar - set a BAR of a device
  * @pdev: the device
  * @bar: its number
  * @start: physical address
@@ -359,12 +358,12 @@ void mock_pci_bar(struct pci_dev *pdev, int bar, u64 start, u64 len)
 }
 
 /**
- * mock_device - make a device that is not on PCI
- * @test: whose
+ * mock_device - create a device that is not a PCI device
+ * @test: the case
  * @name: its name
  * @mask: its DMA mask; 0 for none
  *
- * Return: the device; it ends with @test.
+ * Return: the device; freed at the end of @test.
  */
 struct device *mock_device(struct kunit *test, const char *name, u64 mask)
 {
@@ -421,14 +420,14 @@ void mock_sg_free_table(struct sg_table *sgt)
 {
 	guard(mutex)(&mock_lock);
 
-	/* sg_free_table() frees orig_nents entries, and leaks without it. */
+	/* sg_free_table() frees orig_nents entries. */
 	KUNIT_EXPECT_NE(mock_state.test, sgt->orig_nents, 0);
 	mock_state.tables--;
 	sg_free_table(sgt);
 }
 
 /*
- * What stands between device and memory
+ * Properties of the device and of its path to the memory
  */
 
 bool mock_use_dma_iommu(struct device *dev)
@@ -492,7 +491,7 @@ struct p2pdma_provider *mock_pcim_p2pdma_provider(struct pci_dev *pdev,
  * The DMA API
  */
 
-/* The DMA API warns of an address that the device cannot be given. */
+/* The DMA API warns about an address beyond the device's mask. */
 static void mock_check_mask(struct device *dev, u64 phys, u64 len)
 {
 	u64 limit, last;
@@ -616,7 +615,7 @@ int mock_dma_iova_link(struct device *dev, struct dma_iova_state *state,
 
 	test = mock_state.test;
 	live = mock_live_find(MOCK_IOVA_ALLOC, dev, state->addr);
-	KUNIT_EXPECT_NOT_NULL_MSG(test, live, "link into no IOVA range");
+	KUNIT_EXPECT_NOT_NULL_MSG(test, live, "link into a range that is not allocated");
 	ret = mock_record(&entry);
 	if (ret || !live)
 		return ret;
@@ -760,7 +759,7 @@ void mock_dma_buf_free_sgt(struct dma_buf_attachment *attach,
 }
 
 /*
- * dma-buf: what calls back into the tested code is called without mock_lock
+ * dma-buf: call functions that call back into the tested code without mock_lock
  */
 
 static int mock_call(enum mock_call call, const void *who)
@@ -830,18 +829,19 @@ long mock_dma_resv_wait_timeout(struct dma_resv *resv,
 }
 
 /*
- * debugfs.c is not part of phyr_kunit.ko: its files and trace event are there
- * once. An attachment is shown exactly while it is attached.
+ * phyr_kunit.ko does not contain debugfs.c, whose files and trace event may
+ * exist only once. Check that each attachment is published exactly while it is
+ * attached.
  */
 
-void phyr_attachment_show(struct phyr_attachment *attach)
+void phyr_attachment_publish(struct phyr_attachment *attach)
 {
 	KUNIT_EXPECT_NOT_NULL(mock_state.test, attach->why);
 	scoped_guard(mutex, &mock_lock)
 		mock_state.allocated++;
 }
 
-void phyr_attachment_hide(struct phyr_attachment *attach)
+void phyr_attachment_unpublish(struct phyr_attachment *attach)
 {
 	guard(mutex)(&mock_lock);
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Mocks of what dmabuf/ asks of the kernel, and the devices they work for
+ * Mocks of the kernel functions that dmabuf/ calls, and mock devices
  *
- * Each mock writes down its call in the log, in order; fails where the test
- * said so; and holds the call against the ones before it. What was mapped must
- * be unmapped with the same address, length, direction and attributes; an IOVA
- * range is linked without a gap, synced once, and destroyed with what was
- * linked; no address beyond the device's mask reaches the DMA API. Whatever is
- * still mapped or allocated when a case ends fails it.
+ * Each mock logs its call, fails if the test asked for it, and checks the call
+ * against earlier ones. A mapping must be unmapped with the same address,
+ * length, direction and attributes. An IOVA range must be linked without gaps,
+ * synced once and destroyed with the linked length. No address beyond the
+ * device's mask may reach the DMA API. A case fails if anything is still
+ * mapped or allocated when it ends.
  *
  *	static struct kunit_suite suite = { .init = mock_init, ... };
  *
@@ -30,7 +30,7 @@ struct dma_resv;
 struct sg_table;
 
 /**
- * enum mock_call - which call
+ * enum mock_call - the mocked functions
  * @MOCK_ALLOC: kmalloc() and kzalloc(); fails with NULL
  * @MOCK_SG_ALLOC: sg_alloc_table()
  * @MOCK_MAP: dma_map_phys(); fails with DMA_MAPPING_ERROR
@@ -50,8 +50,8 @@ struct sg_table;
  * @MOCK_SGT_UNMAP: dma_buf_unmap_attachment()
  * @MOCK_INVALIDATE: dma_buf_invalidate_mappings()
  * @MOCK_WAIT: dma_resv_wait_timeout()
- * @MOCK_TOLD: nobody's call; for mock_note() in an importer's callback
- * @MOCK_CALLS: how many there are
+ * @MOCK_NOTIFIED: not a mock; for mock_note() in an importer's callback
+ * @MOCK_CALLS: number of functions
  */
 enum mock_call {
 	MOCK_ALLOC,
@@ -73,14 +73,14 @@ enum mock_call {
 	MOCK_SGT_UNMAP,
 	MOCK_INVALIDATE,
 	MOCK_WAIT,
-	MOCK_TOLD,
+	MOCK_NOTIFIED,
 	MOCK_CALLS,
 };
 
 /**
- * struct mock_entry - a call, as far as it has such arguments
- * @call: which
- * @who: device, dma-buf or reservation object that it is about
+ * struct mock_entry - a logged call; arguments that it does not have are 0
+ * @call: the function
+ * @who: device, dma-buf or reservation object of the call
  * @phys: physical address
  * @dma: DMA address
  * @offset: offset into an IOVA range
@@ -100,21 +100,21 @@ struct mock_entry {
 };
 
 /**
- * struct mock - the machine that the mocks pretend, for the test to set
+ * struct mock - the simulated machine, set by the test
  * @iommu: use_dma_iommu()
  * @other_ops: get_dma_ops() is not NULL
  * @coherent: dev_is_dma_coherent()
  * @merge_boundary: dma_get_merge_boundary()
  * @distance: pci_p2pdma_distance()
- * @bus: the kernel would choose bus addresses
- * @dma_offset: DMA address minus physical address, of dma_map_phys()
- * @iova: next IOVA range
+ * @bus: the kernel chooses bus addresses
+ * @dma_offset: DMA address minus physical address in dma_map_phys()
+ * @iova: address of the next IOVA range
  * @bus_offset: of the provider that pcim_p2pdma_provider() returns
  * @before_wait: called by dma_resv_wait_timeout(), or NULL
  * @arg: for @before_wait
  *
- * mock_init() makes it an untranslated, coherent machine with addresses as
- * they are, where peers reach each other through the host bridge.
+ * mock_init() makes it an untranslated, coherent machine whose DMA addresses
+ * are physical addresses and whose peers use the host bridge.
  */
 struct mock {
 	bool iommu;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: (GPL-2.0 WITH Linux-syscall-note) OR MIT */
 /*
- * /dev/phyr_test: an exporter and an importer to drive from a test
+ * /dev/phyr_test: an exporter and an importer controlled by tests
  *
- * phyr_test.ko binds (by driver_override) QEMU's edu, whose address is what
- * it imports for, and an ivshmem, whose BAR 2 is what it exports. The module
- * has no opinion on what is right: the tests have. Root only.
+ * phyr_test.ko binds (by driver_override) QEMU's edu, which it imports for,
+ * and an ivshmem, whose BAR 2 it exports. The module does not check results;
+ * the tests do. Root only.
  */
 #ifndef _PHYR_TEST_H
 #define _PHYR_TEST_H
@@ -16,14 +16,14 @@
 #define PHYR_TEST_STYLE_STOCK	1	/* dma_buf_phys_vec_to_sgt() */
 
 /**
- * struct phyr_test_export - make a dma-buf of extents of the BAR
+ * struct phyr_test_export - create a dma-buf of extents of the BAR
  * @style: PHYR_TEST_STYLE_*
  * @fd: out: the dma-buf, or -1
- * @start: where in the BAR the first extent starts, in bytes
+ * @start: offset of the first extent in the BAR, in bytes
  * @count: number of extents
  * @len: bytes of each extent
- * @stride: bytes from one extent's start to the next one's; negative to go
- *	down from @start
+ * @stride: distance in bytes between the starts of two extents; may be
+ *	negative
  */
 struct phyr_test_export {
 	__u32 style;
@@ -34,7 +34,7 @@ struct phyr_test_export {
 	__s64 stride;
 };
 
-/* One DMA segment as the importer got it; same shape as struct dma_range. */
+/* One DMA segment of a mapping; same layout as struct dma_range */
 struct phyr_test_range {
 	__u64 addr;
 	__u64 len;
@@ -48,18 +48,19 @@ struct phyr_test_range {
  * @fd: any dma-buf
  * @api: PHYR_TEST_API_*; the stock one ignores offset, len and limits
  * @offset: first byte to map
- * @len: bytes to map; 0 for all from @offset on
- * @max_len: importer's largest segment, 0 for none
+ * @len: bytes to map; 0 for everything from @offset
+ * @max_len: importer's largest segment, 0 for no limit
  * @boundary: importer's segment boundary, 0 for none
- * @iterations: how many times to map and unmap, at least 1
- * @max_ranges: room in @ranges; 0 where nobody wants to see them
+ * @iterations: number of maps and unmaps, at least 1
+ * @max_ranges: capacity of @ranges; may be 0
  * @ranges: user address of an array of struct phyr_test_range; gets the
  *	first ranges of the last mapping
- * @nr_ranges: out: ranges of the last mapping, also beyond @max_ranges
- * @total: out: their bytes
+ * @nr_ranges: out: number of ranges of the last mapping; may exceed
+ *	@max_ranges
+ * @total: out: bytes of the last mapping
  * @mode: out: dma_range_list_mode(), or "sgt"
  *
- * The ioctl fails as the failing step does.
+ * The ioctl returns the error of the step that failed.
  */
 struct phyr_test_import {
 	__s32 fd;
@@ -77,13 +78,13 @@ struct phyr_test_import {
 };
 
 /**
- * struct phyr_test_check - run phyr_list_check() over any list
+ * struct phyr_test_check - run phyr_list_check() on a list
  * @vecs: user address of an array of struct phyr_test_range; addresses are
  *	relative to the BAR's start
  * @nr: entries in @vecs
- * @size: size of the supposed dma-buf
+ * @size: size argument of phyr_list_check()
  *
- * Fails as phyr_list_append() or phyr_list_check() does.
+ * The ioctl returns the error of phyr_list_append() or phyr_list_check().
  */
 struct phyr_test_check {
 	__u64 vecs;
@@ -94,9 +95,9 @@ struct phyr_test_check {
 /**
  * struct phyr_test_vmap - vmap a phyr_vram buffer as a kernel client does
  * @fd: dma-buf of a phyr_vram buffer
- * @fill: 32-bit word to write all over it
- * @is_iomem: out: 1 where the driver gave I/O memory
- * @was: out: the first word before the fill
+ * @fill: 32-bit word to fill the buffer with
+ * @is_iomem: out: 1 if the driver returned I/O memory
+ * @was: out: first word before the fill
  */
 struct phyr_test_vmap {
 	__s32 fd;
@@ -106,11 +107,11 @@ struct phyr_test_vmap {
 };
 
 /**
- * struct phyr_test_devices - what the module is bound to
- * @bar_len: bytes of the exporter's BAR
- * @bar_start: its physical address
- * @exporters: bound exporter devices
- * @importers: bound importer devices
+ * struct phyr_test_devices - devices bound to the module
+ * @bar_len: size of the exporter's BAR in bytes
+ * @bar_start: physical address of the BAR
+ * @exporters: number of bound exporter devices
+ * @importers: number of bound importer devices
  */
 struct phyr_test_devices {
 	__u64 bar_len;
@@ -119,7 +120,7 @@ struct phyr_test_devices {
 	__u32 importers;
 };
 
-/* Importers, in all the variants that the dma-buf API knows. */
+/* Importers, in all variants of the dma-buf API */
 #define PHYR_TEST_NATIVE	0	/* phyr_attach() */
 #define PHYR_TEST_STATIC	1	/* dma_buf_attach() */
 #define PHYR_TEST_DYNAMIC	2	/* invalidate, no peer memory */
@@ -127,19 +128,20 @@ struct phyr_test_devices {
 #define PHYR_TEST_REVOCABLE	4	/* peer memory and invalidate */
 #define PHYR_TEST_NO_OPS	5	/* phyr_attach() without callbacks */
 
-/* What an importer with invalidate does when it is called. */
+/* What the invalidate callback of an importer does */
 #define PHYR_TEST_UNMAP_NOW	0	/* unmap in the callback */
 #define PHYR_TEST_UNMAP_SOON	1	/* unmap from a worker */
-#define PHYR_TEST_UNMAP_LATE	2	/* nothing, until told */
+#define PHYR_TEST_UNMAP_LATE	2	/* nothing; unmap by ioctl */
 
 /**
- * struct phyr_test_hold - attach, and stay attached
+ * struct phyr_test_hold - attach and stay attached
  * @fd: any dma-buf
  * @kind: importer, PHYR_TEST_NATIVE to PHYR_TEST_NO_OPS
  * @unmap: PHYR_TEST_UNMAP_*; PHYR_TEST_UNMAP_LATE for kinds without invalidate
- * @id: out: number for the other calls, within this open file
+ * @id: out: importer for the other ioctls of this open file
  *
- * Fails as the attach does. All that is held goes with the open file.
+ * The ioctl returns the error of the attach. Closing the file releases the
+ * importer.
  */
 struct phyr_test_hold {
 	__s32 fd;
@@ -150,11 +152,11 @@ struct phyr_test_hold {
 
 /**
  * struct phyr_test_held - an importer that stays attached
- * @id: which
- * @pinned: in PHYR_TEST_IOC_PIN: 1 to pin, 0 to unpin; out: as it is
+ * @id: the importer
+ * @pinned: in PHYR_TEST_IOC_PIN: 1 to pin, 0 to unpin; out: current state
  * @mapped: out: 1 while it has a mapping
- * @invalidated: out: how often it was told to unmap
- * @ranges: out: DMA ranges of its mapping, now
+ * @invalidated: out: number of calls of its invalidate callback
+ * @ranges: out: number of DMA ranges of its mapping
  */
 struct phyr_test_held {
 	__u32 id;
@@ -164,7 +166,7 @@ struct phyr_test_held {
 	__u64 ranges;
 };
 
-/* All of these take struct phyr_test_held and fill it in. */
+/* All but PHYR_TEST_IOC_HOLD take struct phyr_test_held and fill it in. */
 #define PHYR_TEST_IOC_HOLD	_IOWR('P', 5, struct phyr_test_hold)
 #define PHYR_TEST_IOC_HELD	_IOWR('P', 6, struct phyr_test_held)
 #define PHYR_TEST_IOC_MAP	_IOWR('P', 7, struct phyr_test_held)
@@ -177,7 +179,7 @@ struct phyr_test_held {
 #define PHYR_TEST_IOC_CHECK	_IOW('P', 2, struct phyr_test_check)
 #define PHYR_TEST_IOC_VMAP	_IOWR('P', 3, struct phyr_test_vmap)
 #define PHYR_TEST_IOC_DEVICES	_IOR('P', 4, struct phyr_test_devices)
-/* As PHYR_TEST_IOC_VMAP, by dma_buf_vmap(), of any dma-buf. */
+/* As PHYR_TEST_IOC_VMAP, but for any dma-buf, with dma_buf_vmap() */
 #define PHYR_TEST_IOC_DMABUF_VMAP	_IOWR('P', 11, struct phyr_test_vmap)
 
 #endif

@@ -1,215 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KUnit: range.c, a mapping as its importer walks it
+ * KUnit: range.c
  *
- * A case builds a list segment by segment, and beside it the plain array of
- * pieces that the segments stand for. What the cursor gives is held against
- * that array, cut by the definition of the limits.
+ * A case builds a list segment by segment, along with a plain array of the
+ * pieces that the segments contain. The ranges that the cursor returns are
+ * compared with that array, split by a reference model of the limits.
  */
 #include "fixture.h"
 #include "redirect.h"
 #include "../range.c"
+#include "range_fixture.h"
 
-#define RANGE_TEST_MAX	4096
-
-/**
- * struct range_test - a list under test, and what it stands for
- * @test: whose
- * @ranges: the list
- * @list: its phyr list, of range_test_vec(), with any number of entries
- * @end: where the next segment is hung up
- * @total: bytes of all segments
- * @nr: pieces
- * @piece: stored entries in their order
- */
-struct range_test {
-	struct kunit *test;
-	struct dma_range_list *ranges;
-	struct phyr_list *list;
-	struct dma_range_segment **end;
-	u64 total;
-	unsigned int nr;
-	struct dma_range piece[RANGE_TEST_MAX];
-};
-
-KUNIT_DEFINE_ACTION_WRAPPER(range_test_free, dma_range_list_free,
-			    struct dma_range_list *);
-KUNIT_DEFINE_ACTION_WRAPPER(range_test_free_table, mock_sg_free_table,
-			    struct sg_table *);
-
-static struct range_test *range_test_start(struct kunit *test,
-					   const struct phyr_limits *limits)
-{
-	struct range_test *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
-
-	KUNIT_ASSERT_NOT_NULL(test, t);
-	t->test = test;
-	t->ranges = dma_range_list_alloc(limits);
-	KUNIT_ASSERT_NOT_NULL(test, t->ranges);
-	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, range_test_free,
-							t->ranges), 0);
-	t->end = &t->ranges->segments;
-	return t;
-}
-
-/* Before the case ends, for the cases that make many */
-static void range_test_end(struct range_test *t)
-{
-	kunit_release_action(t->test, range_test_free, t->ranges);
-	kunit_kfree(t->test, t);
-}
-
-static void range_test_piece(struct range_test *t, u64 addr, u64 len)
-{
-	KUNIT_ASSERT_LT(t->test, t->nr, RANGE_TEST_MAX);
-	t->piece[t->nr].addr = addr;
-	t->piece[t->nr].len = len;
-	t->nr++;
-}
-
-static struct dma_range_segment *range_test_segment(struct range_test *t,
-						    enum phyr_map_mode mode,
-						    u64 len)
-{
-	struct dma_range_segment *segment = &t->ranges->first;
-
-	if (t->ranges->segments)
-		segment = kzalloc_obj(*segment);
-	KUNIT_ASSERT_NOT_NULL(t->test, segment);
-	segment->mode = mode;
-	segment->len = len;
-	*t->end = segment;
-	t->end = &segment->next;
-	t->total += len;
-	t->ranges->len = t->total;
-	return segment;
-}
-
-static void range_test_add_iova(struct range_test *t, u64 addr, u64 len)
-{
-	struct dma_range_segment *segment;
-
-	segment = range_test_segment(t, PHYR_MAP_IOVA, len);
-	segment->iova.addr = addr;
-	range_test_piece(t, addr, len);
-}
-
-/* The phyr list: extents of 1, 2, 3, 1, … pages, none of which merges */
-static struct phys_vec range_test_vec(unsigned int i)
-{
-	return (struct phys_vec) {
-		.paddr = 0x100000 + i * 0x10000ULL,
-		.len = (1 + i % 3) * PAGE_SIZE,
-	};
-}
-
-static struct phyr_list *range_test_list(struct range_test *t,
-					 unsigned int nr)
-{
-	struct phyr_mem *mem = fixture_ram(t->test);
-	struct phyr_list *list = fixture_list(t->test);
-	struct phys_vec vec;
-	unsigned int i;
-	u64 size = 0;
-
-	for (i = 0; i < nr; i++) {
-		vec = range_test_vec(i);
-		size += vec.len;
-		KUNIT_ASSERT_EQ(t->test, phyr_list_append(list, mem, vec.paddr,
-							  vec.len), 0);
-	}
-	KUNIT_ASSERT_EQ(t->test, phyr_list_finish(list, size, "kunit"), 0);
-	t->list = list;
-	t->ranges->list = phyr_list_get(list);
-	return list;
-}
-
-/* @len bytes of the list from @offset on; @delta as in struct phyr_route */
-static void range_test_add_offset(struct range_test *t, enum phyr_map_mode mode,
-				  u64 offset, u64 len, u64 delta)
-{
-	const struct phyr_chunk *chunk = phyr_list_first(t->list);
-	struct dma_range_segment *segment;
-	u64 skip = offset, cut;
-	struct phys_vec vec;
-	unsigned int i;
-
-	for (; skip >= chunk->len; chunk = chunk->next)
-		skip -= chunk->len;
-	segment = range_test_segment(t, mode, len);
-	segment->chunk = chunk;
-	segment->chunk_skip = skip;
-	segment->delta = delta;
-
-	for (i = 0; len; i++) {
-		vec = range_test_vec(i);
-		cut = min(offset, vec.len);
-		offset -= cut;
-		vec.paddr += cut;
-		vec.len = min(vec.len - cut, len);
-		len -= vec.len;
-		if (vec.len)
-			range_test_piece(t, vec.paddr + delta, vec.len);
-	}
-}
-
-/* @nr stored ranges, @per_chunk to a chunk */
-static void range_test_add_extents(struct range_test *t,
-				   const struct dma_range *range,
-				   unsigned int nr, unsigned int per_chunk)
-{
-	struct dma_range_segment *segment;
-	struct dma_range_chunk **end, *chunk = NULL;
-	unsigned int i;
-
-	segment = range_test_segment(t, PHYR_MAP_EXTENT, 0);
-	end = &segment->chunks;
-	for (i = 0; i < nr; i++) {
-		if (i % per_chunk == 0) {
-			chunk = kzalloc(struct_size(chunk, ranges, per_chunk),
-					GFP_KERNEL);
-			KUNIT_ASSERT_NOT_NULL(t->test, chunk);
-			*end = chunk;
-			end = &chunk->next;
-		}
-		chunk->ranges[chunk->nr++] = range[i];
-		chunk->len += range[i].len;
-		segment->len += range[i].len;
-		range_test_piece(t, range[i].addr, range[i].len);
-	}
-	t->total += segment->len;
-	t->ranges->len = t->total;
-}
-
-/* A table of which @nr entries are DMA segments; those of 0 bytes are none */
-static void range_test_add_sgt(struct range_test *t,
-			       const struct dma_range *range, unsigned int nr)
-{
-	struct dma_range_segment *segment;
-	struct scatterlist *sg;
-	struct sg_table *sgt;
-	unsigned int i;
-	u64 len = 0;
-
-	sgt = kunit_kzalloc(t->test, sizeof(*sgt), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(t->test, sgt);
-	KUNIT_ASSERT_EQ(t->test, sg_alloc_table(sgt, nr, GFP_KERNEL), 0);
-	KUNIT_ASSERT_EQ(t->test,
-			kunit_add_action_or_reset(t->test,
-						  range_test_free_table, sgt),
-			0);
-	for_each_sgtable_dma_sg(sgt, sg, i) {
-		sg_dma_address(sg) = range[i].addr;
-		sg_dma_len(sg) = range[i].len;
-		len += range[i].len;
-		if (range[i].len)
-			range_test_piece(t, range[i].addr, range[i].len);
-	}
-	segment = range_test_segment(t, PHYR_MAP_SGT, len);
-	segment->sgt = sgt;
-}
-
-/* The @nr ranges of extents and tables: some odd, one beyond 4 GiB. */
+/* Ranges for extents and tables: some misaligned, one beyond 4 GiB */
 static const struct dma_range range_test_stored[] = {
 	{ 0x1000000000, 0x1000 },
 	{ 0xfffff000, 0x3000 },
@@ -236,104 +38,7 @@ static const struct dma_range range_test_holes[] = {
 };
 
 /*
- * The model
- */
-
-/**
- * struct range_model_cursor - a position among the pieces
- * @i: piece
- * @skip: bytes of it
- * @left: bytes to go
- */
-struct range_model_cursor {
-	unsigned int i;
-	u64 skip;
-	u64 left;
-};
-
-/* The range that is to come; false at the end. */
-static bool range_model_next(const struct range_test *t,
-			     struct range_model_cursor *at,
-			     struct dma_range *want)
-{
-	const struct phyr_limits *limits = &t->ranges->limits;
-	u64 border;
-
-	if (!at->left)
-		return false;
-	while (at->skip >= t->piece[at->i].len)
-		at->skip -= t->piece[at->i++].len;
-
-	want->addr = t->piece[at->i].addr + at->skip;
-	want->len = min(t->piece[at->i].len - at->skip, at->left);
-	if (limits->max_len && want->len > limits->max_len)
-		want->len = limits->max_len;
-	if (limits->boundary) {
-		/* 0 where it is 2^64 */
-		border = (want->addr / limits->boundary + 1) *
-			 limits->boundary;
-		want->len = min(want->len, border - want->addr);
-	}
-	at->skip += want->len;
-	at->left -= want->len;
-	return true;
-}
-
-/* The walk from @offset on, in arrays of @max */
-static void range_test_walk(struct range_test *t, u64 offset, unsigned int max)
-{
-	struct range_model_cursor at = { .skip = t->ranges->skip + offset };
-	struct dma_range got[24], want;
-	struct dma_range_cursor cursor;
-	struct kunit *test = t->test;
-	unsigned int n, i;
-
-	KUNIT_ASSERT_LE(test, max, ARRAY_SIZE(got));
-	if (offset < t->ranges->len)
-		at.left = t->ranges->len - offset;
-
-	dma_range_cursor_init(&cursor, t->ranges, offset);
-	while ((n = dma_range_next(&cursor, got, max))) {
-		KUNIT_ASSERT_LE(test, n, max);
-		for (i = 0; i < n; i++) {
-			KUNIT_ASSERT_TRUE(test, range_model_next(t, &at, &want));
-			KUNIT_ASSERT_EQ_MSG(test, got[i].addr, want.addr,
-					    "offset %#llx, %#llx bytes before the end",
-					    offset, at.left);
-			KUNIT_ASSERT_EQ_MSG(test, got[i].len, want.len,
-					    "offset %#llx, %#llx bytes before the end",
-					    offset, at.left);
-		}
-		/* Fewer than asked for come only last. */
-		if (n < max)
-			KUNIT_EXPECT_EQ(test, at.left, 0);
-	}
-	KUNIT_EXPECT_EQ(test, at.left, 0);
-	KUNIT_EXPECT_EQ(test, dma_range_next(&cursor, got, max), 0);
-}
-
-/* From every piece's first and last bytes */
-static void range_test_walk_borders(struct range_test *t)
-{
-	u64 start = 0, at;
-	unsigned int i;
-	int by;
-
-	for (i = 0; i <= t->nr; i++) {
-		for (by = -2; by <= 2; by++) {
-			at = start + by - t->ranges->skip;
-			if (start + by >= t->ranges->skip)
-				range_test_walk(t, at, 1 + (i + by + 2) % 5);
-		}
-		if (i < t->nr)
-			start += t->piece[i].len;
-	}
-	for (at = 0; at < t->ranges->len; at += t->ranges->len / 97 + 1)
-		range_test_walk(t, at, 7);
-}
-
-/*
- * What the cases are made with: a list of each mode
+ * Builders of a list of each mode
  */
 
 static void range_build_iova(struct range_test *t)
@@ -355,7 +60,7 @@ static void range_build_window(struct range_test *t)
 	range_test_add_offset(t, PHYR_MAP_WINDOW, 0, size, -0x100000ULL);
 }
 
-/* Starts inside an extent of the second chunk, and ends inside another. */
+/* Starts inside an extent of the second chunk and ends inside another */
 static void range_build_bus_part(struct range_test *t)
 {
 	u64 size = phyr_list_size(range_test_list(t, 300));
@@ -364,7 +69,7 @@ static void range_build_bus_part(struct range_test *t)
 			      size - 16 * PAGE_SIZE, 0x7000000000);
 }
 
-/* Each chunk of the list starts a segment of its own. */
+/* One segment for each chunk of the list */
 static void range_build_window_runs(struct range_test *t)
 {
 	const struct phyr_chunk *chunk;
@@ -436,10 +141,10 @@ static void range_build_mixed(struct range_test *t)
 }
 
 /**
- * struct range_build - how to make a list
- * @name: what it is made of
- * @build: adds its segments
- * @mode: its dma_range_list_mode()
+ * struct range_build - a builder of a list
+ * @name: description
+ * @build: adds the segments
+ * @mode: expected dma_range_list_mode()
  */
 struct range_build {
 	const char *name;
@@ -562,7 +267,7 @@ static void next_from_each_border(struct kunit *test)
 	range_test_walk_borders(t);
 }
 
-/* Maps are made of pages: a list may start and end inside what is mapped. */
+/* Whole pages are mapped: a list may start and end inside a mapped page. */
 static void next_part_of_what_is_mapped(struct kunit *test)
 {
 	struct range_test *t = range_test_build(test, test->param_value, NULL);
@@ -617,7 +322,7 @@ static void next_without_room(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, range.len, t->piece[0].len);
 }
 
-/* The core unmapped it: an importer that still walks finds nothing. */
+/* After the core unmapped the list, a walk is empty. */
 static void next_of_invalidated_list(struct kunit *test)
 {
 	struct range_test *t = range_test_build(test, test->param_value, NULL);
@@ -632,9 +337,9 @@ static void next_of_invalidated_list(struct kunit *test)
 
 /**
  * struct range_limits - limits to walk with
- * @name: for people to read
+ * @name: description
  * @limits: the limits
- * @tail: bytes at the end to walk, where all would be too many; 0 for all
+ * @tail: walk only this many bytes at the end, to save time; 0 for all
  */
 struct range_limits {
 	const char *name;
@@ -688,7 +393,7 @@ static void next_within_limits(struct kunit *test)
 	}
 }
 
-/* Addresses and lengths of which no half fits in 63 bits */
+/* Addresses and lengths close to 2^64 */
 static void next_near_u64_max(struct kunit *test)
 {
 	static const struct phyr_limits limits[] = {
@@ -740,7 +445,7 @@ static void next_iova_beyond_4g_is_one_range(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, dma_range_next(&cursor, &range, 1), 0);
 }
 
-/* 32-bit lengths of which two are more than 32 bits */
+/* 32-bit lengths whose sum exceeds 32 bits */
 static void next_sgt_beyond_4g(struct kunit *test)
 {
 	static const struct dma_range big[] = {
@@ -772,7 +477,7 @@ static void next_extents_beyond_4g(struct kunit *test)
 	range_test_walk_borders(t);
 }
 
-/* A device takes a range of 0 bytes for 2^24, or for the list's end. */
+/* A device may take a length of 0 as 2^24 or as the end of the list. */
 static void next_sgt_never_empty(struct kunit *test)
 {
 	struct range_test *t = range_test_start(test, NULL);
@@ -817,7 +522,7 @@ static void unmap_iova_destroys_it(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, dma_range_list_len(t->ranges), 0);
 }
 
-/* As phyr_map_list() leaves it: each range mapped for @dev */
+/* Map each range for @dev, as phyr_map_list() does. */
 static void range_test_map_extents(struct range_test *t, struct device *dev,
 				   unsigned int nr, unsigned int per_chunk)
 {
@@ -849,7 +554,7 @@ static void unmap_extents_each_once(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock_count(MOCK_UNMAP), 100);
 }
 
-/* The core unmaps at a move, phyr_unmap() comes later. */
+/* The core unmaps at a move, before phyr_unmap(). */
 static void unmap_twice(struct kunit *test)
 {
 	struct device *dev = mock_device(test, "importer", DMA_BIT_MASK(64));
@@ -878,7 +583,7 @@ static void unmap_offsets_calls_nothing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, dma_range_list_len(t->ranges), 0);
 }
 
-/* A table that somebody else mapped stays mapped. */
+/* A table that the list does not own stays mapped. */
 static void unmap_sgt_of_its_mapper(struct kunit *test)
 {
 	struct range_test *t = range_test_start(test, NULL);
@@ -907,7 +612,7 @@ static void unmap_each_segment(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock_count(MOCK_UNMAP), 8);
 }
 
-/* What is somebody else's stays: tables, the phyr list and its memory. */
+/* Tables, the phyr list and its memory are not owned and stay. */
 static void free_by_build(struct kunit *test)
 {
 	unsigned int allocated = mock_allocated();
@@ -927,7 +632,7 @@ static void free_by_build(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock_allocated(), allocated);
 }
 
-/* The last mapping of a buffer that has moved holds the list alone. */
+/* After a move, the last mapping holds the last reference to the list. */
 static void free_drops_the_list(struct kunit *test)
 {
 	struct range_test *t = range_test_start(test, NULL);
@@ -964,7 +669,7 @@ static void range_random_offset(struct range_test *t, struct rnd_state *rnd)
 			      offset, len, range_random_page(rnd, BIT_ULL(52)));
 }
 
-/* Up to 20 ranges; with @holes, some of 0 bytes, but not all. */
+/* Up to 20 ranges; with @holes, some but not all have 0 bytes. */
 static unsigned int range_random_ranges(struct rnd_state *rnd,
 					struct dma_range *range, bool holes)
 {

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What a KUnit test includes before the production file that it tests
+ * Include before the production file that a KUnit test tests
  *
  *	#include "redirect.h"
  *	#include "../map.c"
  *
- * The file becomes part of phyr_kunit.ko, static functions included, and what
- * it asks of the kernel goes to the mocks of mock.h instead. phyr.ko is not
- * needed, and may be loaded: nothing is exported twice.
+ * The production file becomes part of phyr_kunit.ko, including its static
+ * functions, and its calls of kernel functions go to the mocks of mock.h.
+ * phyr.ko is not needed but may be loaded: phyr_kunit.ko exports nothing.
  *
- * All headers of dmabuf/ come first, or the macros below would rename their
- * declarations. Everything is a function-like macro, so that members and
- * variables of the same name stay as they are.
+ * Include all headers that dmabuf/ uses here, or the macros below would rename
+ * their declarations. All macros are function-like, so that members and
+ * variables of the same name are not renamed.
  */
 #ifndef _PHYR_REDIRECT_H
 #define _PHYR_REDIRECT_H
@@ -34,13 +34,14 @@
 #include <linux/pci.h>
 #include <linux/scatterlist.h>
 #include <linux/sched.h>
+#include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
 
 #include "../internal.h"
 #include "mock.h"
 
-/* Nothing of the included file is exported, and it is no module. */
+/* Remove exports and module boilerplate of the included file. */
 #undef EXPORT_SYMBOL_NS_GPL
 #define EXPORT_SYMBOL_NS_GPL(sym, ns)
 #undef __init
@@ -58,7 +59,7 @@
 #undef MODULE_IMPORT_NS
 #define MODULE_IMPORT_NS(ns)
 
-/* Memory. kzalloc_obj() and its like end in these. */
+/* Memory; kzalloc_obj() and similar macros expand to these. */
 #undef kmalloc
 #define kmalloc(size, gfp) mock_kmalloc(size, gfp)
 #undef kzalloc
@@ -67,7 +68,7 @@
 #define sg_alloc_table(...) mock_sg_alloc_table(__VA_ARGS__)
 #define sg_free_table(...) mock_sg_free_table(__VA_ARGS__)
 
-/* The device, and what stands between it and the memory */
+/* Properties of the device and of its path to the memory */
 #define use_dma_iommu(dev) mock_use_dma_iommu(dev)
 #define get_dma_ops(dev) mock_get_dma_ops(dev)
 #define dma_get_merge_boundary(dev) mock_dma_get_merge_boundary(dev)
@@ -87,7 +88,7 @@
 #define dma_buf_phys_vec_to_sgt(...) mock_dma_buf_phys_vec_to_sgt(__VA_ARGS__)
 #define dma_buf_free_sgt(...) mock_dma_buf_free_sgt(__VA_ARGS__)
 
-/* dma-buf: recorded, may fail, and otherwise the kernel's own */
+/* dma-buf: logged and made to fail, otherwise passed to the kernel */
 #define dma_buf_dynamic_attach(...) mock_dma_buf_dynamic_attach(__VA_ARGS__)
 #define dma_buf_detach(...) mock_dma_buf_detach(__VA_ARGS__)
 #define dma_buf_map_attachment(...) mock_dma_buf_map_attachment(__VA_ARGS__)
@@ -97,7 +98,7 @@
 	mock_dma_buf_invalidate_mappings(dmabuf)
 #define dma_resv_wait_timeout(...) mock_dma_resv_wait_timeout(__VA_ARGS__)
 
-/* phyr.ko has these, and this module does not need it. */
+/* These are in phyr.ko, which this module does not depend on. */
 #define phyr_inject_fault() false
 #define phyr_inject_delay() do { } while (0)
 

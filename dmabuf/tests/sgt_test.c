@@ -1,34 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KUnit: sgt.c, sg_table and dma_range_list, both ways
+ * KUnit: sgt.c, conversion between sg_table and dma_range_list
  */
 #include "redirect.h"
 
-/* So that a case can have more ranges than it has time to walk. */
-static unsigned int sgt_test_next(struct dma_range_cursor *cursor,
-				  struct dma_range *ranges, unsigned int max);
-#define dma_range_next(...) sgt_test_next(__VA_ARGS__)
+/* A case may pretend to have more ranges than it has time to walk. */
+static u64 sgt_test_count(const struct dma_range_list *ranges);
+#define dma_range_list_count(ranges) sgt_test_count(ranges)
 #include "../sgt.c"
-#undef dma_range_next
+#undef dma_range_list_count
 
 #define SGT_TEST_IOVA	0x5000000000ULL
 
 static u64 sgt_test_pretend;
 
-static unsigned int sgt_test_next(struct dma_range_cursor *cursor,
-				  struct dma_range *ranges, unsigned int max)
+static u64 sgt_test_count(const struct dma_range_list *ranges)
 {
-	unsigned int n;
+	u64 count = sgt_test_pretend;
 
-	if (!sgt_test_pretend)
-		return dma_range_next(cursor, ranges, max);
-	memset(ranges, 0, max * sizeof(*ranges));
-	n = min(sgt_test_pretend, BIT_ULL(31));
-	sgt_test_pretend -= n;
-	return n;
+	sgt_test_pretend = 0;
+	return count ?: dma_range_list_count(ranges);
 }
 
-/* A table as its mapper leaves it: @nents of @orig_nents entries have DMA. */
+/* A mapped table: @nents of @orig_nents entries have DMA addresses. */
 static void sgt_test_table(struct kunit *test, struct sg_table *sgt,
 			   unsigned int orig_nents, unsigned int nents,
 			   const struct dma_range *dma)
@@ -44,7 +38,7 @@ static void sgt_test_table(struct kunit *test, struct sg_table *sgt,
 	}
 }
 
-/* One IOVA range, as phyr_map_list() would have left it. */
+/* One IOVA range, as phyr_map_list() creates it */
 static struct dma_range_list *sgt_test_ranges(struct kunit *test, u64 len,
 					      const struct phyr_limits *limits)
 {
@@ -56,7 +50,7 @@ static struct dma_range_list *sgt_test_ranges(struct kunit *test, u64 len,
 	ranges->first.len = len;
 	ranges->first.iova.addr = SGT_TEST_IOVA;
 	ranges->segments = &ranges->first;
-	/* Taken from nobody: dma_range_list_free() does not unmap. */
+	/* Never allocated as IOVA: dma_range_list_free() does not unmap it. */
 	return ranges;
 }
 
@@ -100,7 +94,7 @@ static void from_sgt_walks_each_segment(struct kunit *test)
 	sg_free_table(&sgt);
 }
 
-/* An IOMMU merged three pages' entries to one segment. */
+/* An IOMMU merged the entries of three pages into one segment. */
 static void from_sgt_merged_by_mapper(struct kunit *test)
 {
 	struct dma_range_list *ranges;
@@ -117,7 +111,7 @@ static void from_sgt_merged_by_mapper(struct kunit *test)
 	sg_free_table(&sgt);
 }
 
-/* A page-less exporter hides the CPU's list: orig_nents is 0. */
+/* A page-less exporter hides the CPU entries: orig_nents is 0. */
 static void from_sgt_pageless_table(struct kunit *test)
 {
 	struct dma_range_list *ranges;
@@ -224,7 +218,7 @@ static void from_sgt_no_memory(struct kunit *test)
 	sg_free_table(&sgt);
 }
 
-/* The table is its mapper's: nobody else unmaps it. */
+/* Only the owner of the table unmaps it. */
 static void from_sgt_leaves_the_table_mapped(struct kunit *test)
 {
 	struct dma_range_list *ranges;
@@ -245,11 +239,11 @@ static void from_sgt_leaves_the_table_mapped(struct kunit *test)
 }
 
 /**
- * struct sgt_test_split - a length, written out with 32-bit lengths
- * @name: for the log
+ * struct sgt_test_split - a range that is split into 32-bit lengths
+ * @name: description
  * @len: bytes
  * @max_len: limit of the list
- * @nents: entries it must have
+ * @nents: expected number of entries
  */
 struct sgt_test_split {
 	const char *name;
@@ -317,7 +311,7 @@ static void sgt_create_has_no_pages(struct kunit *test)
 	sgt = phyr_sgt_create(ranges);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, sgt);
 
-	/* A walk over the CPU's entries finds none. */
+	/* A walk of the CPU entries is empty. */
 	KUNIT_EXPECT_EQ(test, sgt->orig_nents, 0);
 	for_each_sgtable_dma_sg(sgt, sg, i) {
 		KUNIT_EXPECT_NULL(test, sg_page(sg));
@@ -399,7 +393,7 @@ static void sgt_create_no_memory_for_entries(struct kunit *test)
 
 	mock_fail(MOCK_SG_ALLOC, 1, -ENOMEM);
 	KUNIT_EXPECT_PTR_EQ(test, phyr_sgt_create(ranges), ERR_PTR(-ENOMEM));
-	/* What is left is the list, which is still the caller's. */
+	/* Only the list is left; the caller still owns it. */
 	KUNIT_EXPECT_EQ(test, mock_allocated(), 1);
 	KUNIT_EXPECT_EQ(test, dma_range_list_len(ranges), SZ_4K);
 
@@ -433,7 +427,7 @@ static void sgt_destroy_frees_a_chained_table(struct kunit *test)
 
 	KUNIT_EXPECT_PTR_EQ(test, phyr_sgt_destroy(sgt), ranges);
 	KUNIT_EXPECT_EQ(test, mock_allocated(), 1);
-	/* Not unmapped by that. */
+	/* That did not unmap it. */
 	KUNIT_EXPECT_EQ(test, dma_range_list_len(ranges), 1000 * SZ_4K);
 
 	dma_range_list_free(ranges);

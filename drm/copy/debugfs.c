@@ -17,31 +17,6 @@
 
 #include "copy.h"
 
-static u64 copy_ranges_count(const struct dma_range_list *ranges)
-{
-	struct dma_range_cursor cursor;
-	struct dma_range batch[8];
-	unsigned int n;
-	u64 count = 0;
-
-	dma_range_cursor_init(&cursor, ranges, 0);
-	while ((n = dma_range_next(&cursor, batch, ARRAY_SIZE(batch))))
-		count += n;
-	return count;
-}
-
-static void copy_ranges_show(struct seq_file *m,
-			     const struct dma_range_list *ranges)
-{
-	struct dma_range_cursor cursor;
-	struct dma_range range;
-
-	dma_range_cursor_init(&cursor, ranges, 0);
-	while (dma_range_next(&cursor, &range, 1) && !seq_has_overflowed(m))
-		seq_printf(m, "  range 0x%llx 0x%llx\n", (u64)range.addr,
-			   range.len);
-}
-
 static void copy_buffer_show(struct seq_file *m, const struct copy_bo *bo)
 {
 	const struct dma_range_list *ranges = bo->stale ? NULL : bo->ranges;
@@ -51,9 +26,9 @@ static void copy_buffer_show(struct seq_file *m, const struct copy_bo *bo)
 	seq_printf(m, "buffer %lu size %zu %s mode %s ranges %llu\n", bo->id,
 		   bo->shmem.base.size, bo->dmabuf ? "imported" : "own",
 		   ranges ? dma_range_list_mode(ranges) : "none",
-		   ranges ? copy_ranges_count(ranges) : 0);
+		   ranges ? dma_range_list_count(ranges) : 0);
 	if (ranges)
-		copy_ranges_show(m, ranges);
+		dma_range_list_show(m, ranges);
 }
 
 static int copy_buffers_show(struct seq_file *m, void *unused)

@@ -3,8 +3,8 @@
  * phyr: dma-bufs without struct page, for importers
  *
  * An importer attaches to a dma-buf for one device, maps it, and walks the
- * DMA ranges of that mapping. Where the memory physically is stays with the
- * exporter and the core: nothing in this header leads to a physical address.
+ * DMA ranges of that mapping. Only the exporter and the core know physical
+ * addresses; this header exposes none.
  *
  *	attach = phyr_attach(dmabuf, dev, &ops, &limits, priv);
  *	dma_resv_lock(dmabuf->resv, NULL);
@@ -13,7 +13,7 @@
  *	while ((n = dma_range_next(&cursor, ranges, ARRAY_SIZE(ranges))))
  *		... program the device with ranges[0 .. n) ...
  *
- * dmabuf/dma_buf.c tells how long a mapping lives and who waits for whom.
+ * dmabuf/buffer.c documents the lifetime of a mapping.
  */
 #ifndef _LINUX_PHYR_H
 #define _LINUX_PHYR_H
@@ -25,11 +25,12 @@ struct device;
 struct dma_buf;
 struct dma_range_list;
 struct phyr_attachment;
+struct seq_file;
 struct sg_table;
 
 /**
  * struct dma_range - one DMA segment, as one device sees it
- * @addr: where the segment starts, for the device it was mapped for
+ * @addr: start of the segment, as seen by the device it was mapped for
  * @len: bytes; not limited to 4 GiB
  */
 struct dma_range {
@@ -40,13 +41,13 @@ struct dma_range {
 /**
  * struct phyr_limits - what a device can take in one DMA segment
  * @max_len: longest segment in bytes; 0 for no limit
- * @boundary: power of two that a segment must not cross a multiple of; 0 for
+ * @boundary: a segment must not cross a multiple of this power of two; 0 for
  *	no boundary
  *
- * The importer states them. dma_get_max_seg_size() is not asked: for most PCI
- * devices it says 64 KiB because nobody set it. Stock exporters do map by it;
- * a driver that imports from them sets it (dma_set_max_seg_size()), to
- * UINT_MAX where the device has no limit.
+ * Set by the importer. The core ignores dma_get_max_seg_size(): for most PCI
+ * devices it returns the default of 64 KiB. Stock exporters do use it, so a
+ * driver that imports from them must call dma_set_max_seg_size(), with
+ * UINT_MAX if the device has no limit.
  */
 struct phyr_limits {
 	u64 max_len;
@@ -58,17 +59,17 @@ struct phyr_limits {
  */
 struct phyr_importer_ops {
 	/**
-	 * @invalidate: the memory is about to move or to go away (mandatory)
+	 * @invalidate: the memory is about to move or to be revoked (mandatory)
 	 *
-	 * From here on no new DMA may use a list mapped earlier. DMA that was
-	 * started before must be covered by fences in the dma-buf's
-	 * reservation object: the core waits for all of them
-	 * (DMA_RESV_USAGE_BOOKKEEP) and then unmaps. phyr_unmap() of the old
-	 * lists stays due; it may happen in this callback or at any time
-	 * later, and only frees memory then. A new phyr_map() brings the new
-	 * place, or -ENODEV where there is none any more.
+	 * Do not start new DMA with a list mapped earlier. Fences in the
+	 * dma-buf's reservation object must cover DMA that is already running:
+	 * the core waits for all of them (DMA_RESV_USAGE_BOOKKEEP) and then
+	 * unmaps. The importer must still call phyr_unmap() for each old list,
+	 * in this callback or at any later time; after the core's unmap it
+	 * only frees memory. The next phyr_map() returns the new place, or
+	 * -ENODEV if the buffer was revoked.
 	 *
-	 * Context: the dma-buf's reservation lock is held. May sleep, must
+	 * Context: the dma-buf's reservation lock is held. May sleep. Must
 	 * not wait for anything but the device.
 	 */
 	void (*invalidate)(struct phyr_attachment *attach);
@@ -113,5 +114,9 @@ void dma_range_cursor_init(struct dma_range_cursor *cursor,
 			   const struct dma_range_list *ranges, u64 offset);
 unsigned int dma_range_next(struct dma_range_cursor *cursor,
 			    struct dma_range *ranges, unsigned int max);
+
+u64 dma_range_list_count(const struct dma_range_list *ranges);
+void dma_range_list_show(struct seq_file *m,
+			 const struct dma_range_list *ranges);
 
 #endif

@@ -2,12 +2,12 @@
 /*
  * phyr: dma-bufs without struct page, for exporters
  *
- * An exporter says what memory it has (struct phyr_mem), which parts of it
- * make up a buffer (struct phyr_list), and when that changes
+ * An exporter describes its memory (struct phyr_mem) and the parts of it that
+ * form a buffer (struct phyr_list), and reports changes
  * (phyr_buffer_move_begin(), phyr_buffer_revoke()). It maps nothing.
  *
- * Everything here is in the symbol namespace PHYR_EXPORTER: an importer that
- * wants to see physical addresses has to say so in its source.
+ * All symbols are in the namespace PHYR_EXPORTER. An importer that uses
+ * physical addresses must therefore import it explicitly.
  */
 #ifndef _LINUX_PHYR_EXPORTER_H
 #define _LINUX_PHYR_EXPORTER_H
@@ -25,7 +25,7 @@ struct phyr_list;
 struct phyr_mem;
 
 /**
- * enum phyr_mem_kind - what a struct phyr_mem is made of
+ * enum phyr_mem_kind - type of a struct phyr_mem
  * @PHYR_MEM_RAM: system memory, with pages
  * @PHYR_MEM_P2P: a BAR of a PCI device
  * @PHYR_MEM_MMIO: page-less memory behind the memory controller
@@ -73,7 +73,7 @@ u64 phyr_list_count(const struct phyr_list *list);
 /**
  * struct phyr_cursor - a position in a finished phyr_list
  *
- * Lives on the walker's stack; needs no clean-up. Members are private.
+ * Lives on the caller's stack; needs no cleanup.
  */
 struct phyr_cursor {
 	/* private: */
@@ -89,11 +89,11 @@ bool phyr_next(struct phyr_cursor *cursor, struct phys_vec *vec,
 	       struct phyr_mem **mem);
 
 /**
- * enum phyr_buffer_state - the life of a buffer
- * @PHYR_BUFFER_LIVE: may be mapped
+ * enum phyr_buffer_state - state of a buffer
+ * @PHYR_BUFFER_LIVE: can be mapped
  * @PHYR_BUFFER_MOVING: between phyr_buffer_move_begin() and
  *	phyr_buffer_move_end()
- * @PHYR_BUFFER_REVOKED: gone for good; maps fail with -ENODEV
+ * @PHYR_BUFFER_REVOKED: maps fail with -ENODEV until phyr_buffer_rearm()
  */
 enum phyr_buffer_state {
 	PHYR_BUFFER_LIVE,
@@ -102,13 +102,13 @@ enum phyr_buffer_state {
 };
 
 /**
- * struct phyr_buffer - what the core keeps for one buffer of an exporter
+ * struct phyr_buffer - the core's state of one buffer
  *
  * Embedded in the exporter's buffer object. One buffer may have several
- * dma-bufs: a GEM object forgets its dma-buf with its last handle, and may be
- * exported anew while the first dma-buf lives on.
+ * dma-bufs: a GEM object drops its dma-buf with its last handle, and may be
+ * exported again while the first dma-buf is still alive.
  *
- * All members are guarded by the reservation lock.
+ * The reservation lock guards all members that are not constant.
  */
 struct phyr_buffer {
 	/** @resv: the buffer's reservation object, constant */
@@ -127,34 +127,34 @@ struct phyr_buffer {
 /**
  * struct phyr_dma_buf_ops - a phyr exporter's side of a dma-buf
  *
- * A dma-buf is phyr's when its ops have phyr_dma_buf_attach() as attach, as
- * virtio_dma_buf does it; PHYR_DMA_BUF_OPS fills in that and the other
- * callbacks that belong to the core.
+ * The attach pointer identifies a phyr dma-buf, as in virtio_dma_buf.
+ * PHYR_DMA_BUF_OPS sets it and the other callbacks that the core implements.
  */
 struct phyr_dma_buf_ops {
-	/** @ops: the dma-buf's own ops, begun with PHYR_DMA_BUF_OPS */
+	/** @ops: the dma-buf's ops; must start with PHYR_DMA_BUF_OPS */
 	struct dma_buf_ops ops;
-	/** @buffer: find the phyr_buffer behind a dma-buf; must not fail */
+	/** @buffer: return the phyr_buffer of a dma-buf; must not fail */
 	struct phyr_buffer *(*buffer)(struct dma_buf *dmabuf);
 	/**
-	 * @describe: make the list of the place where the buffer is now
+	 * @describe: create a list of the buffer's current memory
 	 *
-	 * Returns a list that phyr_list_finish() has accepted, and with it the
-	 * reference; or an ERR_PTR. The core keeps the list until the next
-	 * move. Called under the reservation lock; may sleep.
+	 * Returns a list that phyr_list_finish() has accepted and passes its
+	 * reference to the core, or returns an ERR_PTR. The core keeps the
+	 * list until the next move. Called under the reservation lock; may
+	 * sleep.
 	 */
 	struct phyr_list *(*describe)(struct phyr_buffer *buffer);
 	/**
-	 * @pin_system: move to system memory and stay there (optional)
+	 * @pin_system: move to system memory and pin there (optional)
 	 *
 	 * For importers that cannot reach the buffer where it is, or that
-	 * could not be told when it moves. Returns 0, or an errno where the
-	 * buffer may not be in system memory or is pinned elsewhere. Called
-	 * under the reservation lock; may sleep.
+	 * have no invalidate callback. Returns 0, or an errno if the buffer
+	 * must not be in system memory or is pinned elsewhere. Called under
+	 * the reservation lock; may sleep.
 	 */
 	int (*pin_system)(struct phyr_buffer *buffer);
 	/**
-	 * @unpin_system: undo one @pin_system; goes with it
+	 * @unpin_system: undo one @pin_system; mandatory with @pin_system
 	 *
 	 * Called under the reservation lock.
 	 */
@@ -184,7 +184,9 @@ int phyr_buffer_add_dma_buf(struct phyr_buffer *buffer,
 			    struct dma_buf *dmabuf);
 void phyr_buffer_remove_dma_buf(struct phyr_buffer *buffer,
 				struct dma_buf *dmabuf);
-struct phyr_list *phyr_buffer_list(struct phyr_buffer *buffer);
+struct phyr_list *phyr_buffer_get_list(struct phyr_buffer *buffer);
+/* Former name; remove once drm/vram/debugfs.c uses the one above. */
+#define phyr_buffer_list(buffer) phyr_buffer_get_list(buffer)
 int phyr_buffer_move_begin(struct phyr_buffer *buffer, bool interruptible,
 			   bool no_wait);
 void phyr_buffer_move_end(struct phyr_buffer *buffer);

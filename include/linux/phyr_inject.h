@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Faults and delays that a test asks for, in kernels with CONFIG_FAULT_INJECTION
+ * Fault and delay injection, in kernels with CONFIG_FAULT_INJECTION_DEBUG_FS
  *
- * fail-nth reaches what a task does in its own name. For what workers do on its
- * behalf there is phyr_inject_fault(); and for what another thread may do where
- * a lock is not held yet or not held any more, phyr_inject_delay() holds the
- * door open. In other kernels neither leaves an instruction behind.
+ * fail-nth injects faults into the calls of one task. phyr_inject_fault() does
+ * the same for work that a worker does for that task. phyr_inject_delay(),
+ * called before taking or after dropping a lock, widens the race window. In
+ * other kernels both compile to nothing.
  */
 #ifndef _LINUX_PHYR_INJECT_H
 #define _LINUX_PHYR_INJECT_H

@@ -267,20 +267,13 @@ void vb2_phyr_imports_drop(struct vb2_phyr_queue *queue)
 void vb2_phyr_import_show(struct seq_file *m, struct vb2_phyr_import *import)
 {
 	const struct dma_range_list *ranges;
-	struct dma_range_cursor cursor;
-	struct dma_range range;
 
 	dma_resv_lock(import->dmabuf->resv, NULL);
 	ranges = import->stale ? NULL : import->ranges;
 	seq_printf(m, "import size %zu planes %u mode %s\n",
 		   import->dmabuf->size, import->planes,
 		   ranges ? dma_range_list_mode(ranges) : "none");
-	if (ranges) {
-		dma_range_cursor_init(&cursor, ranges, 0);
-		while (dma_range_next(&cursor, &range, 1) &&
-		       !seq_has_overflowed(m))
-			seq_printf(m, "  range 0x%llx 0x%llx\n",
-				   (u64)range.addr, range.len);
-	}
+	if (ranges)
+		dma_range_list_show(m, ranges);
 	dma_resv_unlock(import->dmabuf->resv);
 }

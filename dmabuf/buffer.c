@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * phyr_buffer: memory of an exporter, which moves and can be revoked
+ *
+ *	LIVE --move_begin--> MOVING --move_end--> LIVE
+ *	LIVE --revoke--> REVOKED --rearm--> LIVE
+ *
+ * phyr_buffer_move_begin() notifies every importer, waits for all fences in
+ * the reservation object (DMA_RESV_USAGE_BOOKKEEP: importers need not declare
+ * what their DMA does), and then unmaps all native mappings, whether or not
+ * the importers have called phyr_unmap(). Afterwards phyr_unmap() only frees
+ * memory. An address may therefore be used only under the reservation lock or
+ * under a fence in it. A stock importer's table stays mapped until the
+ * importer unmaps it; until then the importer may only read and discard.
+ *
+ * phyr_buffer_revoke() does the same permanently. It cannot wait for stock
+ * importers to unmap, because their unmap takes the lock it holds. Call
+ * phyr_buffer_revoke_wait() after dropping the lock; only then may the device
+ * be removed. Tables of system memory are not waited for: system memory
+ * outlives the device.
+ */
+#include <linux/dma-resv.h>
+#include <linux/export.h>
+#include <linux/phyr_inject.h>
+
+#include "internal.h"
+
+/**
+ * phyr_buffer_init - initialize the core's state of a buffer
+ * @buffer: the buffer
+ * @ops: the exporter's callbacks
+ * @resv: the buffer's reservation object
+ *
+ * Context: before @buffer is published.
+ */
+void phyr_buffer_init(struct phyr_buffer *buffer,
+		      const struct phyr_dma_buf_ops *ops, struct dma_resv *resv)
+{
+	buffer->resv = resv;
+	buffer->ops = ops;
+	INIT_LIST_HEAD(&buffer->exports);
+	INIT_LIST_HEAD(&buffer->attachments);
+	buffer->list = NULL;
+	buffer->state = PHYR_BUFFER_LIVE;
+	buffer->tables = 0;
+	init_waitqueue_head(&buffer->idle);
+}
+EXPORT_SYMBOL_NS_GPL(phyr_buffer_init, "PHYR_EXPORTER");
+
+/**
+ * phyr_buffer_fini - clean up the core's state of a buffer
+ * @buffer: the buffer; all its dma-bufs are released
+ *
+ * Context: the caller holds the last reference to @buffer; may sleep.
+ */
+void phyr_buffer_fini(struct phyr_buffer *buffer)
+{
+	WARN_ON_ONCE(!list_empty(&buffer->exports));
+	WARN_ON_ONCE(!list_empty(&buffer->attachments));
+	phyr_list_put(buffer->list);
+	buffer->list = NULL;
+}
+EXPORT_SYMBOL_NS_GPL(phyr_buffer_fini, "PHYR_EXPORTER");
+
+/**
+ * phyr_buffer_get_list - get the list of the buffer's current memory
+ * @buffer: the buffer
+ *
+ * Calls the exporter's describe() only if there is no list yet since the last
+ * move.
+ *
+ * Context: the reservation lock is held; may sleep.
+ * Return: the list, valid until the lock is dropped; take a reference to keep
+ * it longer. ERR_PTR: -ENODEV for a revoked buffer, -EBUSY for one that is
+ * moving, or the error of describe().
+ */
+struct phyr_list *phyr_buffer_get_list(struct phyr_buffer *buffer)
+{
+	struct phyr_list *list;
+
+	dma_resv_assert_held(buffer->resv);
+
+	switch (buffer->state) {
+	case PHYR_BUFFER_REVOKED:
+		return ERR_PTR(-ENODEV);
+	case PHYR_BUFFER_MOVING:
+		return ERR_PTR(-EBUSY);
+	case PHYR_BUFFER_LIVE:
+		break;
+	}
+
+	if (!buffer->list) {
+		list = buffer->ops->describe(buffer);
+		if (IS_ERR(list))
+			return list;
+		buffer->list = list;
+	}
+	return buffer->list;
+}
+EXPORT_SYMBOL_NS_GPL(phyr_buffer_get_list, "PHYR_EXPORTER");
+
+static void phyr_buffer_notify(struct phyr_buffer *buffer)
+{
+	struct phyr_export *export;
+
+	list_for_each_entry(export, &buffer->exports, node)
+		dma_buf_invalidate_mappings(export->dmabuf);
+}
+
+/* Unmap the native mappings; all fences that protected them have signaled. */
+static void phyr_buffer_unmap(struct phyr_buffer *buffer)
+{
+	struct phyr_attachment *attach;
+
+	list_for_each_entry(attach, &buffer->attachments, node)
+		if (attach->kind == PHYR_KIND_NATIVE)
+			phyr_attachment_unmap(attach);
+
+	phyr_list_put(buffer->list);
+	buffer->list = NULL;
+}
+
+/**
+ * phyr_buffer_move_begin - stop DMA before the memory moves
+ * @buffer: the buffer
+ * @interruptible: abort on a signal
+ * @no_wait: fail instead of waiting for a fence
+ *
+ * On success no native importer has a mapping of the old place, and no
+ * importer can map until phyr_buffer_move_end(). The exporter must zap CPU
+ * mappings. On error importers may have been notified; if they map again, they
+ * get the old place.
+ *
+ * Context: the reservation lock is held, and kept until
+ * phyr_buffer_move_end(); sleeps.
+ * Return: 0, also for a revoked buffer, which has no native mappings; -EBUSY
+ * with @no_wait, -ERESTARTSYS with @interruptible.
+ */
+int phyr_buffer_move_begin(struct phyr_buffer *buffer, bool interruptible,
+			   bool no_wait)
+{
+	long ret;
+
+	dma_resv_assert_held(buffer->resv);
+
+	if (buffer->state == PHYR_BUFFER_REVOKED)
+		return 0;
+	if (no_wait && !dma_resv_test_signaled(buffer->resv,
+					       DMA_RESV_USAGE_BOOKKEEP))
+		return -EBUSY;
+
+	buffer->state = PHYR_BUFFER_MOVING;
+	phyr_buffer_notify(buffer);
+	ret = dma_resv_wait_timeout(buffer->resv, DMA_RESV_USAGE_BOOKKEEP,
+				    interruptible, MAX_SCHEDULE_TIMEOUT);
+	if (ret < 0) {
+		buffer->state = PHYR_BUFFER_LIVE;
+		return ret;
+	}
+
+	phyr_buffer_unmap(buffer);
+	return 0;
+}
+EXPORT_SYMBOL_NS_GPL(phyr_buffer_move_begin, "PHYR_EXPORTER");
+
+/**
+ * phyr_buffer_move_end - allow mapping again after a move
+ * @buffer: the buffer
+ *
+ * Call it also if the move failed and the memory stayed where it was.
+ *
+ * Context: the reservation lock has been held since phyr_buffer_move_begin().
+ */
+void phyr_buffer_move_end(struct phyr_buffer *buffer)
+{
+	dma_resv_assert_held(buffer->resv);
+
+	if (buffer->state == PHYR_BUFFER_MOVING)
+		buffer->state = PHYR_BUFFER_LIVE;
+}
+EXPORT_SYMBOL_NS_GPL(phyr_buffer_move_end, "PHYR_EXPORTER");
+
+/**
+ * phyr_buffer_revoke - revoke all access to the memory
+ * @buffer: the buffer
+ *
+ * On return no device of a native importer can reach the buffer, and stock
+ * importers with an invalidate callback are notified. Maps and attaches fail
+ * with -ENODEV until phyr_buffer_rearm(). The memory and its provider may be
+ * freed after phyr_buffer_revoke_wait().
+ *
+ * Context: the reservation lock is held; sleeps, uninterruptibly.
+ */
+void phyr_buffer_revoke(struct phyr_buffer *buffer)
+{
+	dma_resv_assert_held(buffer->resv);
+
+	buffer->state = PHYR_BUFFER_REVOKED;
+	phyr_buffer_notify(buffer);
+	dma_resv_wait_timeout(buffer->resv, DMA_RESV_USAGE_BOOKKEEP, false,
+			      MAX_SCHEDULE_TIMEOUT);
+	phyr_buffer_unmap(buffer);
+}
+EXPORT_SYMBOL_NS_GPL(phyr_buffer_revoke, "PHYR_EXPORTER");
+
+/**
+ * phyr_buffer_revoke_wait - wait until no device refers to the memory
+ * @buffer: a revoked buffer
+ *
+ * Waits until every stock importer has unmapped its table of page-less memory.
+ * All of them were notified by phyr_buffer_revoke(), and the dma-buf contract
+ * limits the time they may take.
+ *
+ * Context: the reservation lock is not held, because the unmap that this waits
+ * for takes it. Sleeps, uninterruptibly.
+ */
+void phyr_buffer_revoke_wait(struct phyr_buffer *buffer)
+{
+	struct phyr_attachment *attach;
+
+	might_lock(&buffer->resv->lock.base);
+	wait_event(buffer->idle, !READ_ONCE(buffer->tables));
+
+	phyr_inject_delay();
+	dma_resv_lock(buffer->resv, NULL);
+	list_for_each_entry(attach, &buffer->attachments, node)
+		phyr_attachment_drop_routes(attach);
+	dma_resv_unlock(buffer->resv);
+}
+EXPORT_SYMBOL_NS_GPL(phyr_buffer_revoke_wait, "PHYR_EXPORTER");
+
+/**
+ * phyr_buffer_rearm - make a revoked buffer usable again
+ * @buffer: a revoked buffer, after phyr_buffer_revoke_wait()
+ *
+ * For a device that was reset and has recovered. Importers that stayed
+ * attached may map again; their routes are decided again. Warns about a buffer
+ * that is not revoked and leaves its state unchanged.
+ *
+ * Context: the reservation lock is held.
+ */
+void phyr_buffer_rearm(struct phyr_buffer *buffer)
+{
+	dma_resv_assert_held(buffer->resv);
+
+	if (WARN_ON_ONCE(buffer->state != PHYR_BUFFER_REVOKED))
+		return;
+	buffer->state = PHYR_BUFFER_LIVE;
+}
+EXPORT_SYMBOL_NS_GPL(phyr_buffer_rearm, "PHYR_EXPORTER");
+
+/**
+ * phyr_buffer_is_revoked - test whether a buffer is revoked
+ * @buffer: the buffer
+ *
+ * Context: the reservation lock is held.
+ * Return: true between phyr_buffer_revoke() and phyr_buffer_rearm().
+ */
+bool phyr_buffer_is_revoked(const struct phyr_buffer *buffer)
+{
+	dma_resv_assert_held(buffer->resv);
+
+	return buffer->state == PHYR_BUFFER_REVOKED;
+}
+EXPORT_SYMBOL_NS_GPL(phyr_buffer_is_revoked, "PHYR_EXPORTER");
+
+/**
+ * phyr_buffer_dma_bufs - count the dma-bufs of a buffer
+ * @buffer: the buffer
+ *
+ * Context: the reservation lock is held.
+ * Return: the number of dma-bufs that are not released yet.
+ */
+unsigned int phyr_buffer_dma_bufs(const struct phyr_buffer *buffer)
+{
+	dma_resv_assert_held(buffer->resv);
+
+	return list_count_nodes((struct list_head *)&buffer->exports);
+}
+EXPORT_SYMBOL_NS_GPL(phyr_buffer_dma_bufs, "PHYR_EXPORTER");
+
+/**
+ * phyr_buffer_is_mapped - test whether a buffer is mapped for any device
+ * @buffer: the buffer
+ *
+ * Context: the reservation lock is held.
+ * Return: true if at least one mapping is valid.
+ */
+bool phyr_buffer_is_mapped(const struct phyr_buffer *buffer)
+{
+	const struct phyr_attachment *attach;
+	const struct dma_range_list *ranges;
+
+	dma_resv_assert_held(buffer->resv);
+
+	list_for_each_entry(attach, &buffer->attachments, node)
+		list_for_each_entry(ranges, &attach->mappings, node)
+			if (ranges->len)
+				return true;
+	return false;
+}
+EXPORT_SYMBOL_NS_GPL(phyr_buffer_is_mapped, "PHYR_EXPORTER");

@@ -1,0 +1,507 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * KUnit: map.c, routes
+ */
+#include "redirect.h"
+#include "map_fixture.h"
+
+/*
+ * Routes
+ */
+
+/**
+ * struct map_route - a device, a memory and the expected route
+ * @name: description
+ * @kind: kind of the memory
+ * @iommu: the IOMMU layer translates
+ * @other_ops: other dma_map_ops translate
+ * @bus: the device and the memory are below one switch
+ * @incoherent: the device is not coherent
+ * @boundary: the IOMMU's page size minus one
+ * @mask: DMA mask
+ * @ret: expected result
+ * @mode: expected mode
+ * @attrs: expected DMA_ATTR_*
+ * @limit: expected limit
+ */
+struct map_route {
+	const char *name;
+	enum phyr_mem_kind kind;
+	bool iommu;
+	bool other_ops;
+	bool bus;
+	bool incoherent;
+	unsigned long boundary;
+	u64 mask;
+	int ret;
+	enum phyr_map_mode mode;
+	unsigned long attrs;
+	u64 limit;
+};
+
+static const struct map_route map_routes[] = {
+	{ "P2P bus", PHYR_MEM_P2P, .bus = true, .mask = MAP_ALL_BITS,
+	  .mode = PHYR_MAP_BUS, .limit = MAP_ALL_BITS },
+	{ "P2P bus with IOMMU", PHYR_MEM_P2P, .iommu = true, .bus = true,
+	  .mask = DMA_BIT_MASK(40), .mode = PHYR_MAP_BUS,
+	  .limit = DMA_BIT_MASK(40) },
+	{ "P2P IOMMU", PHYR_MEM_P2P, .iommu = true, .mask = DMA_BIT_MASK(32),
+	  .mode = PHYR_MAP_IOVA, .attrs = PHYR_MMIO_ATTRS,
+	  .limit = U64_MAX },
+	{ "P2P other ops", PHYR_MEM_P2P, .other_ops = true,
+	  .mask = DMA_BIT_MASK(32), .mode = PHYR_MAP_EXTENT,
+	  .attrs = PHYR_MMIO_ATTRS, .limit = U64_MAX },
+	{ "P2P untranslated", PHYR_MEM_P2P, .mask = DMA_BIT_MASK(32),
+	  .mode = PHYR_MAP_WINDOW, .attrs = PHYR_MMIO_ATTRS,
+	  .limit = DMA_BIT_MASK(32) },
+	{ "P2P mask within the BAR", PHYR_MEM_P2P, .mask = MAP_BAR + SZ_1M,
+	  .mode = PHYR_MAP_EXTENT, .attrs = PHYR_MMIO_ATTRS,
+	  .limit = MAP_BAR + SZ_1M },
+	{ "P2P mask one byte short", PHYR_MEM_P2P,
+	  .mask = MAP_BAR + MAP_BAR_LEN - 2, .mode = PHYR_MAP_EXTENT,
+	  .attrs = PHYR_MMIO_ATTRS, .limit = MAP_BAR + MAP_BAR_LEN - 2 },
+	{ "P2P mask just enough", PHYR_MEM_P2P,
+	  .mask = MAP_BAR + MAP_BAR_LEN - 1, .mode = PHYR_MAP_WINDOW,
+	  .attrs = PHYR_MMIO_ATTRS, .limit = MAP_BAR + MAP_BAR_LEN - 1 },
+	{ "P2P mask below the BAR", PHYR_MEM_P2P, .mask = DMA_BIT_MASK(28),
+	  .ret = -EREMOTEIO },
+	{ "MMIO IOMMU", PHYR_MEM_MMIO, .iommu = true,
+	  .mask = DMA_BIT_MASK(32), .mode = PHYR_MAP_IOVA,
+	  .attrs = PHYR_MMIO_ATTRS, .limit = U64_MAX },
+	{ "MMIO bus is not asked", PHYR_MEM_MMIO, .iommu = true, .bus = true,
+	  .mask = MAP_ALL_BITS, .mode = PHYR_MAP_IOVA,
+	  .attrs = PHYR_MMIO_ATTRS, .limit = U64_MAX },
+	{ "MMIO untranslated", PHYR_MEM_MMIO, .mask = MAP_ALL_BITS,
+	  .mode = PHYR_MAP_WINDOW, .attrs = PHYR_MMIO_ATTRS,
+	  .limit = MAP_ALL_BITS },
+	{ "MMIO mask too short", PHYR_MEM_MMIO, .mask = DMA_BIT_MASK(32),
+	  .ret = -EREMOTEIO },
+	{ "RAM IOMMU", PHYR_MEM_RAM, .iommu = true, .mask = DMA_BIT_MASK(32),
+	  .mode = PHYR_MAP_IOVA, .attrs = DMA_ATTR_REQUIRE_COHERENT,
+	  .limit = U64_MAX },
+	{ "RAM IOMMU of large pages", PHYR_MEM_RAM, .iommu = true,
+	  .boundary = SZ_64K - 1, .mask = MAP_ALL_BITS,
+	  .mode = PHYR_MAP_EXTENT, .attrs = DMA_ATTR_REQUIRE_COHERENT,
+	  .limit = U64_MAX },
+	{ "RAM IOMMU of our pages", PHYR_MEM_RAM, .iommu = true,
+	  .boundary = PAGE_SIZE - 1, .mask = MAP_ALL_BITS,
+	  .mode = PHYR_MAP_IOVA, .attrs = DMA_ATTR_REQUIRE_COHERENT,
+	  .limit = U64_MAX },
+	{ "RAM IOMMU incoherent", PHYR_MEM_RAM, .iommu = true,
+	  .incoherent = true, .mask = MAP_ALL_BITS, .mode = PHYR_MAP_IOVA,
+	  .limit = U64_MAX },
+	{ "RAM untranslated", PHYR_MEM_RAM, .mask = DMA_BIT_MASK(40),
+	  .mode = PHYR_MAP_EXTENT, .attrs = DMA_ATTR_REQUIRE_COHERENT,
+	  .limit = DMA_BIT_MASK(40) },
+	{ "RAM untranslated incoherent", PHYR_MEM_RAM, .incoherent = true,
+	  .mask = DMA_BIT_MASK(40), .mode = PHYR_MAP_EXTENT,
+	  .limit = DMA_BIT_MASK(40) },
+	{ "RAM other ops", PHYR_MEM_RAM, .other_ops = true,
+	  .mask = DMA_BIT_MASK(32), .mode = PHYR_MAP_EXTENT,
+	  .attrs = DMA_ATTR_REQUIRE_COHERENT, .limit = U64_MAX },
+};
+
+static void map_route_desc(const struct map_route *want, char *desc)
+{
+	strscpy(desc, want->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(map_route, map_routes, map_route_desc);
+
+const void *map_route_params(struct kunit *test, const void *prev, char *desc)
+{
+	return map_route_gen_params(test, prev, desc);
+}
+
+void route_create_decides(struct kunit *test)
+{
+	const struct map_route *want = test->param_value;
+	struct map_test *t = test->priv;
+	struct phyr_route *route;
+
+	mock.iommu = want->iommu;
+	mock.other_ops = want->other_ops;
+	mock.bus = want->bus;
+	mock.coherent = !want->incoherent;
+	mock.merge_boundary = want->boundary;
+	t->pdev->dma_mask = want->mask;
+
+	route = map_test_route(&t->attach, map_test_mem(t, want->kind));
+	if (want->ret) {
+		KUNIT_EXPECT_PTR_EQ(test, route, ERR_PTR(want->ret));
+		map_test_expect_untouched(test);
+		return;
+	}
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, route);
+
+	KUNIT_EXPECT_EQ(test, route->mode, want->mode);
+	KUNIT_EXPECT_EQ(test, route->attrs, want->attrs);
+	KUNIT_EXPECT_EQ(test, route->limit, want->limit);
+	KUNIT_EXPECT_EQ(test, mock_mapped(), want->mode == PHYR_MAP_WINDOW);
+	if (want->mode == PHYR_MAP_BUS)
+		KUNIT_EXPECT_EQ(test, route->delta, mock.bus_offset);
+	phyr_route_destroy(route);
+	KUNIT_EXPECT_EQ(test, mock_mapped(), 0);
+}
+
+void route_create_without_mask(struct kunit *test)
+{
+	struct map_test *t = test->priv;
+	int kind;
+
+	t->pdev->dev.dma_mask = NULL;
+	for (kind = PHYR_MEM_RAM; kind <= PHYR_MEM_MMIO; kind++)
+		KUNIT_EXPECT_PTR_EQ(test,
+				    map_test_route(&t->attach,
+						   map_test_mem(t, kind)),
+				    ERR_PTR(-EINVAL));
+	map_test_expect_untouched(test);
+	KUNIT_EXPECT_EQ(test, mock_count(MOCK_DISTANCE), 0);
+}
+
+void route_create_bus_dma_limit(struct kunit *test)
+{
+	struct map_test *t = test->priv;
+	struct phyr_route *route;
+
+	t->pdev->dev.bus_dma_limit = DMA_BIT_MASK(36);
+	route = map_test_route(&t->attach, t->ram);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, route);
+	KUNIT_EXPECT_EQ(test, route->limit, DMA_BIT_MASK(36));
+	phyr_route_destroy(route);
+
+	/* The smaller of mask and bus limit applies. */
+	t->pdev->dma_mask = DMA_BIT_MASK(32);
+	route = map_test_route(&t->attach, t->ram);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, route);
+	KUNIT_EXPECT_EQ(test, route->limit, DMA_BIT_MASK(32));
+	phyr_route_destroy(route);
+
+	KUNIT_EXPECT_PTR_EQ(test, map_test_route(&t->attach, t->mmio),
+			    ERR_PTR(-EREMOTEIO));
+}
+
+void route_create_no_memory(struct kunit *test)
+{
+	struct map_test *t = test->priv;
+
+	mock_fail(MOCK_ALLOC, 1, -ENOMEM);
+	KUNIT_EXPECT_PTR_EQ(test, map_test_route(&t->attach, t->ram),
+			    ERR_PTR(-ENOMEM));
+	map_test_expect_untouched(test);
+}
+
+void route_create_without_lock(struct kunit *test)
+{
+	struct map_test *t = test->priv;
+	struct phyr_route *route;
+
+	if (!IS_ENABLED(CONFIG_PROVE_LOCKING))
+		kunit_skip(test, "lockdep is needed to see it");
+
+	kunit_warning_suppress(test) {
+		route = phyr_route_create(&t->attach, t->ram);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
+	}
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, route);
+	phyr_route_destroy(route);
+}
+
+void route_create_holds_its_memory(struct kunit *test)
+{
+	struct map_test *t = test->priv;
+	struct phyr_route *route;
+
+	route = map_test_route(&t->attach, t->mmio);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, route);
+	KUNIT_EXPECT_EQ(test, kref_read(&t->mmio->ref), 2);
+	phyr_route_destroy(route);
+	KUNIT_EXPECT_EQ(test, kref_read(&t->mmio->ref), 1);
+
+	/* A failed route holds no reference. */
+	t->pdev->dma_mask = DMA_BIT_MASK(32);
+	KUNIT_EXPECT_PTR_EQ(test, map_test_route(&t->attach, t->mmio),
+			    ERR_PTR(-EREMOTEIO));
+	KUNIT_EXPECT_EQ(test, kref_read(&t->mmio->ref), 1);
+}
+
+/*
+ * Probe for bus addresses
+ */
+
+void probe_bus_asks_the_distance_each_time(struct kunit *test)
+{
+	struct map_test *t = test->priv;
+	struct phyr_route *route;
+	int i;
+
+	for (i = 1; i <= 3; i++) {
+		route = map_test_route(&t->attach, t->p2p);
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, route);
+		phyr_route_destroy(route);
+		KUNIT_EXPECT_EQ(test, mock_count(MOCK_DISTANCE), i);
+		KUNIT_EXPECT_LT(test, mock_index(MOCK_DISTANCE, i),
+				mock_index(MOCK_PROBE, i));
+	}
+}
+
+void probe_bus_distance_negative(struct kunit *test)
+{
+	struct map_test *t = test->priv;
+
+	mock.distance = -1;
+	KUNIT_EXPECT_PTR_EQ(test, map_test_route(&t->attach, t->p2p),
+			    ERR_PTR(-EREMOTEIO));
+	map_test_expect_untouched(test);
+
+	/* A carve-out is not peer memory. */
+	KUNIT_EXPECT_EQ(test, map_test_routes(&t->importer,
+					      map_test_list(test, t->mmio,
+							    MAP_MMIO, 1, SZ_4K,
+							    SZ_4K)), 0);
+}
+
+void probe_bus_device_not_on_pci(struct kunit *test)
+{
+	struct map_test *t = test->priv;
+
+	t->attach.dev = mock_device(test, "platform", MAP_ALL_BITS);
+	KUNIT_EXPECT_PTR_EQ(test, map_test_route(&t->attach, t->p2p),
+			    ERR_PTR(-EREMOTEIO));
+	KUNIT_EXPECT_EQ(test, mock_count(MOCK_DISTANCE), 0);
+	map_test_expect_untouched(test);
+}
+
+/* Two root buses: the kernel always chooses the host bridge. */
+void probe_bus_no_common_bridge(struct kunit *test)
+{
+	struct map_test *t = test->priv;
+	struct phyr_route *route;
+
+	t->pdev->bus = mock_pci_bus(test, NULL);
+	mock.bus = true;
+	mock.iommu = true;
+	route = map_test_route(&t->attach, t->p2p);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, route);
+	KUNIT_EXPECT_EQ(test, route->mode, PHYR_MAP_IOVA);
+	KUNIT_EXPECT_EQ(test, mock_count(MOCK_DISTANCE), 1);
+	KUNIT_EXPECT_EQ(test, mock_count(MOCK_PROBE), 0);
+	phyr_route_destroy(route);
+}
+
+/* The common bridge may be several levels up, or one of the devices. */
+void probe_bus_common_bridge_far_up(struct kunit *test)
+{
+	struct map_test *t = test->priv;
+	struct phyr_route *route;
+	struct pci_dev *bridge;
+
+	bridge = mock_pci_dev(test, "port", t->bus, MAP_ALL_BITS);
+	bridge = mock_pci_dev(test, "port2", mock_pci_bus(test, bridge),
+			      MAP_ALL_BITS);
+	t->pdev->bus = mock_pci_bus(test, bridge);
+	mock.bus = true;
+	route = map_test_route(&t->attach, t->p2p);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, route);
+	KUNIT_EXPECT_EQ(test, route->mode, PHYR_MAP_BUS);
+	phyr_route_destroy(route);
+
+	t->owner->bus = mock_pci_bus(test, NULL);
+	t->attach.dev = &t->owner->dev;
+	route = map_test_route(&t->attach, t->p2p);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, route);
+	KUNIT_EXPECT_EQ(test, route->mode, PHYR_MAP_BUS);
+	phyr_route_destroy(route);
+	KUNIT_EXPECT_EQ(test, mock_count(MOCK_PROBE), 2);
+}
+
+/* The probe maps one page to the device, with PHYR_BUS_MARK as address. */
+void probe_bus_maps_one_page_to_the_mark(struct kunit *test)
+{
+	const struct mock_entry *probe, *end;
+	struct map_test *t = test->priv;
+	struct phyr_route *route;
+
+	route = map_test_route(&t->attach, t->p2p);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, route);
+	phyr_route_destroy(route);
+
+	probe = mock_nth(MOCK_PROBE, 1);
+	KUNIT_EXPECT_PTR_EQ(test, probe->who, &t->pdev->dev);
+	KUNIT_EXPECT_EQ(test, probe->phys, MAP_BAR);
+	KUNIT_EXPECT_EQ(test, probe->dma, BIT_ULL(63));
+	KUNIT_EXPECT_EQ(test, probe->len, PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, probe->dir, DMA_TO_DEVICE);
+	end = mock_nth(MOCK_PROBE_END, 1);
+	KUNIT_EXPECT_EQ(test, end->dma, MAP_BAR);
+	KUNIT_EXPECT_EQ(test, end->dir, DMA_TO_DEVICE);
+}
+
+void probe_bus_releases_its_table(struct kunit *test)
+{
+	struct map_test *t = test->priv;
+	struct phyr_route *route;
+
+	mock.bus = true;
+	route = map_test_route(&t->attach, t->p2p);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, route);
+	KUNIT_EXPECT_EQ(test, mock_count(MOCK_PROBE_END), 1);
+	phyr_route_destroy(route);
+
+	mock.bus = false;
+	route = map_test_route(&t->attach, t->p2p);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, route);
+	KUNIT_EXPECT_EQ(test, mock_count(MOCK_PROBE_END), 2);
+	phyr_route_destroy(route);
+}
+
+void probe_bus_errors(struct kunit *test)
+{
+	/* The kernel returns -EINVAL if it cannot map at all. */
+	static const int errors[][2] = {
+		{ -EINVAL, -EREMOTEIO },
+		{ -ENOMEM, -ENOMEM },
+		{ -EIO, -EIO },
+	};
+	struct map_test *t = test->priv;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(errors); i++) {
+		mock_fail(MOCK_PROBE, 1, errors[i][0]);
+		KUNIT_EXPECT_PTR_EQ(test, map_test_route(&t->attach, t->p2p),
+				    ERR_PTR(errors[i][1]));
+	}
+	KUNIT_EXPECT_EQ(test, mock_count(MOCK_PROBE_END), 0);
+	KUNIT_EXPECT_EQ(test, mock_mapped(), 0);
+}
+
+/*
+ * Windows
+ */
+
+void window_is_shared_by_attachments(struct kunit *test)
+{
+	struct map_test *t = test->priv;
+	struct phyr_attachment *second;
+	struct phyr_list *list;
+
+	second = kunit_kzalloc(test, sizeof(*second), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, second);
+	map_test_importer(test, t, second, &t->attach, &t->pdev->dev);
+	list = map_test_list(test, t->p2p, MAP_BAR, 2, SZ_4K, SZ_8K);
+
+	KUNIT_EXPECT_EQ(test, map_test_routes(&t->importer, list), 0);
+	KUNIT_EXPECT_EQ(test, map_test_routes(second, list), 0);
+	KUNIT_EXPECT_EQ(test, mock_count(MOCK_MAP), 1);
+	KUNIT_EXPECT_EQ(test, mock_nth(MOCK_MAP, 1)->phys, MAP_BAR);
+	KUNIT_EXPECT_EQ(test, mock_nth(MOCK_MAP, 1)->len, MAP_BAR_LEN);
+	KUNIT_EXPECT_EQ(test, mock_nth(MOCK_MAP, 1)->dir, DMA_BIDIRECTIONAL);
+	KUNIT_EXPECT_EQ(test, mock_nth(MOCK_MAP, 1)->attrs, PHYR_MMIO_ATTRS);
+
+	map_test_drop_routes(&t->importer);
+	KUNIT_EXPECT_EQ(test, mock_count(MOCK_UNMAP), 0);
+	map_test_drop_routes(second);
+	KUNIT_EXPECT_EQ(test, mock_count(MOCK_UNMAP), 1);
+	KUNIT_EXPECT_EQ(test, mock_mapped(), 0);
+}
+
+void window_is_one_per_device(struct kunit *test)
+{
+	struct map_test *t = test->priv;
+	struct dma_buf_attachment attach = { .dmabuf = &t->dmabuf };
+	struct phyr_route *first, *second;
+
+	attach.dev = &mock_pci_dev(test, "second", t->bus, MAP_ALL_BITS)->dev;
+	first = map_test_route(&t->attach, t->p2p);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, first);
+	second = map_test_route(&attach, t->p2p);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, second);
+
+	KUNIT_EXPECT_PTR_NE(test, first->window, second->window);
+	KUNIT_EXPECT_EQ(test, mock_mapped(), 2);
+	KUNIT_EXPECT_PTR_EQ(test, mock_nth(MOCK_MAP, 2)->who, attach.dev);
+	phyr_route_destroy(first);
+	KUNIT_EXPECT_PTR_EQ(test, mock_nth(MOCK_UNMAP, 1)->who,
+			    &t->pdev->dev);
+	phyr_route_destroy(second);
+}
+
+void window_fails_to_map(struct kunit *test)
+{
+	struct map_test *t = test->priv;
+	struct phyr_route *route;
+
+	mock_fail(MOCK_MAP, 1, -ENOMEM);
+	KUNIT_EXPECT_PTR_EQ(test, map_test_route(&t->attach, t->mmio),
+			    ERR_PTR(-EREMOTEIO));
+	KUNIT_EXPECT_EQ(test, mock_count(MOCK_UNMAP), 0);
+
+	/* The failed window is not kept. */
+	route = map_test_route(&t->attach, t->mmio);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, route);
+	KUNIT_EXPECT_EQ(test, mock_count(MOCK_MAP), 2);
+	phyr_route_destroy(route);
+}
+
+void window_no_memory(struct kunit *test)
+{
+	struct map_test *t = test->priv;
+
+	/* The first allocates the route, the second the window. */
+	mock_fail(MOCK_ALLOC, 2, -ENOMEM);
+	KUNIT_EXPECT_PTR_EQ(test, map_test_route(&t->attach, t->mmio),
+			    ERR_PTR(-ENOMEM));
+	map_test_expect_untouched(test);
+}
+
+/*
+ * Lists of routes
+ */
+
+void route_list_decides_once_per_memory(struct kunit *test)
+{
+	struct map_test *t = test->priv;
+	struct phyr_list *list = map_test_list_new(test);
+
+	map_test_append(test, list, t->p2p, MAP_BAR, 6, SZ_4K, SZ_8K);
+	map_test_append(test, list, t->ram, MAP_RAM, 2, SZ_4K, SZ_8K);
+	map_test_append(test, list, t->p2p, MAP_BAR + SZ_1M, 1, SZ_4K, SZ_8K);
+	KUNIT_ASSERT_EQ(test, phyr_list_finish(list, 9 * SZ_4K, "test"), 0);
+
+	KUNIT_EXPECT_EQ(test, map_test_routes(&t->importer, list), 0);
+	KUNIT_EXPECT_EQ(test, list_count_nodes(&t->importer.routes), 2);
+	KUNIT_EXPECT_EQ(test, map_test_routes(&t->importer, list), 0);
+	KUNIT_EXPECT_EQ(test, list_count_nodes(&t->importer.routes), 2);
+	KUNIT_EXPECT_EQ(test, mock_count(MOCK_DISTANCE), 1);
+}
+
+void route_list_second_memory_out_of_reach(struct kunit *test)
+{
+	struct map_test *t = test->priv;
+	struct phyr_list *list = map_test_list_new(test);
+
+	map_test_append(test, list, t->ram, MAP_RAM, 1, SZ_4K, SZ_4K);
+	map_test_append(test, list, t->p2p, MAP_BAR, 1, SZ_4K, SZ_4K);
+	KUNIT_ASSERT_EQ(test, phyr_list_finish(list, 2 * SZ_4K, "test"), 0);
+
+	mock.distance = -1;
+	KUNIT_EXPECT_EQ(test, map_test_routes(&t->importer, list), -EREMOTEIO);
+	map_test_expect_untouched(test);
+}
+
+void route_name_of_what_was_decided(struct kunit *test)
+{
+	struct map_test *t = test->priv;
+	struct phyr_list *bar, *ram;
+
+	bar = map_test_list(test, t->p2p, MAP_BAR, 1, SZ_4K, SZ_4K);
+	ram = map_test_list(test, t->ram, MAP_RAM, 1, SZ_4K, SZ_4K);
+
+	KUNIT_EXPECT_STREQ(test, phyr_route_name(&t->importer), "-");
+	KUNIT_EXPECT_EQ(test, map_test_routes(&t->importer, bar), 0);
+	KUNIT_EXPECT_STREQ(test, phyr_route_name(&t->importer), "window");
+	KUNIT_EXPECT_EQ(test, map_test_routes(&t->importer, ram), 0);
+	KUNIT_EXPECT_STREQ(test, phyr_route_name(&t->importer), "mixed");
+	t->importer.kind = PHYR_KIND_FROM_STOCK;
+	KUNIT_EXPECT_STREQ(test, phyr_route_name(&t->importer), "sgt");
+}
