@@ -114,54 +114,6 @@ static void vram_save(struct vram_bo *bo, struct ttm_resource *from)
 	drm_dev_exit(idx);
 }
 
-/* Freed VRAM, with the module parameter "poison": nobody writes this word by chance. */
-#define VRAM_POISON	0x5a6b5a6b5a6b5a6bULL
-
-/**
- * vram_poison - fill VRAM that is nobody's
- * @vram: the card
- * @offset: bytes from the start of VRAM
- * @len: bytes; both are multiples of 8
- *
- * Does nothing when the card is gone.
- */
-void vram_poison(struct vram_device *vram, u64 offset, u64 len)
-{
-	u64 i;
-	int idx;
-
-	if (!drm_dev_enter(&vram->drm, &idx))
-		return;
-	for (i = 0; i < len; i += sizeof(u64))
-		writeq(VRAM_POISON, vram->io + offset + i);
-	drm_dev_exit(idx);
-}
-
-/**
- * vram_check_poison - has anybody written to VRAM that was nobody's?
- * @vram: the card
- * @offset: bytes from the start of VRAM
- * @len: bytes; both are multiples of 8
- *
- * Warns at the first word that differs.
- */
-void vram_check_poison(struct vram_device *vram, u64 offset, u64 len)
-{
-	u64 i, word;
-	int idx;
-
-	if (!drm_dev_enter(&vram->drm, &idx))
-		return;
-	for (i = 0; i < len; i += sizeof(u64)) {
-		word = readq(vram->io + offset + i);
-		if (WARN(word != VRAM_POISON,
-			 "free VRAM was written: %#llx at offset %#llx\n",
-			 word, offset + i))
-			break;
-	}
-	drm_dev_exit(idx);
-}
-
 /* Another place in VRAM, for the display; the pages, if any, are stale. */
 static void vram_copy(struct vram_bo *bo, struct ttm_resource *to)
 {

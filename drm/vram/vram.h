@@ -252,10 +252,12 @@ unsigned int vram_resource_extents(struct vram_mgr *mgr,
 u64 vram_resource_offset(struct ttm_resource *res);
 u64 vram_mgr_avail(struct vram_mgr *mgr);
 
-/* ttm.c */
-int vram_ttm_init(struct vram_device *vram);
+/* poison.c */
 void vram_poison(struct vram_device *vram, u64 offset, u64 len);
 void vram_check_poison(struct vram_device *vram, u64 offset, u64 len);
+
+/* ttm.c */
+int vram_ttm_init(struct vram_device *vram);
 
 /* pages.c */
 int vram_pages_alloc(struct ttm_device *ttm, struct ttm_tt *tt,

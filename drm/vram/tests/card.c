@@ -37,7 +37,7 @@ static void card_create_vram(struct kunit *test, struct card *card, u64 size)
 	card->size = size;
 	card->bytes = vmalloc(size);
 	KUNIT_ASSERT_NOT_NULL(test, card->bytes);
-	memset(card->bytes, 0xa5, size);
+	memset(card->bytes, CARD_FILL, size);
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, card_vfree,
 							   card->bytes));
 }

@@ -12,11 +12,13 @@
 
 /* Where the BAR would be; no guest has memory there. */
 #define CARD_BAR	0x300000000000ULL
+/* Every byte of VRAM at first */
+#define CARD_FILL	0xa5
 
 /**
  * struct card - a card
  * @vram: the device under test, with TTM and the VRAM allocator
- * @bytes: its VRAM, filled with bytes that are not 0
+ * @bytes: its VRAM
  * @size: of @bytes
  */
 struct card {

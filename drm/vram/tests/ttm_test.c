@@ -411,57 +411,6 @@ static void vram_copy_unplugged(struct kunit *test)
 }
 
 /*
- * Poison
- */
-
-static void vram_poison_keeps_to_its_range(struct kunit *test)
-{
-	struct world *world = world_create(test);
-	u64 *words = (u64 *)world->expected;
-	int i;
-
-	vram_poison(world->card->vram, SZ_4K, SZ_8K);
-	for (i = SZ_4K / 8; i < (SZ_4K + SZ_8K) / 8; i++)
-		words[i] = VRAM_POISON;
-	world_check(test, world);
-}
-
-static void vram_check_poison_of_each_border(struct kunit *test)
-{
-	static const u64 written[] = { SZ_4K, SZ_4K + 7, SZ_8K, SZ_16K - 1 };
-	static const u64 outside[] = { SZ_4K - 1, SZ_16K };
-	struct card *card = card_create(test, SZ_1M, 0);
-	struct vram_device *vram = card->vram;
-	int i;
-
-	kunit_warning_suppress(test) {
-		for (i = 0; i < ARRAY_SIZE(outside); i++) {
-			vram_poison(vram, 0, SZ_1M);
-			card->bytes[outside[i]] ^= 0x80;
-			vram_check_poison(vram, SZ_4K, SZ_16K - SZ_4K);
-			KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 0);
-		}
-		for (i = 0; i < ARRAY_SIZE(written); i++) {
-			vram_poison(vram, 0, SZ_1M);
-			card->bytes[written[i]] ^= 0x80;
-			vram_check_poison(vram, SZ_4K, SZ_16K - SZ_4K);
-			KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, i + 1);
-		}
-	}
-}
-
-static void vram_poison_unplugged(struct kunit *test)
-{
-	struct world *world = world_create(test);
-
-	card_unplug(world->card);
-	vram_poison(world->card->vram, 0, SZ_1M);
-	world_check(test, world);
-	/* Nor does anybody look. */
-	vram_check_poison(world->card->vram, 0, SZ_1M);
-}
-
-/*
  * What TTM is told
  */
 
@@ -583,9 +532,6 @@ static struct kunit_case vram_ttm_cases[] = {
 	KUNIT_CASE(vram_copy_from_one_block),
 	KUNIT_CASE(vram_copy_borders_cross),
 	KUNIT_CASE(vram_copy_unplugged),
-	KUNIT_CASE(vram_poison_keeps_to_its_range),
-	KUNIT_CASE(vram_check_poison_of_each_border),
-	KUNIT_CASE(vram_poison_unplugged),
 	KUNIT_CASE(vram_io_mem_pfn_of_each_page),
 	KUNIT_CASE(vram_io_mem_reserve_by_place),
 	KUNIT_CASE(vram_tt_create_zeroes),
