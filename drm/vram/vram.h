@@ -274,13 +274,17 @@ int vram_bo_move_to(struct vram_bo *bo, u32 mem_type, bool interruptible);
 int vram_bo_pin_system(struct vram_bo *bo);
 int vram_bo_pin_scanout(struct vram_bo *bo, u64 end);
 void vram_bo_unpin(struct vram_bo *bo);
-int vram_vmap_dummy(struct vram_bo *bo, struct iosys_map *map);
-bool vram_vunmap_dummy(struct vram_bo *bo, struct iosys_map *map);
 bool vram_gem_is_bo(const struct drm_gem_object *gem);
 int vram_bos_evict(struct vram_device *vram);
 void vram_bos_restore(struct vram_device *vram);
 void vram_bos_revoke(struct vram_device *vram);
 void vram_bos_rearm(struct vram_device *vram);
+
+/* vmap.c */
+int vram_vmap_dummy(struct vram_bo *bo, struct iosys_map *map);
+bool vram_vunmap_dummy(struct vram_bo *bo, struct iosys_map *map);
+int vram_gem_vmap(struct drm_gem_object *gem, struct iosys_map *map);
+void vram_gem_vunmap(struct drm_gem_object *gem, struct iosys_map *map);
 
 /* prime.c */
 const struct phyr_dma_buf_ops *vram_dma_buf_ops(const struct vram_bo *bo);

@@ -53,50 +53,12 @@ static unsigned int extents_of(struct vram_bo *bo)
 	return extents;
 }
 
-static int vmap_of(struct vram_bo *bo, struct iosys_map *map)
-{
-	int ret;
-
-	dma_resv_lock(bo->tbo.base.resv, NULL);
-	ret = vram_gem_vmap(&bo->tbo.base, map);
-	dma_resv_unlock(bo->tbo.base.resv);
-	return ret;
-}
-
-static void vunmap_of(struct vram_bo *bo, struct iosys_map *map)
-{
-	dma_resv_lock(bo->tbo.base.resv, NULL);
-	vram_gem_vunmap(&bo->tbo.base, map);
-	dma_resv_unlock(bo->tbo.base.resv);
-}
-
-/* The bytes of one page of a buffer, wherever it is */
-static u8 *bytes_at(struct card *card, struct vram_bo *bo, u32 page)
-{
-	struct gpu_buddy_block *block;
-	u64 len;
-
-	if (bo->place != TTM_PL_VRAM)
-		return page_address(bo->tbo.ttm->pages[page]);
-
-	list_for_each_entry(block, &to_vram_resource(bo->tbo.resource)->blocks,
-			    link) {
-		len = gpu_buddy_block_size(&card->vram->mgr.buddy, block) >>
-		      PAGE_SHIFT;
-		if (page < len)
-			return card->bytes + gpu_buddy_block_offset(block) +
-			       PAGES(page);
-		page -= len;
-	}
-	return NULL;
-}
-
 static void fill(struct card *card, struct vram_bo *bo, u8 first)
 {
 	u32 i;
 
 	for (i = 0; i < PFN_UP(bo->tbo.base.size); i++)
-		memset(bytes_at(card, bo, i), first + i, PAGE_SIZE);
+		memset(card_bo_page(card, bo, i), first + i, PAGE_SIZE);
 }
 
 static void expect_filled(struct kunit *test, struct card *card,
@@ -105,7 +67,7 @@ static void expect_filled(struct kunit *test, struct card *card,
 	u32 i;
 
 	for (i = 0; i < PFN_UP(bo->tbo.base.size); i++)
-		KUNIT_EXPECT_NULL(test, memchr_inv(bytes_at(card, bo, i),
+		KUNIT_EXPECT_NULL(test, memchr_inv(card_bo_page(card, bo, i),
 						   (u8)(first + i), PAGE_SIZE));
 }
 
@@ -121,7 +83,7 @@ static void vram_bo_create_in_vram_is_zeroed(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, bo->place, TTM_PL_VRAM);
 	for (i = 0; i < 9; i++)
-		KUNIT_EXPECT_NULL(test, memchr_inv(bytes_at(card, bo, i), 0,
+		KUNIT_EXPECT_NULL(test, memchr_inv(card_bo_page(card, bo, i), 0,
 						   PAGE_SIZE));
 	card_expect_avail(test, card, SZ_1M - PAGES(9));
 	card_bo_put(test, bo);
@@ -378,98 +340,6 @@ static void vram_bos_revoke_and_rearm(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, is_revoked(bo));
 }
 
-/*
- * Mappings of kernel clients
- */
-
-static void vram_gem_vmap_one_piece(struct kunit *test)
-{
-	struct card *card = card_create(test, SZ_1M, 0);
-	struct vram_bo *bo = card_bo(test, card, PAGES(4), ANYWHERE, 0);
-	struct iosys_map map = {};
-
-	KUNIT_ASSERT_EQ(test, vmap_of(bo, &map), 0);
-	KUNIT_EXPECT_TRUE(test, map.is_iomem);
-	KUNIT_EXPECT_EQ(test, map.vaddr_iomem - card->vram->io,
-			vram_resource_offset(bo->tbo.resource));
-	KUNIT_EXPECT_EQ(test, bo->tbo.pin_count, 1);
-	KUNIT_EXPECT_EQ(test, atomic_read(&card->vram->io_maps), 1);
-	vunmap_of(bo, &map);
-	KUNIT_EXPECT_EQ(test, bo->tbo.pin_count, 0);
-	KUNIT_EXPECT_EQ(test, atomic_read(&card->vram->io_maps), 0);
-}
-
-static void vram_gem_vmap_fragments(struct kunit *test)
-{
-	struct card *card = card_create(test, SZ_1M, 0);
-	struct vram_bo *bo = card_bo(test, card, PAGES(9), ANYWHERE, PAGES(2));
-	struct iosys_map map = {};
-	unsigned long pfn;
-	u32 i;
-
-	if (!IS_ENABLED(CONFIG_VMAP_PFN))
-		kunit_skip(test, "the kernel has no vmap_pfn()");
-	KUNIT_ASSERT_EQ(test, vmap_of(bo, &map), 0);
-	for (i = 0; i < 9; i++) {
-		pfn = vmalloc_to_pfn((void __force *)map.vaddr_iomem +
-				     PAGES(i));
-		KUNIT_EXPECT_EQ(test, PAGES(pfn) - CARD_BAR,
-				bytes_at(card, bo, i) - card->bytes);
-	}
-	vunmap_of(bo, &map);
-	KUNIT_EXPECT_EQ(test, bo->tbo.pin_count, 0);
-}
-
-static void vram_gem_vmap_system(struct kunit *test)
-{
-	struct card *card = card_create(test, SZ_1M, 0);
-	struct vram_bo *bo = card_bo(test, card, PAGES(3), SYSTEM_ONLY, 0);
-	struct iosys_map map = {};
-
-	KUNIT_ASSERT_EQ(test, vmap_of(bo, &map), 0);
-	KUNIT_EXPECT_FALSE(test, map.is_iomem);
-	KUNIT_EXPECT_NULL(test, memchr_inv(map.vaddr, 0, PAGES(3)));
-	KUNIT_EXPECT_EQ(test, atomic_read(&card->vram->io_maps), 0);
-	vunmap_of(bo, &map);
-	KUNIT_EXPECT_EQ(test, bo->tbo.pin_count, 0);
-}
-
-/* One page again and again, which is not the card's */
-static void dummy_check(struct kunit *test, struct card *card,
-			struct vram_bo *bo)
-{
-	struct iosys_map map = {};
-
-	KUNIT_ASSERT_EQ(test, vmap_of(bo, &map), 0);
-	KUNIT_EXPECT_FALSE(test, map.is_iomem);
-	KUNIT_EXPECT_NULL(test, memchr_inv(map.vaddr, 0, PAGES(3)));
-	memset(map.vaddr, 0x42, PAGE_SIZE);
-	KUNIT_EXPECT_NULL(test, memchr_inv(map.vaddr, 0x42, PAGES(3)));
-	KUNIT_EXPECT_EQ(test, bo->tbo.pin_count, 0);
-	vunmap_of(bo, &map);
-	KUNIT_EXPECT_EQ(test, bo->tbo.pin_count, 0);
-	KUNIT_EXPECT_TRUE(test, iosys_map_is_null(&map));
-}
-
-static void vram_gem_vmap_revoked(struct kunit *test)
-{
-	struct card *card = card_create(test, SZ_1M, 0);
-	struct vram_bo *bo = card_bo(test, card, PAGES(3), ANYWHERE, 0);
-
-	vram_bos_revoke(card->vram);
-	dummy_check(test, card, bo);
-	vram_bos_rearm(card->vram);
-}
-
-static void vram_gem_vmap_unplugged(struct kunit *test)
-{
-	struct card *card = card_create(test, SZ_1M, 0);
-	struct vram_bo *bo = card_bo(test, card, PAGES(3), ANYWHERE, 0);
-
-	card_unplug(card);
-	dummy_check(test, card, bo);
-}
-
 static struct kunit_case vram_bo_cases[] = {
 	KUNIT_CASE(vram_bo_create_in_vram_is_zeroed),
 	KUNIT_CASE(vram_bo_create_in_system),
@@ -488,11 +358,6 @@ static struct kunit_case vram_bo_cases[] = {
 	KUNIT_CASE(vram_bo_next_meets_each),
 	KUNIT_CASE(vram_bos_evict_and_restore),
 	KUNIT_CASE(vram_bos_revoke_and_rearm),
-	KUNIT_CASE(vram_gem_vmap_one_piece),
-	KUNIT_CASE(vram_gem_vmap_fragments),
-	KUNIT_CASE(vram_gem_vmap_system),
-	KUNIT_CASE(vram_gem_vmap_revoked),
-	KUNIT_CASE(vram_gem_vmap_unplugged),
 	{}
 };
 

@@ -4,6 +4,8 @@
  */
 #include <drm/drm_drv.h>
 #include <drm/drm_kunit_helpers.h>
+#include <drm/ttm/ttm_placement.h>
+#include <drm/ttm/ttm_tt.h>
 #include <linux/module.h>
 #include <linux/random.h>
 #include <linux/vmalloc.h>
@@ -131,6 +133,34 @@ struct vram_bo *card_bo(struct kunit *test, struct card *card, u64 size,
 void card_bo_put(struct kunit *test, struct vram_bo *bo)
 {
 	kunit_release_action(test, card_bo_put_action, bo);
+}
+
+/**
+ * card_bo_page - find the bytes of one page of a buffer
+ * @card: the card
+ * @bo: the buffer, in VRAM or in system memory and populated
+ * @page: number of the page in the buffer
+ *
+ * Return: the page's bytes; NULL if the buffer in VRAM has no such page.
+ */
+u8 *card_bo_page(struct card *card, struct vram_bo *bo, u32 page)
+{
+	struct gpu_buddy_block *block;
+	u64 len;
+
+	if (bo->place != TTM_PL_VRAM)
+		return page_address(bo->tbo.ttm->pages[page]);
+
+	list_for_each_entry(block, &to_vram_resource(bo->tbo.resource)->blocks,
+			    link) {
+		len = gpu_buddy_block_size(&card->vram->mgr.buddy, block) >>
+		      PAGE_SHIFT;
+		if (page < len)
+			return card->bytes + gpu_buddy_block_offset(block) +
+			       ((u64)page << PAGE_SHIFT);
+		page -= len;
+	}
+	return NULL;
 }
 
 /**

@@ -32,6 +32,7 @@ void card_unplug(struct card *card);
 struct vram_bo *card_bo(struct kunit *test, struct card *card, u64 size,
 			u32 placement, u64 max_extent);
 void card_bo_put(struct kunit *test, struct vram_bo *bo);
+u8 *card_bo_page(struct card *card, struct vram_bo *bo, u32 page);
 void card_expect_avail(struct kunit *test, struct card *card, u64 avail);
 
 /* What a random test starts from; printed. */
