@@ -265,8 +265,6 @@ int vram_pages_alloc(struct ttm_device *ttm, struct ttm_tt *tt,
 void vram_pages_free(struct ttm_device *ttm, struct ttm_tt *tt);
 
 /* bo.c */
-struct vram_bo *vram_bo_create(struct vram_device *vram, u64 size,
-			       u32 placement, u64 max_extent);
 struct vram_bo *vram_bo_next(struct vram_device *vram, unsigned long *id);
 void vram_bo_put(struct vram_bo *bo);
 unsigned int vram_bo_extents(struct vram_bo *bo);
@@ -274,7 +272,6 @@ int vram_bo_move_to(struct vram_bo *bo, u32 mem_type, bool interruptible);
 int vram_bo_pin_system(struct vram_bo *bo);
 int vram_bo_pin_scanout(struct vram_bo *bo, u64 end);
 void vram_bo_unpin(struct vram_bo *bo);
-bool vram_gem_is_bo(const struct drm_gem_object *gem);
 int vram_bos_evict(struct vram_device *vram);
 void vram_bos_restore(struct vram_device *vram);
 void vram_bos_revoke(struct vram_device *vram);
@@ -285,6 +282,11 @@ int vram_vmap_dummy(struct vram_bo *bo, struct iosys_map *map);
 bool vram_vunmap_dummy(struct vram_bo *bo, struct iosys_map *map);
 int vram_gem_vmap(struct drm_gem_object *gem, struct iosys_map *map);
 void vram_gem_vunmap(struct drm_gem_object *gem, struct iosys_map *map);
+
+/* gem.c */
+bool vram_gem_is_bo(const struct drm_gem_object *gem);
+struct vram_bo *vram_bo_create(struct vram_device *vram, u64 size,
+			       u32 placement, u64 max_extent);
 
 /* prime.c */
 const struct phyr_dma_buf_ops *vram_dma_buf_ops(const struct vram_bo *bo);

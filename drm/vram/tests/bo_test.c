@@ -13,16 +13,6 @@
 #define SYSTEM_ONLY	DRM_PHYR_VRAM_PLACE_SYSTEM
 #define ANYWHERE	(VRAM_ONLY | SYSTEM_ONLY)
 
-static int create_error(struct card *card, u64 size, u32 placement)
-{
-	struct vram_bo *bo = vram_bo_create(card->vram, size, placement, 0);
-
-	if (IS_ERR(bo))
-		return PTR_ERR(bo);
-	vram_bo_put(bo);
-	return 0;
-}
-
 static int move_to(struct vram_bo *bo, u32 mem_type)
 {
 	int ret;
@@ -43,111 +33,6 @@ static int pin_scanout(struct vram_bo *bo, u64 end)
 	return ret;
 }
 
-static unsigned int extents_of(struct vram_bo *bo)
-{
-	unsigned int extents;
-
-	dma_resv_lock(bo->tbo.base.resv, NULL);
-	extents = vram_bo_extents(bo);
-	dma_resv_unlock(bo->tbo.base.resv);
-	return extents;
-}
-
-static void fill(struct card *card, struct vram_bo *bo, u8 first)
-{
-	u32 i;
-
-	for (i = 0; i < PFN_UP(bo->tbo.base.size); i++)
-		memset(card_bo_page(card, bo, i), first + i, PAGE_SIZE);
-}
-
-static void expect_filled(struct kunit *test, struct card *card,
-			  struct vram_bo *bo, u8 first)
-{
-	u32 i;
-
-	for (i = 0; i < PFN_UP(bo->tbo.base.size); i++)
-		KUNIT_EXPECT_NULL(test, memchr_inv(card_bo_page(card, bo, i),
-						   (u8)(first + i), PAGE_SIZE));
-}
-
-/*
- * Creation
- */
-
-static void vram_bo_create_in_vram_is_zeroed(struct kunit *test)
-{
-	struct card *card = card_create(test, SZ_1M, 0);
-	struct vram_bo *bo = card_bo(test, card, PAGES(9), VRAM_ONLY, PAGES(2));
-	u32 i;
-
-	KUNIT_EXPECT_EQ(test, bo->place, TTM_PL_VRAM);
-	for (i = 0; i < 9; i++)
-		KUNIT_EXPECT_NULL(test, memchr_inv(card_bo_page(card, bo, i), 0,
-						   PAGE_SIZE));
-	card_expect_avail(test, card, SZ_1M - PAGES(9));
-	card_bo_put(test, bo);
-	card_expect_avail(test, card, SZ_1M);
-}
-
-static void vram_bo_create_in_system(struct kunit *test)
-{
-	struct card *card = card_create(test, SZ_1M, 0);
-	struct vram_bo *bo = card_bo(test, card, SZ_2M, SYSTEM_ONLY, 0);
-
-	KUNIT_EXPECT_EQ(test, bo->place, TTM_PL_TT);
-	KUNIT_EXPECT_EQ(test, extents_of(bo), 0);
-	card_expect_avail(test, card, SZ_1M);
-}
-
-static void vram_bo_create_too_large(struct kunit *test)
-{
-	struct card *card = card_create(test, SZ_1M, SZ_8K);
-	u64 ram = (u64)totalram_pages() << PAGE_SHIFT;
-
-	KUNIT_EXPECT_EQ(test, create_error(card, SZ_1M, VRAM_ONLY), -E2BIG);
-	KUNIT_EXPECT_EQ(test, create_error(card, SZ_1M - SZ_8K, VRAM_ONLY), 0);
-	KUNIT_EXPECT_EQ(test, create_error(card, ram + PAGE_SIZE, ANYWHERE),
-			-E2BIG);
-	KUNIT_EXPECT_EQ(test, create_error(card, ram + PAGE_SIZE, SYSTEM_ONLY),
-			-E2BIG);
-	card_expect_avail(test, card, SZ_1M - SZ_8K);
-}
-
-static void vram_bo_create_in_full_vram(struct kunit *test)
-{
-	struct card *card = card_create(test, SZ_1M, 0);
-	struct vram_bo *bo;
-
-	card_bo(test, card, SZ_1M, VRAM_ONLY, 0);
-	KUNIT_EXPECT_EQ(test, create_error(card, PAGES(1), VRAM_ONLY), -ENOSPC);
-	bo = card_bo(test, card, PAGES(1), ANYWHERE, 0);
-	KUNIT_EXPECT_EQ(test, bo->place, TTM_PL_TT);
-	card_expect_avail(test, card, 0);
-}
-
-static void vram_bo_create_evicts_movable(struct kunit *test)
-{
-	struct card *card = card_create(test, SZ_1M, 0);
-	struct vram_bo *movable, *fixed;
-
-	movable = card_bo(test, card, SZ_512K, ANYWHERE, PAGES(1));
-	fill(card, movable, 3);
-	fixed = card_bo(test, card, SZ_1M, VRAM_ONLY, 0);
-	KUNIT_EXPECT_EQ(test, movable->place, TTM_PL_TT);
-	KUNIT_EXPECT_EQ(test, fixed->place, TTM_PL_VRAM);
-	expect_filled(test, card, movable, 3);
-}
-
-static void vram_bo_create_without_memory(struct kunit *test)
-{
-	struct card *card = card_create(test, SZ_1M, 0);
-
-	card_fail_after(test, 0);
-	KUNIT_EXPECT_EQ(test, create_error(card, PAGES(1), VRAM_ONLY), -ENOMEM);
-	card_expect_avail(test, card, SZ_1M);
-}
-
 /*
  * Moves
  */
@@ -157,18 +42,18 @@ static void vram_bo_move_keeps_bytes(struct kunit *test)
 	struct card *card = card_create(test, SZ_1M, 0);
 	struct vram_bo *bo = card_bo(test, card, PAGES(21), ANYWHERE, PAGES(4));
 
-	fill(card, bo, 1);
+	card_bo_fill(card, bo, 1);
 	KUNIT_ASSERT_EQ(test, move_to(bo, TTM_PL_TT), 0);
 	KUNIT_EXPECT_EQ(test, bo->place, TTM_PL_TT);
 	card_expect_avail(test, card, SZ_1M);
-	expect_filled(test, card, bo, 1);
+	card_bo_expect_filled(test, card, bo, 1);
 
 	memset(card->bytes, 0xee, card->size);
-	fill(card, bo, 77);
+	card_bo_fill(card, bo, 77);
 	KUNIT_ASSERT_EQ(test, move_to(bo, TTM_PL_VRAM), 0);
 	KUNIT_EXPECT_EQ(test, bo->place, TTM_PL_VRAM);
 	card_expect_avail(test, card, SZ_1M - PAGES(21));
-	expect_filled(test, card, bo, 77);
+	card_bo_expect_filled(test, card, bo, 77);
 }
 
 static void vram_bo_move_of_pinned(struct kunit *test)
@@ -208,11 +93,11 @@ static void vram_bo_pin_scanout_makes_one_piece(struct kunit *test)
 	struct card *card = card_create(test, SZ_1M, 0);
 	struct vram_bo *bo = card_bo(test, card, PAGES(24), ANYWHERE, PAGES(1));
 
-	KUNIT_EXPECT_EQ(test, extents_of(bo), 24);
-	fill(card, bo, 9);
+	KUNIT_EXPECT_EQ(test, card_bo_extents(bo), 24);
+	card_bo_fill(card, bo, 9);
 	KUNIT_ASSERT_EQ(test, pin_scanout(bo, SZ_1M), 0);
-	KUNIT_EXPECT_EQ(test, extents_of(bo), 1);
-	expect_filled(test, card, bo, 9);
+	KUNIT_EXPECT_EQ(test, card_bo_extents(bo), 1);
+	card_bo_expect_filled(test, card, bo, 9);
 	card_expect_avail(test, card, SZ_1M - PAGES(24));
 	vram_bo_unpin(bo);
 }
@@ -223,12 +108,12 @@ static void vram_bo_pin_scanout_before_end(struct kunit *test)
 	struct vram_bo *bo = card_bo(test, card, PAGES(8), VRAM_ONLY, 0);
 	const u64 end = PAGES(16);
 
-	fill(card, bo, 40);
+	card_bo_fill(card, bo, 40);
 	KUNIT_ASSERT_EQ(test, pin_scanout(bo, end), 0);
 	KUNIT_EXPECT_GE(test, vram_resource_offset(bo->tbo.resource), SZ_8K);
 	KUNIT_EXPECT_LE(test, vram_resource_offset(bo->tbo.resource) + PAGES(8),
 			end);
-	expect_filled(test, card, bo, 40);
+	card_bo_expect_filled(test, card, bo, 40);
 	vram_bo_unpin(bo);
 }
 
@@ -252,10 +137,10 @@ static void vram_bo_pin_scanout_out_of_its_own_way(struct kunit *test)
 	struct vram_bo *bo = card_bo(test, card, PAGES(200), ANYWHERE,
 				     PAGES(1));
 
-	fill(card, bo, 5);
+	card_bo_fill(card, bo, 5);
 	KUNIT_ASSERT_EQ(test, pin_scanout(bo, SZ_1M), 0);
-	KUNIT_EXPECT_EQ(test, extents_of(bo), 1);
-	expect_filled(test, card, bo, 5);
+	KUNIT_EXPECT_EQ(test, card_bo_extents(bo), 1);
+	card_bo_expect_filled(test, card, bo, 5);
 	vram_bo_unpin(bo);
 }
 
@@ -302,8 +187,8 @@ static void vram_bos_evict_and_restore(struct kunit *test)
 
 	fixed = card_bo(test, card, PAGES(24), VRAM_ONLY, PAGES(2));
 	movable = card_bo(test, card, PAGES(5), ANYWHERE, 0);
-	fill(card, fixed, 11);
-	fill(card, movable, 99);
+	card_bo_fill(card, fixed, 11);
+	card_bo_fill(card, movable, 99);
 
 	KUNIT_ASSERT_EQ(test, vram_bos_evict(card->vram), 0);
 	KUNIT_EXPECT_EQ(test, fixed->place, TTM_PL_TT);
@@ -314,8 +199,8 @@ static void vram_bos_evict_and_restore(struct kunit *test)
 	vram_bos_restore(card->vram);
 	KUNIT_EXPECT_EQ(test, fixed->place, TTM_PL_VRAM);
 	KUNIT_EXPECT_EQ(test, movable->place, TTM_PL_TT);
-	expect_filled(test, card, fixed, 11);
-	expect_filled(test, card, movable, 99);
+	card_bo_expect_filled(test, card, fixed, 11);
+	card_bo_expect_filled(test, card, movable, 99);
 }
 
 static bool is_revoked(struct vram_bo *bo)
@@ -341,12 +226,6 @@ static void vram_bos_revoke_and_rearm(struct kunit *test)
 }
 
 static struct kunit_case vram_bo_cases[] = {
-	KUNIT_CASE(vram_bo_create_in_vram_is_zeroed),
-	KUNIT_CASE(vram_bo_create_in_system),
-	KUNIT_CASE(vram_bo_create_too_large),
-	KUNIT_CASE(vram_bo_create_in_full_vram),
-	KUNIT_CASE(vram_bo_create_evicts_movable),
-	KUNIT_CASE(vram_bo_create_without_memory),
 	KUNIT_CASE(vram_bo_move_keeps_bytes),
 	KUNIT_CASE(vram_bo_move_of_pinned),
 	KUNIT_CASE(vram_bo_pin_system_keeps_it_there),

@@ -164,6 +164,53 @@ u8 *card_bo_page(struct card *card, struct vram_bo *bo, u32 page)
 }
 
 /**
+ * card_bo_fill - write a different byte into each page of a buffer
+ * @card: the card
+ * @bo: the buffer, in VRAM or in system memory and populated
+ * @first: byte for the first page; each next page gets one more
+ */
+void card_bo_fill(struct card *card, struct vram_bo *bo, u8 first)
+{
+	u32 i;
+
+	for (i = 0; i < PFN_UP(bo->tbo.base.size); i++)
+		memset(card_bo_page(card, bo, i), first + i, PAGE_SIZE);
+}
+
+/**
+ * card_bo_expect_filled - check that a buffer has the bytes of card_bo_fill()
+ * @test: the test
+ * @card: the card
+ * @bo: the buffer, in VRAM or in system memory and populated
+ * @first: byte that card_bo_fill() wrote into the first page
+ */
+void card_bo_expect_filled(struct kunit *test, struct card *card,
+			  struct vram_bo *bo, u8 first)
+{
+	u32 i;
+
+	for (i = 0; i < PFN_UP(bo->tbo.base.size); i++)
+		KUNIT_EXPECT_NULL(test, memchr_inv(card_bo_page(card, bo, i),
+						   (u8)(first + i), PAGE_SIZE));
+}
+
+/**
+ * card_bo_extents - vram_bo_extents() with the reservation lock taken
+ * @bo: the buffer
+ *
+ * Return: contiguous pieces of VRAM; 0 for a buffer in system memory.
+ */
+unsigned int card_bo_extents(struct vram_bo *bo)
+{
+	unsigned int extents;
+
+	dma_resv_lock(bo->tbo.base.resv, NULL);
+	extents = vram_bo_extents(bo);
+	dma_resv_unlock(bo->tbo.base.resv);
+	return extents;
+}
+
+/**
  * card_expect_avail - is as much VRAM free as it ought to be?
  * @test: the test
  * @card: the card

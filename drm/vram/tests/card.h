@@ -33,6 +33,10 @@ struct vram_bo *card_bo(struct kunit *test, struct card *card, u64 size,
 			u32 placement, u64 max_extent);
 void card_bo_put(struct kunit *test, struct vram_bo *bo);
 u8 *card_bo_page(struct card *card, struct vram_bo *bo, u32 page);
+void card_bo_fill(struct card *card, struct vram_bo *bo, u8 first);
+void card_bo_expect_filled(struct kunit *test, struct card *card,
+			   struct vram_bo *bo, u8 first);
+unsigned int card_bo_extents(struct vram_bo *bo);
 void card_expect_avail(struct kunit *test, struct card *card, u64 avail);
 
 /* What a random test starts from; printed. */
