@@ -37,52 +37,6 @@ static struct vram_display *crtc_to_display(struct drm_crtc *crtc)
 }
 
 /*
- * What is shown
- */
-
-/**
- * vram_display_show - show a picture
- * @display: the display
- * @what: the picture
- *
- * Context: in a commit, inside drm_dev_enter().
- */
-void vram_display_show(struct vram_display *display,
-		       const struct vram_scanout *what)
-{
-	/* No frame begins between the registers and what is said of them. */
-	guard(spinlock_irq)(&display->crc.lock);
-
-	vram_dispi_show(display, what);
-	display->crc.now = *what;
-	display->crc.shown++;
-}
-
-/**
- * vram_display_show_black - show nothing
- * @display: the display
- *
- * Context: in a commit.
- */
-void vram_display_show_black(struct vram_display *display)
-{
-	const struct drm_display_mode *mode = &display->crtc.state->mode;
-	int idx;
-
-	if (!drm_dev_enter(&display->vram->drm, &idx))
-		return;
-	scoped_guard(spinlock_irq, &display->crc.lock) {
-		vram_dispi_show_black(display);
-		display->crc.now = (struct vram_scanout){
-			.width = mode->hdisplay,
-			.height = mode->vdisplay,
-		};
-		display->crc.shown++;
-	}
-	drm_dev_exit(idx);
-}
-
-/*
  * CRTC
  */
 
@@ -92,7 +46,7 @@ static void crtc_atomic_disable(struct drm_crtc *crtc,
 	struct drm_device *drm = crtc->dev;
 
 	drm_crtc_vblank_off(crtc);
-	vram_display_show_black(crtc_to_display(crtc));
+	vram_scanout_show_black(crtc_to_display(crtc));
 
 	/* No vblank will come for an event of the commit that turns it off. */
 	if (!crtc->state->event)

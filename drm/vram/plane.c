@@ -1,16 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The primary plane: framebuffers, and how they get where the display reads
- *
- * A framebuffer of this card's own buffer is read where it is: pinned, in one
- * piece, for as long as it is shown. Nothing is copied; a buffer that is
- * elsewhere moves there once, and is free to move again when it is no longer
- * shown.
- *
- * Other drivers' buffers, those that are pinned where the display cannot read
- * them, and pictures that do not cover the screen, are copied at commit into a
- * buffer in VRAM that does: the shadow. It belongs to the plane's state. A
- * commit that shows the same again keeps it, and copies only what has changed.
+ * The primary plane and its framebuffers
  */
 #include <drm/drm_atomic.h>
 #include <drm/drm_atomic_helper.h>
@@ -32,39 +22,10 @@
 
 #include "vram.h"
 
-/**
- * struct vram_plane_state - what the plane shows
- * @base: what the DRM core sees
- * @shown: the buffer that is read, from prepare_fb() to cleanup_fb(), pinned;
- *	NULL before and after, and for a plane that is not visible
- * @what: what is read there
- * @shadow: @shown is a copy, and holds a reference
- * @stale: the copy failed: @shown lacks something of the picture
- * @map: the framebuffer's buffers, while they are being copied
- * @data: the framebuffer's pixels there
- */
-struct vram_plane_state {
-	struct drm_plane_state base;
-	struct vram_bo *shown;
-	struct vram_scanout what;
-	bool shadow;
-	bool stale;
-	struct iosys_map map[DRM_FORMAT_MAX_PLANES];
-	struct iosys_map data[DRM_FORMAT_MAX_PLANES];
-};
-
-static struct vram_plane_state *to_vram_plane_state(struct drm_plane_state *base)
-{
-	return container_of(base, struct vram_plane_state, base);
-}
-
 static struct vram_display *plane_to_display(struct drm_plane *plane)
 {
 	return container_of(plane, struct vram_display, plane);
 }
-
-/* QEMU aborts on a line that does not begin at a 32-bit word. */
-#define PLANE_PITCH_ALIGN	sizeof(u32)
 
 /* Exactly what the hardware has. */
 static const u32 plane_formats[] = {
@@ -149,7 +110,7 @@ struct drm_framebuffer *vram_fb_create(struct drm_device *drm,
 			    &cmd->pixel_format);
 		return ERR_PTR(-EINVAL);
 	}
-	if (cmd->pitches[0] % cpp || cmd->pitches[0] % PLANE_PITCH_ALIGN ||
+	if (cmd->pitches[0] % cpp || cmd->pitches[0] % VRAM_PITCH_ALIGN ||
 	    cmd->offsets[0] % cpp || cmd->pitches[0] / cpp > U16_MAX) {
 		drm_dbg_kms(drm, "pitch %u, offset %u: not in words and pixels, or beyond %u pixels\n",
 			    cmd->pitches[0], cmd->offsets[0], U16_MAX);
@@ -185,115 +146,8 @@ err_put:
 }
 
 /*
- * From a framebuffer to a buffer that the display reads
+ * Framebuffer access
  */
-
-static int plane_pin(struct vram_bo *bo, u64 end)
-{
-	int ret;
-
-	phyr_inject_delay();
-	ret = dma_resv_lock_interruptible(bo->tbo.base.resv, NULL);
-	if (ret)
-		return ret;
-	ret = vram_bo_pin_scanout(bo, end);
-	dma_resv_unlock(bo->tbo.base.resv);
-	phyr_inject_delay();
-	return ret;
-}
-
-static bool plane_shows_same(const struct vram_plane_state *a,
-			     const struct vram_plane_state *b)
-{
-	return a->base.fb == b->base.fb &&
-	       a->what.width == b->what.width &&
-	       a->what.height == b->what.height &&
-	       drm_rect_equals(&a->base.src, &b->base.src) &&
-	       drm_rect_equals(&a->base.dst, &b->base.dst);
-}
-
-static int plane_pin_shadow(struct vram_display *display,
-			    struct vram_plane_state *state,
-			    struct vram_plane_state *old)
-{
-	struct vram_scanout *what = &state->what;
-	struct vram_bo *bo;
-	int ret;
-
-	what->pitch = ALIGN(what->width * what->format->cpp[0],
-			    PLANE_PITCH_ALIGN);
-	if (old && old->shadow && plane_shows_same(state, old)) {
-		bo = old->shown;
-		drm_gem_object_get(&bo->tbo.base);
-	} else {
-		bo = vram_bo_create(display->vram,
-				    PAGE_ALIGN((u64)what->pitch * what->height),
-				    DRM_PHYR_VRAM_PLACE_VRAM, 0);
-		if (IS_ERR(bo))
-			return PTR_ERR(bo);
-	}
-
-	ret = plane_pin(bo, vram_dispi_end(display, what->pitch));
-	if (ret) {
-		vram_bo_put(bo);
-		return ret;
-	}
-	/* Pinned: the place stays though nobody holds the lock. */
-	what->offset = vram_resource_offset(bo->tbo.resource);
-	state->shown = bo;
-	state->shadow = true;
-	return 0;
-}
-
-/* Where the display can read it; -EBUSY if that takes a copy. */
-static int plane_pin_fb(struct vram_display *display,
-			struct vram_plane_state *state)
-{
-	struct drm_framebuffer *fb = state->base.fb;
-	struct vram_scanout *what = &state->what;
-	struct drm_rect *src = &state->base.src;
-	struct drm_rect screen;
-	struct vram_bo *bo;
-	int ret;
-
-	drm_rect_init(&screen, 0, 0, what->width, what->height);
-	if (!drm_rect_equals(&state->base.dst, &screen) ||
-	    !vram_gem_is_bo(fb->obj[0]))
-		return -EBUSY;
-	bo = to_vram_bo(fb->obj[0]);
-	if (!(bo->placement & DRM_PHYR_VRAM_PLACE_VRAM))
-		return -EBUSY;
-
-	what->pitch = fb->pitches[0];
-	ret = plane_pin(bo, vram_dispi_end(display, what->pitch));
-	if (ret)
-		return ret;
-	what->offset = vram_resource_offset(bo->tbo.resource) + fb->offsets[0] +
-		       (u64)(src->y1 >> 16) * what->pitch +
-		       (src->x1 >> 16) * what->format->cpp[0];
-	state->shown = bo;
-	return 0;
-}
-
-static int plane_pin_any(struct vram_display *display,
-			 struct vram_plane_state *state,
-			 struct vram_plane_state *old)
-{
-	struct vram_device *vram = display->vram;
-	int ret, idx;
-
-	if (!drm_dev_enter(&vram->drm, &idx))
-		return -ENODEV;
-	ret = down_read_interruptible(&vram->reset_lock);
-	if (!ret) {
-		ret = plane_pin_fb(display, state);
-		if (ret == -EBUSY)
-			ret = plane_pin_shadow(display, state, old);
-		up_read(&vram->reset_lock);
-	}
-	drm_dev_exit(idx);
-	return ret;
-}
 
 static int plane_prepare_fb(struct drm_plane *plane,
 			    struct drm_plane_state *base)
@@ -319,21 +173,13 @@ static int plane_prepare_fb(struct drm_plane *plane,
 
 	if (plane->state)
 		old = to_vram_plane_state(plane->state);
-	return plane_pin_any(plane_to_display(plane), state, old);
+	return vram_scanout_pin(plane_to_display(plane), state, old);
 }
 
 static void plane_cleanup_fb(struct drm_plane *plane,
 			     struct drm_plane_state *base)
 {
-	struct vram_plane_state *state = to_vram_plane_state(base);
-
-	if (!state->shown)
-		return;
-	vram_bo_unpin(state->shown);
-	if (state->shadow)
-		vram_bo_put(state->shown);
-	state->shown = NULL;
-	state->shadow = false;
+	vram_scanout_unpin(to_vram_plane_state(base));
 }
 
 static int plane_begin_fb_access(struct drm_plane *plane,
@@ -375,77 +221,6 @@ static int plane_atomic_check(struct drm_plane *plane,
 						   true, true);
 }
 
-/* @rect: of the framebuffer, within what the plane shows of it. */
-static void plane_copy_rect(struct vram_display *display,
-			    struct vram_plane_state *state,
-			    const struct drm_rect *rect)
-{
-	struct drm_framebuffer *fb = state->base.fb;
-	u32 cpp = fb->format->cpp[0];
-	size_t len = drm_rect_width(rect) * cpp;
-	int x = rect->x1 - (state->base.src.x1 >> 16) + state->base.dst.x1;
-	int y = rect->y1 - (state->base.src.y1 >> 16) + state->base.dst.y1;
-	void __iomem *to = display->vram->io + state->what.offset +
-			   (size_t)y * state->what.pitch + x * cpp;
-	struct iosys_map from = state->data[0];
-	int line;
-
-	iosys_map_incr(&from, (size_t)rect->y1 * fb->pitches[0] +
-		       rect->x1 * cpp);
-	for (line = rect->y1; line < rect->y2; line++) {
-		if (from.is_iomem) {
-			iosys_map_memcpy_from(display->line, &from, 0, len);
-			memcpy_toio(to, display->line, len);
-		} else {
-			memcpy_toio(to, from.vaddr, len);
-		}
-		iosys_map_incr(&from, fb->pitches[0]);
-		to += state->what.pitch;
-	}
-}
-
-static int plane_begin_copy(struct vram_display *display,
-			    struct drm_framebuffer *fb)
-{
-	int ret;
-
-	if (phyr_inject_fault())
-		return -ENOMEM;
-	ret = drm_gem_fb_begin_cpu_access(fb, DMA_FROM_DEVICE);
-	if (ret)
-		drm_err_once(&display->vram->drm, "a framebuffer's exporter does not let the CPU read it\n");
-	return ret;
-}
-
-/* It is too late to fail a commit: what was not copied now is copied with the next. */
-static void plane_copy(struct vram_display *display,
-		       struct vram_plane_state *state,
-		       struct vram_plane_state *old)
-{
-	struct drm_framebuffer *fb = state->base.fb;
-	struct drm_atomic_helper_damage_iter iter;
-	struct drm_rect shown, rect;
-
-	if (plane_begin_copy(display, fb)) {
-		state->stale = true;
-		return;
-	}
-
-	drm_rect_fp_to_int(&shown, &state->base.src);
-	/* A new shadow holds nothing yet, whatever userspace says has changed. */
-	if (!old->shadow || old->shown != state->shown || old->stale) {
-		plane_copy_rect(display, state, &shown);
-	} else {
-		drm_atomic_helper_damage_iter_init(&iter, &old->base,
-						   &state->base);
-		/* The helper does not know what is beyond the screen's edges. */
-		drm_atomic_for_each_plane_damage(&iter, &rect)
-			if (drm_rect_intersect(&rect, &shown))
-				plane_copy_rect(display, state, &rect);
-	}
-	drm_gem_fb_end_cpu_access(fb, DMA_FROM_DEVICE);
-}
-
 static void plane_atomic_update(struct drm_plane *plane,
 				struct drm_atomic_commit *commit)
 {
@@ -457,7 +232,7 @@ static void plane_atomic_update(struct drm_plane *plane,
 	int idx;
 
 	if (!state->shown) {
-		vram_display_show_black(display);
+		vram_scanout_show_black(display);
 		return;
 	}
 
@@ -465,15 +240,15 @@ static void plane_atomic_update(struct drm_plane *plane,
 	if (!drm_dev_enter(plane->dev, &idx))
 		return;
 	if (state->shadow)
-		plane_copy(display, state, old);
-	vram_display_show(display, &state->what);
+		vram_scanout_copy(display, state, old);
+	vram_scanout_show(display, &state->what);
 	drm_dev_exit(idx);
 }
 
 static void plane_atomic_disable(struct drm_plane *plane,
 				 struct drm_atomic_commit *commit)
 {
-	vram_display_show_black(plane_to_display(plane));
+	vram_scanout_show_black(plane_to_display(plane));
 }
 
 /*

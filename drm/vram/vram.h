@@ -19,11 +19,13 @@
 #include <drm/drm_crtc.h>
 #include <drm/drm_device.h>
 #include <drm/drm_encoder.h>
+#include <drm/drm_fourcc.h>
 #include <drm/drm_plane.h>
 #include <drm/ttm/ttm_bo.h>
 #include <drm/ttm/ttm_device.h>
 #include <drm/ttm/ttm_tt.h>
 #include <linux/gpu_buddy.h>
+#include <linux/iosys-map.h>
 #include <linux/mutex.h>
 #include <linux/phyr_exporter.h>
 #include <linux/rwsem.h>
@@ -37,10 +39,12 @@
 /* At the start of VRAM, black: for a display that shows nothing. */
 #define VRAM_DISPLAY_RESERVED	SZ_8K
 
+/* QEMU aborts on a line that does not begin at a 32-bit word. */
+#define VRAM_PITCH_ALIGN	sizeof(u32)
+
 struct drm_edid;
 struct drm_framebuffer;
 struct drm_mode_fb_cmd2;
-struct iosys_map;
 struct mem_cgroup;
 
 /**
@@ -178,6 +182,32 @@ struct vram_scanout {
 };
 
 /**
+ * struct vram_plane_state - what the plane shows
+ * @base: what the DRM core sees
+ * @shown: the buffer that is read, from prepare_fb() to cleanup_fb(), pinned;
+ *	NULL before and after, and for a plane that is not visible
+ * @what: what is read there
+ * @shadow: @shown is a copy, and holds a reference
+ * @stale: the copy failed: @shown lacks something of the picture
+ * @map: the framebuffer's buffers, while they are being copied
+ * @data: the framebuffer's pixels there
+ */
+struct vram_plane_state {
+	struct drm_plane_state base;
+	struct vram_bo *shown;
+	struct vram_scanout what;
+	bool shadow;
+	bool stale;
+	struct iosys_map map[DRM_FORMAT_MAX_PLANES];
+	struct iosys_map data[DRM_FORMAT_MAX_PLANES];
+};
+
+static inline struct vram_plane_state *to_vram_plane_state(struct drm_plane_state *base)
+{
+	return container_of(base, struct vram_plane_state, base);
+}
+
+/**
  * struct vram_crc_job - frames that want their CRC, the same for all
  * @what: what they showed
  * @shown: value of vram_crc.shown then
@@ -301,9 +331,6 @@ void vram_display_remove(struct vram_device *vram);
 void vram_display_shutdown(struct vram_device *vram);
 int vram_display_suspend(struct vram_device *vram);
 int vram_display_resume(struct vram_device *vram);
-void vram_display_show(struct vram_display *display,
-		       const struct vram_scanout *what);
-void vram_display_show_black(struct vram_display *display);
 
 /* plane.c */
 int vram_plane_init(struct vram_display *display);
@@ -311,6 +338,18 @@ struct drm_framebuffer *vram_fb_create(struct drm_device *drm,
 				       struct drm_file *file,
 				       const struct drm_format_info *format,
 				       const struct drm_mode_fb_cmd2 *cmd);
+
+/* scanout.c */
+void vram_scanout_show(struct vram_display *display,
+		       const struct vram_scanout *what);
+void vram_scanout_show_black(struct vram_display *display);
+int vram_scanout_pin(struct vram_display *display,
+		     struct vram_plane_state *state,
+		     struct vram_plane_state *old);
+void vram_scanout_unpin(struct vram_plane_state *state);
+void vram_scanout_copy(struct vram_display *display,
+		       struct vram_plane_state *state,
+		       struct vram_plane_state *old);
 
 /* dispi.c */
 int vram_dispi_init(struct vram_display *display, int bar);
