@@ -27,18 +27,18 @@
 
 #include "vram.h"
 
-static struct vram_crc *crtc_to_crc(struct drm_crtc *crtc)
+static struct vram_crc *vram_crtc_to_crc(struct drm_crtc *crtc)
 {
 	return &container_of(crtc, struct vram_display, crtc)->crc;
 }
 
-static struct vram_display *crc_to_display(struct vram_crc *crc)
+static struct vram_display *vram_crc_to_display(struct vram_crc *crc)
 {
 	return container_of(crc, struct vram_display, crc);
 }
 
 /* Five and six bits become eight as the display makes them. */
-static u32 rgb565_to_rgb(u16 pixel)
+static u32 vram_crc_rgb565_pixel(u16 pixel)
 {
 	u32 r = pixel >> 11, g = pixel >> 5 & 0x3f, b = pixel & 0x1f;
 
@@ -46,15 +46,15 @@ static u32 rgb565_to_rgb(u16 pixel)
 	       (b << 3 | b >> 2);
 }
 
-static void crc_rgb565_to_rgb(u32 *rgb, const u16 *raw, u32 width)
+static void vram_crc_rgb565_to_rgb(u32 *rgb, const u16 *raw, u32 width)
 {
 	u32 x;
 
 	for (x = 0; x < width; x++)
-		rgb[x] = rgb565_to_rgb(raw[x]);
+		rgb[x] = vram_crc_rgb565_pixel(raw[x]);
 }
 
-static void crc_bgrx8888_to_rgb(u32 *rgb, const u32 *raw, u32 width)
+static void vram_crc_bgrx8888_to_rgb(u32 *rgb, const u32 *raw, u32 width)
 {
 	u32 x;
 
@@ -63,7 +63,7 @@ static void crc_bgrx8888_to_rgb(u32 *rgb, const u32 *raw, u32 width)
 }
 
 /* Two pixels at once: what everybody uses, and there is a frame's time for it. */
-static void crc_xrgb8888_to_rgb(u32 *rgb, const u32 *raw, u32 width)
+static void vram_crc_xrgb8888_to_rgb(u32 *rgb, const u32 *raw, u32 width)
 {
 	const u64 *raw2 = (const u64 *)raw;
 	u64 *rgb2 = (u64 *)rgb;
@@ -73,68 +73,71 @@ static void crc_xrgb8888_to_rgb(u32 *rgb, const u32 *raw, u32 width)
 		rgb2[x] = raw2[x] & 0x00ffffff00ffffffULL;
 }
 
-static void crc_line_to_rgb(struct vram_crc *crc, u32 format, u32 width)
+static void vram_crc_line_to_rgb(struct vram_crc *crc, u32 format, u32 width)
 {
 	switch (format) {
 	case DRM_FORMAT_RGB565:
-		crc_rgb565_to_rgb(crc->rgb, crc->raw, width);
+		vram_crc_rgb565_to_rgb(crc->rgb, crc->raw, width);
 		break;
 	case DRM_FORMAT_BGRX8888:
-		crc_bgrx8888_to_rgb(crc->rgb, crc->raw, width);
+		vram_crc_bgrx8888_to_rgb(crc->rgb, crc->raw, width);
 		break;
 	default:
-		crc_xrgb8888_to_rgb(crc->rgb, crc->raw, width);
+		vram_crc_xrgb8888_to_rgb(crc->rgb, crc->raw, width);
 		break;
 	}
 }
 
-static void crc_add_lines(struct vram_crc *crc, struct xxh64_state *hash,
-			  const struct vram_scanout *what)
+static void vram_crc_add_lines(struct vram_crc *crc, struct xxh64_state *hash,
+			       const struct vram_scanout *scanout)
 {
-	void __iomem *io = crc_to_display(crc)->vram->io + what->offset;
+	void __iomem *io = vram_crc_to_display(crc)->vram->io + scanout->offset;
 	u32 y;
 
-	for (y = 0; y < what->height; y++) {
+	for (y = 0; y < scanout->height; y++) {
 		struct iosys_map from, to;
 
-		iosys_map_set_vaddr_iomem(&from, io + (u64)y * what->pitch);
+		iosys_map_set_vaddr_iomem(&from, io + (u64)y * scanout->pitch);
 		iosys_map_set_vaddr(&to, crc->raw);
 		drm_memcpy_from_wc(&to, &from,
-				   what->width * what->format->cpp[0]);
-		crc_line_to_rgb(crc, what->format->format, what->width);
-		xxh64_update(hash, crc->rgb, what->width * sizeof(*crc->rgb));
+				   scanout->width * scanout->format->cpp[0]);
+		vram_crc_line_to_rgb(crc, scanout->format->format,
+				     scanout->width);
+		xxh64_update(hash, crc->rgb,
+			     scanout->width * sizeof(*crc->rgb));
 		cond_resched();
 	}
 }
 
-static void crc_add_black(struct vram_crc *crc, struct xxh64_state *hash,
-			  const struct vram_scanout *what)
+static void vram_crc_add_black(struct vram_crc *crc, struct xxh64_state *hash,
+			       const struct vram_scanout *scanout)
 {
 	u32 y;
 
-	memset(crc->rgb, 0, what->width * sizeof(*crc->rgb));
-	for (y = 0; y < what->height; y++)
-		xxh64_update(hash, crc->rgb, what->width * sizeof(*crc->rgb));
+	memset(crc->rgb, 0, scanout->width * sizeof(*crc->rgb));
+	for (y = 0; y < scanout->height; y++)
+		xxh64_update(hash, crc->rgb,
+			     scanout->width * sizeof(*crc->rgb));
 }
 
 /* With nothing shown, or without the card, a picture is black. */
-static u64 crc_of(struct vram_crc *crc, const struct vram_scanout *what)
+static u64 vram_crc_of(struct vram_crc *crc, const struct vram_scanout *scanout)
 {
-	struct drm_device *drm = &crc_to_display(crc)->vram->drm;
+	struct drm_device *drm = &vram_crc_to_display(crc)->vram->drm;
 	struct xxh64_state hash;
 	int idx;
 
 	xxh64_reset(&hash, 0);
-	if (!what->format || !drm_dev_enter(drm, &idx)) {
-		crc_add_black(crc, &hash, what);
+	if (!scanout->format || !drm_dev_enter(drm, &idx)) {
+		vram_crc_add_black(crc, &hash, scanout);
 	} else {
-		crc_add_lines(crc, &hash, what);
+		vram_crc_add_lines(crc, &hash, scanout);
 		drm_dev_exit(idx);
 	}
 	return xxh64_digest(&hash);
 }
 
-static bool crc_next_job(struct vram_crc *crc, struct vram_crc_job *job)
+static bool vram_crc_next_job(struct vram_crc *crc, struct vram_crc_job *job)
 {
 	guard(spinlock_irq)(&crc->lock);
 
@@ -151,19 +154,19 @@ static bool crc_next_job(struct vram_crc *crc, struct vram_crc_job *job)
  * work is queued again. Who flushes it would wait for ever otherwise, where a
  * frame takes longer to read than to show.
  */
-static void crc_work(struct work_struct *work)
+static void vram_crc_work(struct work_struct *work)
 {
 	struct vram_crc *crc = container_of(work, struct vram_crc, work);
-	struct drm_crtc *crtc = &crc_to_display(crc)->crtc;
+	struct drm_crtc *crtc = &vram_crc_to_display(crc)->crtc;
 	struct vram_crc_job jobs[ARRAY_SIZE(crc->jobs)];
 	unsigned int i, n = 0;
 	u64 value, frame;
 	u32 values[2];
 
-	while (n < ARRAY_SIZE(jobs) && crc_next_job(crc, &jobs[n]))
+	while (n < ARRAY_SIZE(jobs) && vram_crc_next_job(crc, &jobs[n]))
 		n++;
 	for (i = 0; i < n; i++) {
-		value = crc_of(crc, &jobs[i].what);
+		value = vram_crc_of(crc, &jobs[i].scanout);
 		values[0] = upper_32_bits(value);
 		values[1] = lower_32_bits(value);
 		for (frame = jobs[i].first; frame <= jobs[i].last; frame++)
@@ -171,7 +174,7 @@ static void crc_work(struct work_struct *work)
 	}
 }
 
-static void crc_add_frame(struct vram_crc *crc, u64 frame)
+static void vram_crc_add_frame(struct vram_crc *crc, u64 frame)
 {
 	struct vram_crc_job *job;
 
@@ -188,7 +191,7 @@ static void crc_add_frame(struct vram_crc *crc, u64 frame)
 		if (!WARN_ON_ONCE(crc->count == ARRAY_SIZE(crc->jobs)))
 			crc->count++;
 		job = &crc->jobs[crc->count - 1];
-		job->what = crc->now;
+		job->scanout = crc->now;
 		job->shown = crc->shown;
 		job->first = frame;
 	}
@@ -209,7 +212,7 @@ void vram_crc_frame(struct vram_crc *crc, u64 frame)
 	if (!READ_ONCE(crc->on))
 		return;
 	guard(spinlock_irqsave)(&crc->lock);
-	crc_add_frame(crc, frame);
+	vram_crc_add_frame(crc, frame);
 }
 
 /**
@@ -223,7 +226,7 @@ void vram_crc_flush(struct vram_crc *crc)
 	flush_work(&crc->work);
 }
 
-static const char *const crc_sources[] = { "auto" };
+static const char *const vram_crc_source_names[] = { "auto" };
 
 /**
  * vram_crc_sources - which sources there are
@@ -234,8 +237,8 @@ static const char *const crc_sources[] = { "auto" };
  */
 const char *const *vram_crc_sources(struct drm_crtc *crtc, size_t *count)
 {
-	*count = ARRAY_SIZE(crc_sources);
-	return crc_sources;
+	*count = ARRAY_SIZE(vram_crc_source_names);
+	return vram_crc_source_names;
 }
 
 /**
@@ -249,7 +252,7 @@ const char *const *vram_crc_sources(struct drm_crtc *crtc, size_t *count)
 int vram_crc_verify_source(struct drm_crtc *crtc, const char *source,
 			   size_t *values)
 {
-	if (source && strcmp(source, crc_sources[0]))
+	if (source && strcmp(source, vram_crc_source_names[0]))
 		return -EINVAL;
 	*values = 2;
 	return 0;
@@ -265,7 +268,7 @@ int vram_crc_verify_source(struct drm_crtc *crtc, const char *source,
  */
 int vram_crc_set_source(struct drm_crtc *crtc, const char *source)
 {
-	struct vram_crc *crc = crtc_to_crc(crtc);
+	struct vram_crc *crc = vram_crtc_to_crc(crtc);
 	bool was_on;
 	size_t values;
 	int ret;
@@ -285,7 +288,7 @@ int vram_crc_set_source(struct drm_crtc *crtc, const char *source)
 		WRITE_ONCE(crc->on, source);
 		crc->last = 0;
 		if (source)
-			crc_add_frame(crc, drm_crtc_vblank_count(crtc));
+			vram_crc_add_frame(crc, drm_crtc_vblank_count(crtc));
 	}
 	vram_crc_flush(crc);
 	if (was_on)
@@ -302,10 +305,10 @@ int vram_crc_set_source(struct drm_crtc *crtc, const char *source)
  */
 int vram_crc_init(struct vram_crc *crc, u32 width)
 {
-	struct drm_device *drm = &crc_to_display(crc)->vram->drm;
+	struct drm_device *drm = &vram_crc_to_display(crc)->vram->drm;
 
 	spin_lock_init(&crc->lock);
-	INIT_WORK(&crc->work, crc_work);
+	INIT_WORK(&crc->work, vram_crc_work);
 	/* Unbound: it keeps a processor busy for most of a frame. */
 	crc->wq = drmm_alloc_ordered_workqueue(drm, VRAM_DRIVER_NAME "_crc",
 					       WQ_HIGHPRI);

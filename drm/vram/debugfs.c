@@ -95,7 +95,7 @@ static void vram_show_list(struct seq_file *m, struct vram_device *vram,
 	}
 }
 
-static int buffers_show(struct seq_file *m, void *unused)
+static int vram_buffers_show(struct seq_file *m, void *unused)
 {
 	struct vram_device *vram = m->private;
 	unsigned int dmabufs;
@@ -118,7 +118,7 @@ static int buffers_show(struct seq_file *m, void *unused)
 	}
 	return 0;
 }
-DEFINE_SHOW_ATTRIBUTE(buffers);
+DEFINE_SHOW_ATTRIBUTE(vram_buffers);
 
 /**
  * vram_debugfs_init - make the files
@@ -131,5 +131,5 @@ void vram_debugfs_init(struct drm_minor *minor)
 	debugfs_create_file("vram", 0400, minor->debugfs_root, vram,
 			    &vram_fops);
 	debugfs_create_file("buffers", 0400, minor->debugfs_root, vram,
-			    &buffers_fops);
+			    &vram_buffers_fops);
 }

@@ -50,28 +50,30 @@ enum {
 static_assert(DISPI_BLACK_WIDTH * DISPI_BLACK_HEIGHT * 2 ==
 	      VRAM_DISPLAY_RESERVED);
 
-static u16 dispi_read(struct vram_display *display, unsigned int reg)
+static u16 vram_dispi_read(struct vram_display *display, unsigned int reg)
 {
 	return readw(display->regs + DISPI_REGS + 2 * reg);
 }
 
-static void dispi_write(struct vram_display *display, unsigned int reg, u16 val)
+static void vram_dispi_write(struct vram_display *display, unsigned int reg,
+			     u16 val)
 {
 	writew(val, display->regs + DISPI_REGS + 2 * reg);
 }
 
 /* A mode without height makes no sense: nobody sees half a change. */
-static void dispi_set_mode(struct vram_display *display,
-			   const struct vram_scanout *what, u16 virt_width)
+static void vram_dispi_set_mode(struct vram_display *display,
+				const struct vram_scanout *scanout,
+				u16 virt_width)
 {
-	unsigned int cpp = what->format->cpp[0];
+	unsigned int cpp = scanout->format->cpp[0];
 
-	dispi_write(display, DISPI_YRES, 0);
-	dispi_write(display, DISPI_BPP, cpp * 8);
-	dispi_write(display, DISPI_XRES, what->width);
-	dispi_write(display, DISPI_VIRT_WIDTH, virt_width);
-	dispi_write(display, DISPI_ENABLE, DISPI_ENABLED);
-	writel(what->format->format == DRM_FORMAT_BGRX8888 ?
+	vram_dispi_write(display, DISPI_YRES, 0);
+	vram_dispi_write(display, DISPI_BPP, cpp * 8);
+	vram_dispi_write(display, DISPI_XRES, scanout->width);
+	vram_dispi_write(display, DISPI_VIRT_WIDTH, virt_width);
+	vram_dispi_write(display, DISPI_ENABLE, DISPI_ENABLED);
+	writel(scanout->format->format == DRM_FORMAT_BGRX8888 ?
 	       DISPI_BIG_ENDIAN : DISPI_LITTLE_ENDIAN,
 	       display->regs + DISPI_BYTE_ORDER);
 }
@@ -95,27 +97,31 @@ u64 vram_dispi_end(struct vram_display *display, u32 pitch)
 /**
  * vram_dispi_show - point the display at a picture
  * @display: the display
- * @what: the picture: of a size and pitch that the atomic checks have passed
+ * @scanout: the picture: of a size and pitch that the atomic checks have passed
  *
  * Context: any; the caller sees to it that the registers are there and nobody
  * else writes them, unless the kernel is dying.
  */
 void vram_dispi_show(struct vram_display *display,
-		     const struct vram_scanout *what)
+		     const struct vram_scanout *scanout)
 {
-	unsigned int cpp = what->format->cpp[0];
+	unsigned int cpp = scanout->format->cpp[0];
 	const struct vram_scanout *now = &display->set;
-	bool mode = !now->format || now->format->format != what->format->format ||
-		    now->pitch != what->pitch || now->width != what->width ||
-		    now->height != what->height;
+	bool mode = !now->format ||
+		    now->format->format != scanout->format->format ||
+		    now->pitch != scanout->pitch ||
+		    now->width != scanout->width ||
+		    now->height != scanout->height;
 
 	if (mode)
-		dispi_set_mode(display, what, what->pitch / cpp);
-	dispi_write(display, DISPI_X_OFFSET, what->offset % what->pitch / cpp);
-	dispi_write(display, DISPI_Y_OFFSET, what->offset / what->pitch);
+		vram_dispi_set_mode(display, scanout, scanout->pitch / cpp);
+	vram_dispi_write(display, DISPI_X_OFFSET,
+			 scanout->offset % scanout->pitch / cpp);
+	vram_dispi_write(display, DISPI_Y_OFFSET,
+			 scanout->offset / scanout->pitch);
 	if (mode)
-		dispi_write(display, DISPI_YRES, what->height);
-	display->set = *what;
+		vram_dispi_write(display, DISPI_YRES, scanout->height);
+	display->set = *scanout;
 }
 
 /**
@@ -147,7 +153,7 @@ void vram_dispi_clear(struct vram_display *display)
 	unsigned int reg;
 
 	for (reg = DISPI_XRES; reg <= DISPI_Y_OFFSET; reg++)
-		dispi_write(display, reg, 0);
+		vram_dispi_write(display, reg, 0);
 	display->set = (struct vram_scanout){};
 }
 
@@ -164,8 +170,8 @@ void vram_dispi_start(struct vram_display *display)
 	vram_dispi_show_black(display);
 }
 
-static int dispi_read_edid_block(void *data, u8 *buf, unsigned int block,
-				 size_t len)
+static int vram_dispi_read_edid_block(void *data, u8 *buf, unsigned int block,
+				      size_t len)
 {
 	struct vram_display *display = data;
 	size_t start = (size_t)block * EDID_LENGTH;
@@ -193,7 +199,8 @@ const struct drm_edid *vram_dispi_read_edid(struct vram_display *display,
 	memcpy_fromio(header, display->regs, sizeof(header));
 	if (drm_edid_header_is_valid(header) != sizeof(header))
 		return NULL;
-	return drm_edid_read_custom(connector, dispi_read_edid_block, display);
+	return drm_edid_read_custom(connector, vram_dispi_read_edid_block,
+				    display);
 }
 
 /**
@@ -213,13 +220,14 @@ int vram_dispi_init(struct vram_display *display, int bar)
 	if (IS_ERR(display->regs))
 		return PTR_ERR(display->regs);
 
-	if ((dispi_read(display, DISPI_ID) & DISPI_ID_MASK) != DISPI_ID_BOCHS ||
+	if ((vram_dispi_read(display, DISPI_ID) & DISPI_ID_MASK) !=
+	    DISPI_ID_BOCHS ||
 	    readl(display->regs + DISPI_EXT_SIZE) < 8) {
 		drm_err(drm, "BAR %d has no registers of bochs-display\n", bar);
 		return -ENODEV;
 	}
 
-	vram = (u64)dispi_read(display, DISPI_VRAM_64K) * SZ_64K;
+	vram = (u64)vram_dispi_read(display, DISPI_VRAM_64K) * SZ_64K;
 	if (vram < phyr_mem_len(display->vram->mem)) {
 		drm_err(drm, "the card shows %#llx bytes of %#llx bytes of VRAM only\n",
 			vram, (u64)phyr_mem_len(display->vram->mem));

@@ -98,7 +98,7 @@ static int vram_create_handle(struct drm_device *drm, struct drm_file *file,
 		return ret;
 	}
 	start = ktime_get_ns();
-	bo = vram_bo_create(to_vram(drm), size, placement, max_extent);
+	bo = vram_gem_create(to_vram(drm), size, placement, max_extent);
 	vram_file_add_busy(file, start);
 	up_read(&to_vram(drm)->reset_lock);
 	drm_dev_exit(idx);
@@ -298,7 +298,7 @@ static const struct drm_driver vram_driver = {
 	.postclose = vram_postclose,
 	.dumb_create = vram_dumb_create,
 	.dumb_map_offset = drm_gem_ttm_dumb_map_offset,
-	.gem_prime_import = vram_gem_import,
+	.gem_prime_import = vram_prime_import,
 	.show_fdinfo = vram_show_fdinfo,
 	.debugfs_init = vram_debugfs_init,
 	DRM_FBDEV_TTM_DRIVER_OPS,

@@ -23,7 +23,7 @@ static void vram_gem_free(struct drm_gem_object *gem)
 	ttm_bo_fini(&bo->tbo);
 }
 
-static void vram_bo_destroy(struct ttm_buffer_object *tbo)
+static void vram_gem_destroy(struct ttm_buffer_object *tbo)
 {
 	struct vram_bo *bo = ttm_to_vram_bo(tbo);
 
@@ -39,7 +39,7 @@ static void vram_bo_destroy(struct ttm_buffer_object *tbo)
  * CPU mappings
  */
 
-static vm_fault_t vram_vm_fault(struct vm_fault *vmf)
+static vm_fault_t vram_gem_fault(struct vm_fault *vmf)
 {
 	struct vm_area_struct *vma = vmf->vma;
 	struct ttm_buffer_object *tbo = vma->vm_private_data;
@@ -66,8 +66,8 @@ static vm_fault_t vram_vm_fault(struct vm_fault *vmf)
 	return ret;
 }
 
-static const struct vm_operations_struct vram_vm_ops = {
-	.fault = vram_vm_fault,
+static const struct vm_operations_struct vram_gem_vm_ops = {
+	.fault = vram_gem_fault,
 	.open = ttm_bo_vm_open,
 	.close = ttm_bo_vm_close,
 };
@@ -84,11 +84,11 @@ static int vram_gem_mmap(struct drm_gem_object *gem, struct vm_area_struct *vma)
 
 static const struct drm_gem_object_funcs vram_gem_funcs = {
 	.free = vram_gem_free,
-	.export = vram_gem_export,
-	.vmap = vram_gem_vmap,
-	.vunmap = vram_gem_vunmap,
+	.export = vram_prime_export,
+	.vmap = vram_vmap,
+	.vunmap = vram_vunmap,
 	.mmap = vram_gem_mmap,
-	.vm_ops = &vram_vm_ops,
+	.vm_ops = &vram_gem_vm_ops,
 };
 
 /**
@@ -106,7 +106,7 @@ bool vram_gem_is_bo(const struct drm_gem_object *gem)
  * Creation
  */
 
-static int vram_bo_place(struct vram_device *vram, struct vram_bo *bo)
+static int vram_gem_place(struct vram_device *vram, struct vram_bo *bo)
 {
 	static const struct ttm_place places[] = {
 		{ .mem_type = TTM_PL_VRAM },
@@ -130,10 +130,11 @@ static int vram_bo_place(struct vram_device *vram, struct vram_bo *bo)
 
 	return ttm_bo_init_validate(&vram->ttm, &bo->tbo, ttm_bo_type_device,
 				    &placement, 0, true, NULL, NULL,
-				    vram_bo_destroy);
+				    vram_gem_destroy);
 }
 
-static int vram_bo_check_size(struct vram_device *vram, u64 size, u32 placement)
+static int vram_gem_check_size(struct vram_device *vram, u64 size,
+			       u32 placement)
 {
 	if (size > (u64)totalram_pages() << PAGE_SHIFT &&
 	    (placement & DRM_PHYR_VRAM_PLACE_SYSTEM ||
@@ -146,7 +147,7 @@ static int vram_bo_check_size(struct vram_device *vram, u64 size, u32 placement)
 }
 
 /**
- * vram_bo_create - make a zeroed buffer
+ * vram_gem_create - make a zeroed buffer
  * @vram: the card
  * @size: bytes, a multiple of the page size, not 0
  * @placement: DRM_PHYR_VRAM_PLACE_VRAM, _SYSTEM or both
@@ -156,13 +157,13 @@ static int vram_bo_check_size(struct vram_device *vram, u64 size, u32 placement)
  * Return: the buffer with one GEM reference, or ERR_PTR: -E2BIG, -ENOSPC,
  * -ENOMEM, -EINTR.
  */
-struct vram_bo *vram_bo_create(struct vram_device *vram, u64 size,
-			       u32 placement, u64 max_extent)
+struct vram_bo *vram_gem_create(struct vram_device *vram, u64 size,
+				u32 placement, u64 max_extent)
 {
 	struct vram_bo *bo;
 	int ret;
 
-	ret = vram_bo_check_size(vram, size, placement);
+	ret = vram_gem_check_size(vram, size, placement);
 	if (ret)
 		return ERR_PTR(ret);
 
@@ -178,8 +179,8 @@ struct vram_bo *vram_bo_create(struct vram_device *vram, u64 size,
 	drm_gem_private_object_init(&vram->drm, &bo->tbo.base, size);
 	phyr_buffer_init(&bo->phyr, vram_dma_buf_ops(bo), bo->tbo.base.resv);
 
-	/* Frees the buffer by vram_bo_destroy() if it fails. */
-	ret = vram_bo_place(vram, bo);
+	/* Frees the buffer by vram_gem_destroy() if it fails. */
+	ret = vram_gem_place(vram, bo);
 	if (ret)
 		return ERR_PTR(ret);
 

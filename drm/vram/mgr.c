@@ -172,7 +172,7 @@ static int vram_mgr_alloc(struct ttm_resource_manager *man,
 		return ret;
 	}
 
-	vram_blocks_poison(mgr, &vres->blocks, vram_check_poison);
+	vram_blocks_poison(mgr, &vres->blocks, vram_poison_check);
 	*res = &vres->base;
 	return 0;
 }
@@ -183,7 +183,7 @@ static void vram_mgr_free(struct ttm_resource_manager *man,
 	struct vram_mgr *mgr = to_vram_mgr(man);
 	struct vram_resource *vres = to_vram_resource(res);
 
-	vram_blocks_poison(mgr, &vres->blocks, vram_poison);
+	vram_blocks_poison(mgr, &vres->blocks, vram_poison_fill);
 	mutex_lock(&mgr->lock);
 	gpu_buddy_free_list(&mgr->buddy, &vres->blocks, 0);
 	mutex_unlock(&mgr->lock);
@@ -345,7 +345,7 @@ int vram_mgr_init(struct vram_device *vram, u64 size, u64 reserved)
 	}
 
 	if (poison)
-		vram_poison(vram, reserved, size - reserved);
+		vram_poison_fill(vram, reserved, size - reserved);
 	mgr->base.func = &vram_mgr_func;
 	ttm_resource_manager_init(&mgr->base, &vram->ttm, size - reserved);
 	ttm_set_driver_manager(&vram->ttm, TTM_PL_VRAM, &mgr->base);

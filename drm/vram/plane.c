@@ -22,13 +22,13 @@
 
 #include "vram.h"
 
-static struct vram_display *plane_to_display(struct drm_plane *plane)
+static struct vram_display *vram_plane_to_display(struct drm_plane *plane)
 {
 	return container_of(plane, struct vram_display, plane);
 }
 
 /* Exactly what the hardware has. */
-static const u32 plane_formats[] = {
+static const u32 vram_plane_formats[] = {
 	DRM_FORMAT_XRGB8888,
 	DRM_FORMAT_BGRX8888,
 	DRM_FORMAT_RGB565,
@@ -39,9 +39,9 @@ static const u32 plane_formats[] = {
  */
 
 /* The console's worker may come when the card has gone, and warns of errors. */
-static int fb_dirty(struct drm_framebuffer *fb, struct drm_file *file,
-		    unsigned int flags, unsigned int color,
-		    struct drm_clip_rect *clips, unsigned int count)
+static int vram_fb_dirty(struct drm_framebuffer *fb, struct drm_file *file,
+			 unsigned int flags, unsigned int color,
+			 struct drm_clip_rect *clips, unsigned int count)
 {
 	int ret = drm_atomic_helper_dirtyfb(fb, file, flags, color, clips,
 					    count);
@@ -49,10 +49,10 @@ static int fb_dirty(struct drm_framebuffer *fb, struct drm_file *file,
 	return ret && drm_dev_is_unplugged(fb->dev) ? 0 : ret;
 }
 
-static const struct drm_framebuffer_funcs fb_funcs = {
+static const struct drm_framebuffer_funcs vram_fb_funcs = {
 	.destroy = drm_gem_fb_destroy,
 	.create_handle = drm_gem_fb_create_handle,
-	.dirty = fb_dirty,
+	.dirty = vram_fb_dirty,
 };
 
 /*
@@ -61,8 +61,8 @@ static const struct drm_framebuffer_funcs fb_funcs = {
  * framebuffers for planes only: clients that come with a cursor image before
  * they look for a plane would go no further.
  */
-static bool fb_format_ok(struct drm_device *drm,
-			 const struct drm_mode_fb_cmd2 *cmd)
+static bool vram_fb_format_ok(struct drm_device *drm,
+			      const struct drm_mode_fb_cmd2 *cmd)
 {
 	u32 format = cmd->pixel_format;
 
@@ -74,9 +74,9 @@ static bool fb_format_ok(struct drm_device *drm,
 }
 
 /* The core has checked that the last byte's number fits in 32 bits. */
-static bool fb_fits(const struct drm_gem_object *gem,
-		    const struct drm_format_info *format,
-		    const struct drm_mode_fb_cmd2 *cmd)
+static bool vram_fb_fits(const struct drm_gem_object *gem,
+			 const struct drm_format_info *format,
+			 const struct drm_mode_fb_cmd2 *cmd)
 {
 	return (u64)(cmd->height - 1) * cmd->pitches[0] + cmd->offsets[0] +
 	       drm_format_info_min_pitch(format, 0, cmd->width) <= gem->size;
@@ -105,7 +105,7 @@ struct drm_framebuffer *vram_fb_create(struct drm_device *drm,
 	struct drm_gem_object *gem;
 	int ret;
 
-	if (!fb_format_ok(drm, cmd)) {
+	if (!vram_fb_format_ok(drm, cmd)) {
 		drm_dbg_kms(drm, "format %p4cc: the display has no such\n",
 			    &cmd->pixel_format);
 		return ERR_PTR(-EINVAL);
@@ -122,7 +122,7 @@ struct drm_framebuffer *vram_fb_create(struct drm_device *drm,
 		return ERR_PTR(-ENOENT);
 
 	ret = -EINVAL;
-	if (!fb_fits(gem, format, cmd)) {
+	if (!vram_fb_fits(gem, format, cmd)) {
 		drm_dbg_kms(drm, "buffer of %zu bytes: too small\n", gem->size);
 		goto err_put;
 	}
@@ -133,7 +133,7 @@ struct drm_framebuffer *vram_fb_create(struct drm_device *drm,
 
 	drm_helper_mode_fill_fb_struct(drm, fb, format, cmd);
 	fb->obj[0] = gem;
-	ret = drm_framebuffer_init(drm, fb, &fb_funcs);
+	ret = drm_framebuffer_init(drm, fb, &vram_fb_funcs);
 	if (ret)
 		goto err_free;
 	return fb;
@@ -149,8 +149,8 @@ err_put:
  * Framebuffer access
  */
 
-static int plane_prepare_fb(struct drm_plane *plane,
-			    struct drm_plane_state *base)
+static int vram_plane_prepare_fb(struct drm_plane *plane,
+				 struct drm_plane_state *base)
 {
 	struct vram_plane_state *state = to_vram_plane_state(base), *old = NULL;
 	struct drm_crtc_state *crtc_state;
@@ -167,23 +167,23 @@ static int plane_prepare_fb(struct drm_plane *plane,
 	crtc_state = drm_atomic_get_new_crtc_state(base->state, base->crtc);
 	if (WARN_ON(!crtc_state))
 		return -EINVAL;
-	state->what.format = base->fb->format;
-	state->what.width = crtc_state->mode.hdisplay;
-	state->what.height = crtc_state->mode.vdisplay;
+	state->scanout.format = base->fb->format;
+	state->scanout.width = crtc_state->mode.hdisplay;
+	state->scanout.height = crtc_state->mode.vdisplay;
 
 	if (plane->state)
 		old = to_vram_plane_state(plane->state);
-	return vram_scanout_pin(plane_to_display(plane), state, old);
+	return vram_scanout_pin(vram_plane_to_display(plane), state, old);
 }
 
-static void plane_cleanup_fb(struct drm_plane *plane,
-			     struct drm_plane_state *base)
+static void vram_plane_cleanup_fb(struct drm_plane *plane,
+				  struct drm_plane_state *base)
 {
 	vram_scanout_unpin(to_vram_plane_state(base));
 }
 
-static int plane_begin_fb_access(struct drm_plane *plane,
-				 struct drm_plane_state *base)
+static int vram_plane_begin_fb_access(struct drm_plane *plane,
+				      struct drm_plane_state *base)
 {
 	struct vram_plane_state *state = to_vram_plane_state(base);
 
@@ -192,8 +192,8 @@ static int plane_begin_fb_access(struct drm_plane *plane,
 	return drm_gem_fb_vmap(base->fb, state->map, state->data);
 }
 
-static void plane_end_fb_access(struct drm_plane *plane,
-				struct drm_plane_state *base)
+static void vram_plane_end_fb_access(struct drm_plane *plane,
+				     struct drm_plane_state *base)
 {
 	struct vram_plane_state *state = to_vram_plane_state(base);
 
@@ -205,8 +205,8 @@ static void plane_end_fb_access(struct drm_plane *plane,
  * Updates
  */
 
-static int plane_atomic_check(struct drm_plane *plane,
-			      struct drm_atomic_commit *commit)
+static int vram_plane_atomic_check(struct drm_plane *plane,
+				   struct drm_atomic_commit *commit)
 {
 	struct drm_plane_state *state =
 		drm_atomic_get_new_plane_state(commit, plane);
@@ -221,10 +221,10 @@ static int plane_atomic_check(struct drm_plane *plane,
 						   true, true);
 }
 
-static void plane_atomic_update(struct drm_plane *plane,
-				struct drm_atomic_commit *commit)
+static void vram_plane_atomic_update(struct drm_plane *plane,
+				     struct drm_atomic_commit *commit)
 {
-	struct vram_display *display = plane_to_display(plane);
+	struct vram_display *display = vram_plane_to_display(plane);
 	struct vram_plane_state *state = to_vram_plane_state(plane->state);
 	struct vram_plane_state *old =
 		to_vram_plane_state(drm_atomic_get_old_plane_state(commit,
@@ -241,61 +241,62 @@ static void plane_atomic_update(struct drm_plane *plane,
 		return;
 	if (state->shadow)
 		vram_scanout_copy(display, state, old);
-	vram_scanout_show(display, &state->what);
+	vram_scanout_show(display, &state->scanout);
 	drm_dev_exit(idx);
 }
 
-static void plane_atomic_disable(struct drm_plane *plane,
-				 struct drm_atomic_commit *commit)
+static void vram_plane_atomic_disable(struct drm_plane *plane,
+				      struct drm_atomic_commit *commit)
 {
-	vram_scanout_show_black(plane_to_display(plane));
+	vram_scanout_show_black(vram_plane_to_display(plane));
 }
 
 /*
  * Called by a dying kernel: nothing here may lock or allocate. What the plane
  * should show may not be shown yet, or be switched off: it is, from here on.
  */
-static int plane_get_scanout_buffer(struct drm_plane *plane,
-				    struct drm_scanout_buffer *sb)
+static int vram_plane_get_scanout_buffer(struct drm_plane *plane,
+					 struct drm_scanout_buffer *sb)
 {
-	struct vram_display *display = plane_to_display(plane);
+	struct vram_display *display = vram_plane_to_display(plane);
 	struct vram_plane_state *state = to_vram_plane_state(plane->state);
-	struct vram_scanout what;
+	struct vram_scanout scanout;
 
 	if (!state || !state->shown)
 		return -ENODEV;
 
 	/* drm_panic knows one byte order. */
-	what = state->what;
-	if (what.format->format == DRM_FORMAT_BGRX8888)
-		what.format = drm_format_info(DRM_FORMAT_XRGB8888);
-	vram_dispi_show(display, &what);
+	scanout = state->scanout;
+	if (scanout.format->format == DRM_FORMAT_BGRX8888)
+		scanout.format = drm_format_info(DRM_FORMAT_XRGB8888);
+	vram_dispi_show(display, &scanout);
 
-	sb->format = what.format;
-	sb->width = what.width;
-	sb->height = what.height;
-	sb->pitch[0] = what.pitch;
+	sb->format = scanout.format;
+	sb->width = scanout.width;
+	sb->height = scanout.height;
+	sb->pitch[0] = scanout.pitch;
 	iosys_map_set_vaddr_iomem(&sb->map[0],
-				  display->vram->io + what.offset);
+				  display->vram->io + scanout.offset);
 	return 0;
 }
 
-static const struct drm_plane_helper_funcs plane_helper_funcs = {
-	.prepare_fb = plane_prepare_fb,
-	.cleanup_fb = plane_cleanup_fb,
-	.begin_fb_access = plane_begin_fb_access,
-	.end_fb_access = plane_end_fb_access,
-	.atomic_check = plane_atomic_check,
-	.atomic_update = plane_atomic_update,
-	.atomic_disable = plane_atomic_disable,
-	.get_scanout_buffer = plane_get_scanout_buffer,
+static const struct drm_plane_helper_funcs vram_plane_helper_funcs = {
+	.prepare_fb = vram_plane_prepare_fb,
+	.cleanup_fb = vram_plane_cleanup_fb,
+	.begin_fb_access = vram_plane_begin_fb_access,
+	.end_fb_access = vram_plane_end_fb_access,
+	.atomic_check = vram_plane_atomic_check,
+	.atomic_update = vram_plane_atomic_update,
+	.atomic_disable = vram_plane_atomic_disable,
+	.get_scanout_buffer = vram_plane_get_scanout_buffer,
 };
 
 /*
  * States
  */
 
-static struct drm_plane_state *plane_duplicate_state(struct drm_plane *plane)
+static struct drm_plane_state *
+vram_plane_duplicate_state(struct drm_plane *plane)
 {
 	struct vram_plane_state *state;
 
@@ -310,19 +311,19 @@ static struct drm_plane_state *plane_duplicate_state(struct drm_plane *plane)
 	return &state->base;
 }
 
-static void plane_destroy_state(struct drm_plane *plane,
-				struct drm_plane_state *base)
+static void vram_plane_destroy_state(struct drm_plane *plane,
+				     struct drm_plane_state *base)
 {
 	__drm_atomic_helper_plane_destroy_state(base);
 	kfree(to_vram_plane_state(base));
 }
 
-static void plane_reset(struct drm_plane *plane)
+static void vram_plane_reset(struct drm_plane *plane)
 {
 	struct vram_plane_state *state;
 
 	if (plane->state)
-		plane_destroy_state(plane, plane->state);
+		vram_plane_destroy_state(plane, plane->state);
 	plane->state = NULL;
 
 	state = kzalloc_obj(*state);
@@ -330,13 +331,13 @@ static void plane_reset(struct drm_plane *plane)
 		__drm_atomic_helper_plane_reset(plane, &state->base);
 }
 
-static const struct drm_plane_funcs plane_funcs = {
+static const struct drm_plane_funcs vram_plane_funcs = {
 	.update_plane = drm_atomic_helper_update_plane,
 	.disable_plane = drm_atomic_helper_disable_plane,
 	.destroy = drm_plane_cleanup,
-	.reset = plane_reset,
-	.atomic_duplicate_state = plane_duplicate_state,
-	.atomic_destroy_state = plane_destroy_state,
+	.reset = vram_plane_reset,
+	.atomic_duplicate_state = vram_plane_duplicate_state,
+	.atomic_destroy_state = vram_plane_destroy_state,
 };
 
 /**
@@ -356,13 +357,13 @@ int vram_plane_init(struct vram_display *display)
 		return -ENOMEM;
 
 	ret = drm_universal_plane_init(drm, &display->plane, 0,
-				       &plane_funcs, plane_formats,
-				       ARRAY_SIZE(plane_formats), NULL,
+				       &vram_plane_funcs, vram_plane_formats,
+				       ARRAY_SIZE(vram_plane_formats), NULL,
 				       DRM_PLANE_TYPE_PRIMARY, NULL);
 	if (ret)
 		return ret;
 
-	drm_plane_helper_add(&display->plane, &plane_helper_funcs);
+	drm_plane_helper_add(&display->plane, &vram_plane_helper_funcs);
 	drm_plane_enable_fb_damage_clips(&display->plane);
 	return 0;
 }

@@ -14,14 +14,14 @@
 #define VRAM_POISON	0x5a6b5a6b5a6b5a6bULL
 
 /**
- * vram_poison - fill VRAM that is nobody's
+ * vram_poison_fill - fill VRAM that is nobody's
  * @vram: the card
  * @offset: bytes from the start of VRAM
  * @len: bytes; both are multiples of 8
  *
  * Does nothing when the card is gone.
  */
-void vram_poison(struct vram_device *vram, u64 offset, u64 len)
+void vram_poison_fill(struct vram_device *vram, u64 offset, u64 len)
 {
 	u64 i;
 	int idx;
@@ -34,14 +34,14 @@ void vram_poison(struct vram_device *vram, u64 offset, u64 len)
 }
 
 /**
- * vram_check_poison - has anybody written to VRAM that was nobody's?
+ * vram_poison_check - has anybody written to VRAM that was nobody's?
  * @vram: the card
  * @offset: bytes from the start of VRAM
  * @len: bytes; both are multiples of 8
  *
  * Warns at the first word that differs.
  */
-void vram_check_poison(struct vram_device *vram, u64 offset, u64 len)
+void vram_poison_check(struct vram_device *vram, u64 offset, u64 len)
 {
 	u64 i, word;
 	int idx;

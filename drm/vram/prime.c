@@ -213,14 +213,14 @@ const struct phyr_dma_buf_ops *vram_dma_buf_ops(const struct vram_bo *bo)
 }
 
 /**
- * vram_gem_export - export a buffer as a phyr dma-buf
+ * vram_prime_export - export a buffer as a phyr dma-buf
  * @gem: the buffer
  * @flags: O_* for the dma-buf's file
  *
  * Context: object_name_lock is held; may sleep.
  * Return: the dma-buf, or ERR_PTR: -ENOMEM, or as dma_buf_export().
  */
-struct dma_buf *vram_gem_export(struct drm_gem_object *gem, int flags)
+struct dma_buf *vram_prime_export(struct drm_gem_object *gem, int flags)
 {
 	struct dma_buf_export_info info = {
 		.exp_name = VRAM_DRIVER_NAME,
@@ -248,7 +248,7 @@ struct dma_buf *vram_gem_export(struct drm_gem_object *gem, int flags)
 }
 
 /**
- * vram_gem_import - a GEM object for a dma-buf
+ * vram_prime_import - a GEM object for a dma-buf
  * @drm: the DRM device
  * @dmabuf: any dma-buf
  *
@@ -260,8 +260,8 @@ struct dma_buf *vram_gem_export(struct drm_gem_object *gem, int flags)
  * Return: the object with a new reference; ERR_PTR: what the exporter's attach
  * says, -ENOMEM.
  */
-struct drm_gem_object *vram_gem_import(struct drm_device *drm,
-				       struct dma_buf *dmabuf)
+struct drm_gem_object *vram_prime_import(struct drm_device *drm,
+					 struct dma_buf *dmabuf)
 {
 	struct drm_gem_object *gem = dmabuf->priv;
 

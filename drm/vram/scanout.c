@@ -29,18 +29,18 @@
 /**
  * vram_scanout_show - show a picture
  * @display: the display
- * @what: the picture
+ * @scanout: the picture
  *
  * Context: in a commit, inside drm_dev_enter().
  */
 void vram_scanout_show(struct vram_display *display,
-		       const struct vram_scanout *what)
+		       const struct vram_scanout *scanout)
 {
 	/* No frame begins between the registers and what is said of them. */
 	guard(spinlock_irq)(&display->crc.lock);
 
-	vram_dispi_show(display, what);
-	display->crc.now = *what;
+	vram_dispi_show(display, scanout);
+	display->crc.now = *scanout;
 	display->crc.shown++;
 }
 
@@ -68,7 +68,7 @@ void vram_scanout_show_black(struct vram_display *display)
 	drm_dev_exit(idx);
 }
 
-static int plane_pin(struct vram_bo *bo, u64 end)
+static int vram_scanout_pin_bo(struct vram_bo *bo, u64 end)
 {
 	int ret;
 
@@ -82,61 +82,62 @@ static int plane_pin(struct vram_bo *bo, u64 end)
 	return ret;
 }
 
-static bool plane_shows_same(const struct vram_plane_state *a,
-			     const struct vram_plane_state *b)
+static bool vram_scanout_shows_same(const struct vram_plane_state *a,
+				    const struct vram_plane_state *b)
 {
 	return a->base.fb == b->base.fb &&
-	       a->what.width == b->what.width &&
-	       a->what.height == b->what.height &&
+	       a->scanout.width == b->scanout.width &&
+	       a->scanout.height == b->scanout.height &&
 	       drm_rect_equals(&a->base.src, &b->base.src) &&
 	       drm_rect_equals(&a->base.dst, &b->base.dst);
 }
 
-static int plane_pin_shadow(struct vram_display *display,
-			    struct vram_plane_state *state,
-			    struct vram_plane_state *old)
+static int vram_scanout_pin_shadow(struct vram_display *display,
+				   struct vram_plane_state *state,
+				   struct vram_plane_state *old)
 {
-	struct vram_scanout *what = &state->what;
+	struct vram_scanout *scanout = &state->scanout;
 	struct vram_bo *bo;
 	int ret;
 
-	what->pitch = ALIGN(what->width * what->format->cpp[0],
-			    VRAM_PITCH_ALIGN);
-	if (old && old->shadow && plane_shows_same(state, old)) {
+	scanout->pitch = ALIGN(scanout->width * scanout->format->cpp[0],
+			       VRAM_PITCH_ALIGN);
+	if (old && old->shadow && vram_scanout_shows_same(state, old)) {
 		bo = old->shown;
 		drm_gem_object_get(&bo->tbo.base);
 	} else {
-		bo = vram_bo_create(display->vram,
-				    PAGE_ALIGN((u64)what->pitch * what->height),
-				    DRM_PHYR_VRAM_PLACE_VRAM, 0);
+		bo = vram_gem_create(display->vram,
+				     PAGE_ALIGN((u64)scanout->pitch *
+						scanout->height),
+				     DRM_PHYR_VRAM_PLACE_VRAM, 0);
 		if (IS_ERR(bo))
 			return PTR_ERR(bo);
 	}
 
-	ret = plane_pin(bo, vram_dispi_end(display, what->pitch));
+	ret = vram_scanout_pin_bo(bo, vram_dispi_end(display, scanout->pitch));
 	if (ret) {
 		vram_bo_put(bo);
 		return ret;
 	}
 	/* Pinned: the place stays though nobody holds the lock. */
-	what->offset = vram_resource_offset(bo->tbo.resource);
+	scanout->offset = vram_resource_offset(bo->tbo.resource);
 	state->shown = bo;
 	state->shadow = true;
 	return 0;
 }
 
 /* Where the display can read it; -EBUSY if that takes a copy. */
-static int plane_pin_fb(struct vram_display *display,
-			struct vram_plane_state *state)
+static int vram_scanout_pin_fb(struct vram_display *display,
+			       struct vram_plane_state *state)
 {
 	struct drm_framebuffer *fb = state->base.fb;
-	struct vram_scanout *what = &state->what;
+	struct vram_scanout *scanout = &state->scanout;
 	struct drm_rect *src = &state->base.src;
 	struct drm_rect screen;
 	struct vram_bo *bo;
 	int ret;
 
-	drm_rect_init(&screen, 0, 0, what->width, what->height);
+	drm_rect_init(&screen, 0, 0, scanout->width, scanout->height);
 	if (!drm_rect_equals(&state->base.dst, &screen) ||
 	    !vram_gem_is_bo(fb->obj[0]))
 		return -EBUSY;
@@ -144,13 +145,14 @@ static int plane_pin_fb(struct vram_display *display,
 	if (!(bo->placement & DRM_PHYR_VRAM_PLACE_VRAM))
 		return -EBUSY;
 
-	what->pitch = fb->pitches[0];
-	ret = plane_pin(bo, vram_dispi_end(display, what->pitch));
+	scanout->pitch = fb->pitches[0];
+	ret = vram_scanout_pin_bo(bo, vram_dispi_end(display, scanout->pitch));
 	if (ret)
 		return ret;
-	what->offset = vram_resource_offset(bo->tbo.resource) + fb->offsets[0] +
-		       (u64)(src->y1 >> 16) * what->pitch +
-		       (src->x1 >> 16) * what->format->cpp[0];
+	scanout->offset = vram_resource_offset(bo->tbo.resource) +
+			  fb->offsets[0] +
+		       (u64)(src->y1 >> 16) * scanout->pitch +
+		       (src->x1 >> 16) * scanout->format->cpp[0];
 	state->shown = bo;
 	return 0;
 }
@@ -158,8 +160,8 @@ static int plane_pin_fb(struct vram_display *display,
 /**
  * vram_scanout_pin - pin a buffer with what a plane shows, for scan-out
  * @display: the display
- * @state: the plane's new, visible state, with the format and size of @what;
- *	the buffer is put in @shown, the rest of @what is filled in
+ * @state: the plane's new, visible state, with the format and size of @scanout;
+ *	the buffer is put in @shown, the rest of @scanout is filled in
  * @old: the plane's state before, or NULL; its shadow is reused if it shows the
  *	same
  *
@@ -180,9 +182,9 @@ int vram_scanout_pin(struct vram_display *display,
 		return -ENODEV;
 	ret = down_read_interruptible(&vram->reset_lock);
 	if (!ret) {
-		ret = plane_pin_fb(display, state);
+		ret = vram_scanout_pin_fb(display, state);
 		if (ret == -EBUSY)
-			ret = plane_pin_shadow(display, state, old);
+			ret = vram_scanout_pin_shadow(display, state, old);
 		up_read(&vram->reset_lock);
 	}
 	drm_dev_exit(idx);
@@ -207,17 +209,17 @@ void vram_scanout_unpin(struct vram_plane_state *state)
 }
 
 /* @rect: of the framebuffer, within what the plane shows of it. */
-static void plane_copy_rect(struct vram_display *display,
-			    struct vram_plane_state *state,
-			    const struct drm_rect *rect)
+static void vram_scanout_copy_rect(struct vram_display *display,
+				   struct vram_plane_state *state,
+				   const struct drm_rect *rect)
 {
 	struct drm_framebuffer *fb = state->base.fb;
 	u32 cpp = fb->format->cpp[0];
 	size_t len = drm_rect_width(rect) * cpp;
 	int x = rect->x1 - (state->base.src.x1 >> 16) + state->base.dst.x1;
 	int y = rect->y1 - (state->base.src.y1 >> 16) + state->base.dst.y1;
-	void __iomem *to = display->vram->io + state->what.offset +
-			   (size_t)y * state->what.pitch + x * cpp;
+	void __iomem *to = display->vram->io + state->scanout.offset +
+			   (size_t)y * state->scanout.pitch + x * cpp;
 	struct iosys_map from = state->data[0];
 	int line;
 
@@ -231,12 +233,12 @@ static void plane_copy_rect(struct vram_display *display,
 			memcpy_toio(to, from.vaddr, len);
 		}
 		iosys_map_incr(&from, fb->pitches[0]);
-		to += state->what.pitch;
+		to += state->scanout.pitch;
 	}
 }
 
-static int plane_begin_copy(struct vram_display *display,
-			    struct drm_framebuffer *fb)
+static int vram_scanout_begin_copy(struct vram_display *display,
+				   struct drm_framebuffer *fb)
 {
 	int ret;
 
@@ -267,7 +269,7 @@ void vram_scanout_copy(struct vram_display *display,
 	struct drm_atomic_helper_damage_iter iter;
 	struct drm_rect shown, rect;
 
-	if (plane_begin_copy(display, fb)) {
+	if (vram_scanout_begin_copy(display, fb)) {
 		state->stale = true;
 		return;
 	}
@@ -275,14 +277,14 @@ void vram_scanout_copy(struct vram_display *display,
 	drm_rect_fp_to_int(&shown, &state->base.src);
 	/* A new shadow holds nothing yet, whatever userspace says has changed. */
 	if (!old->shadow || old->shown != state->shown || old->stale) {
-		plane_copy_rect(display, state, &shown);
+		vram_scanout_copy_rect(display, state, &shown);
 	} else {
 		drm_atomic_helper_damage_iter_init(&iter, &old->base,
 						   &state->base);
 		/* The helper does not know what is beyond the screen's edges. */
 		drm_atomic_for_each_plane_damage(&iter, &rect)
 			if (drm_rect_intersect(&rect, &shown))
-				plane_copy_rect(display, state, &rect);
+				vram_scanout_copy_rect(display, state, &rect);
 	}
 	drm_gem_fb_end_cpu_access(fb, DMA_FROM_DEVICE);
 }

@@ -130,7 +130,7 @@ static void vram_copy(struct vram_bo *bo, struct ttm_resource *to)
 	drm_dev_exit(idx);
 }
 
-static void vram_bo_move_data(struct vram_bo *bo, struct ttm_resource *to)
+static void vram_ttm_move_data(struct vram_bo *bo, struct ttm_resource *to)
 {
 	struct ttm_resource *from = bo->tbo.resource;
 	u32 was = from ? from->mem_type : TTM_PL_SYSTEM;
@@ -156,9 +156,9 @@ static void vram_bo_move_data(struct vram_bo *bo, struct ttm_resource *to)
  * TTM has zapped the CPU mappings, and holds the reservation lock over zap
  * and move: none is faulted in again before the buffer is in its new place.
  */
-static int vram_bo_move(struct ttm_buffer_object *tbo, bool evict,
-			struct ttm_operation_ctx *ctx, struct ttm_resource *to,
-			struct ttm_place *hop)
+static int vram_ttm_move(struct ttm_buffer_object *tbo, bool evict,
+			 struct ttm_operation_ctx *ctx, struct ttm_resource *to,
+			 struct ttm_place *hop)
 {
 	struct vram_bo *bo = ttm_to_vram_bo(tbo);
 	struct ttm_resource *from = tbo->resource;
@@ -179,7 +179,7 @@ static int vram_bo_move(struct ttm_buffer_object *tbo, bool evict,
 	if (ret)
 		return ret;
 
-	vram_bo_move_data(bo, to);
+	vram_ttm_move_data(bo, to);
 	WRITE_ONCE(bo->place, to->mem_type);
 	phyr_buffer_move_end(&bo->phyr);
 	return 0;
@@ -262,7 +262,7 @@ static struct ttm_device_funcs vram_ttm_funcs = {
 	.ttm_tt_destroy = vram_tt_destroy,
 	.eviction_valuable = vram_eviction_valuable,
 	.evict_flags = vram_evict_flags,
-	.move = vram_bo_move,
+	.move = vram_ttm_move,
 	.io_mem_reserve = vram_io_mem_reserve,
 	.io_mem_pfn = vram_io_mem_pfn,
 	.swap_notify = vram_swap_notify,

@@ -147,18 +147,18 @@ static void vram_vunmap_io(struct vram_bo *bo, struct iosys_map *map)
 }
 
 /**
- * vram_gem_vmap - map a buffer for a kernel client of this driver
+ * vram_vmap - map a buffer for a kernel client of this driver
  * @gem: the buffer
  * @map: out: the mapping
  *
- * Pins the buffer where it is until vram_gem_vunmap(). A revoked buffer, and one
+ * Pins the buffer where it is until vram_vunmap(). A revoked buffer, and one
  * whose card is gone, gets a dummy mapping.
  *
  * Context: the reservation lock is held; may sleep.
  * Return: 0; -ENOMEM; -EOPNOTSUPP for a fragmented buffer in VRAM that the
  * kernel cannot map.
  */
-int vram_gem_vmap(struct drm_gem_object *gem, struct iosys_map *map)
+int vram_vmap(struct drm_gem_object *gem, struct iosys_map *map)
 {
 	struct vram_bo *bo = to_vram_bo(gem);
 	int ret, idx;
@@ -184,13 +184,13 @@ exit:
 }
 
 /**
- * vram_gem_vunmap - undo vram_gem_vmap()
+ * vram_vunmap - undo vram_vmap()
  * @gem: the buffer
  * @map: its mapping; cleared
  *
  * Context: the reservation lock is held; may sleep.
  */
-void vram_gem_vunmap(struct drm_gem_object *gem, struct iosys_map *map)
+void vram_vunmap(struct drm_gem_object *gem, struct iosys_map *map)
 {
 	struct vram_bo *bo = to_vram_bo(gem);
 

@@ -186,7 +186,7 @@ struct vram_scanout {
  * @base: what the DRM core sees
  * @shown: the buffer that is read, from prepare_fb() to cleanup_fb(), pinned;
  *	NULL before and after, and for a plane that is not visible
- * @what: what is read there
+ * @scanout: what is read there
  * @shadow: @shown is a copy, and holds a reference
  * @stale: the copy failed: @shown lacks something of the picture
  * @map: the framebuffer's buffers, while they are being copied
@@ -195,7 +195,7 @@ struct vram_scanout {
 struct vram_plane_state {
 	struct drm_plane_state base;
 	struct vram_bo *shown;
-	struct vram_scanout what;
+	struct vram_scanout scanout;
 	bool shadow;
 	bool stale;
 	struct iosys_map map[DRM_FORMAT_MAX_PLANES];
@@ -209,13 +209,13 @@ static inline struct vram_plane_state *to_vram_plane_state(struct drm_plane_stat
 
 /**
  * struct vram_crc_job - frames that want their CRC, the same for all
- * @what: what they showed
+ * @scanout: what they showed
  * @shown: value of vram_crc.shown then
  * @first: number of the first frame
  * @last: number of the last frame
  */
 struct vram_crc_job {
-	struct vram_scanout what;
+	struct vram_scanout scanout;
 	u64 shown;
 	u64 first;
 	u64 last;
@@ -283,8 +283,8 @@ u64 vram_resource_offset(struct ttm_resource *res);
 u64 vram_mgr_avail(struct vram_mgr *mgr);
 
 /* poison.c */
-void vram_poison(struct vram_device *vram, u64 offset, u64 len);
-void vram_check_poison(struct vram_device *vram, u64 offset, u64 len);
+void vram_poison_fill(struct vram_device *vram, u64 offset, u64 len);
+void vram_poison_check(struct vram_device *vram, u64 offset, u64 len);
 
 /* ttm.c */
 int vram_ttm_init(struct vram_device *vram);
@@ -310,19 +310,19 @@ void vram_bos_rearm(struct vram_device *vram);
 /* vmap.c */
 int vram_vmap_dummy(struct vram_bo *bo, struct iosys_map *map);
 bool vram_vunmap_dummy(struct vram_bo *bo, struct iosys_map *map);
-int vram_gem_vmap(struct drm_gem_object *gem, struct iosys_map *map);
-void vram_gem_vunmap(struct drm_gem_object *gem, struct iosys_map *map);
+int vram_vmap(struct drm_gem_object *gem, struct iosys_map *map);
+void vram_vunmap(struct drm_gem_object *gem, struct iosys_map *map);
 
 /* gem.c */
 bool vram_gem_is_bo(const struct drm_gem_object *gem);
-struct vram_bo *vram_bo_create(struct vram_device *vram, u64 size,
-			       u32 placement, u64 max_extent);
+struct vram_bo *vram_gem_create(struct vram_device *vram, u64 size,
+				u32 placement, u64 max_extent);
 
 /* prime.c */
 const struct phyr_dma_buf_ops *vram_dma_buf_ops(const struct vram_bo *bo);
-struct dma_buf *vram_gem_export(struct drm_gem_object *gem, int flags);
-struct drm_gem_object *vram_gem_import(struct drm_device *drm,
-				       struct dma_buf *dmabuf);
+struct dma_buf *vram_prime_export(struct drm_gem_object *gem, int flags);
+struct drm_gem_object *vram_prime_import(struct drm_device *drm,
+					 struct dma_buf *dmabuf);
 
 /* display.c */
 int vram_display_init(struct vram_device *vram, int bar);
@@ -341,7 +341,7 @@ struct drm_framebuffer *vram_fb_create(struct drm_device *drm,
 
 /* scanout.c */
 void vram_scanout_show(struct vram_display *display,
-		       const struct vram_scanout *what);
+		       const struct vram_scanout *scanout);
 void vram_scanout_show_black(struct vram_display *display);
 int vram_scanout_pin(struct vram_display *display,
 		     struct vram_plane_state *state,
@@ -357,7 +357,7 @@ void vram_dispi_start(struct vram_display *display);
 void vram_dispi_clear(struct vram_display *display);
 u64 vram_dispi_end(struct vram_display *display, u32 pitch);
 void vram_dispi_show(struct vram_display *display,
-		     const struct vram_scanout *what);
+		     const struct vram_scanout *scanout);
 void vram_dispi_show_black(struct vram_display *display);
 const struct drm_edid *vram_dispi_read_edid(struct vram_display *display,
 					    struct drm_connector *connector);

@@ -115,8 +115,8 @@ void card_unplug(struct card *card)
 struct vram_bo *card_bo(struct kunit *test, struct card *card, u64 size,
 			u32 placement, u64 max_extent)
 {
-	struct vram_bo *bo = vram_bo_create(card->vram, size, placement,
-					    max_extent);
+	struct vram_bo *bo = vram_gem_create(card->vram, size, placement,
+					     max_extent);
 
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, bo);
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test,
@@ -185,7 +185,7 @@ void card_bo_fill(struct card *card, struct vram_bo *bo, u8 first)
  * @first: byte that card_bo_fill() wrote into the first page
  */
 void card_bo_expect_filled(struct kunit *test, struct card *card,
-			  struct vram_bo *bo, u8 first)
+			   struct vram_bo *bo, u8 first)
 {
 	u32 i;
 

@@ -14,7 +14,7 @@
 
 static int create_error(struct card *card, u64 size, u32 placement)
 {
-	struct vram_bo *bo = vram_bo_create(card->vram, size, placement, 0);
+	struct vram_bo *bo = vram_gem_create(card->vram, size, placement, 0);
 
 	if (IS_ERR(bo))
 		return PTR_ERR(bo);
@@ -22,7 +22,7 @@ static int create_error(struct card *card, u64 size, u32 placement)
 	return 0;
 }
 
-static void vram_bo_create_in_vram_is_zeroed(struct kunit *test)
+static void vram_gem_create_in_vram_is_zeroed(struct kunit *test)
 {
 	struct card *card = card_create(test, SZ_1M, 0);
 	struct vram_bo *bo = card_bo(test, card, PAGES(9), VRAM_ONLY, PAGES(2));
@@ -37,7 +37,7 @@ static void vram_bo_create_in_vram_is_zeroed(struct kunit *test)
 	card_expect_avail(test, card, SZ_1M);
 }
 
-static void vram_bo_create_in_system(struct kunit *test)
+static void vram_gem_create_in_system(struct kunit *test)
 {
 	struct card *card = card_create(test, SZ_1M, 0);
 	struct vram_bo *bo = card_bo(test, card, SZ_2M, SYSTEM_ONLY, 0);
@@ -47,7 +47,7 @@ static void vram_bo_create_in_system(struct kunit *test)
 	card_expect_avail(test, card, SZ_1M);
 }
 
-static void vram_bo_create_too_large(struct kunit *test)
+static void vram_gem_create_too_large(struct kunit *test)
 {
 	struct card *card = card_create(test, SZ_1M, SZ_8K);
 	u64 ram = (u64)totalram_pages() << PAGE_SHIFT;
@@ -61,7 +61,7 @@ static void vram_bo_create_too_large(struct kunit *test)
 	card_expect_avail(test, card, SZ_1M - SZ_8K);
 }
 
-static void vram_bo_create_in_full_vram(struct kunit *test)
+static void vram_gem_create_in_full_vram(struct kunit *test)
 {
 	struct card *card = card_create(test, SZ_1M, 0);
 	struct vram_bo *bo;
@@ -73,7 +73,7 @@ static void vram_bo_create_in_full_vram(struct kunit *test)
 	card_expect_avail(test, card, 0);
 }
 
-static void vram_bo_create_evicts_movable(struct kunit *test)
+static void vram_gem_create_evicts_movable(struct kunit *test)
 {
 	struct card *card = card_create(test, SZ_1M, 0);
 	struct vram_bo *movable, *fixed;
@@ -86,7 +86,7 @@ static void vram_bo_create_evicts_movable(struct kunit *test)
 	card_bo_expect_filled(test, card, movable, 3);
 }
 
-static void vram_bo_create_without_memory(struct kunit *test)
+static void vram_gem_create_without_memory(struct kunit *test)
 {
 	struct card *card = card_create(test, SZ_1M, 0);
 
@@ -96,12 +96,12 @@ static void vram_bo_create_without_memory(struct kunit *test)
 }
 
 static struct kunit_case vram_gem_cases[] = {
-	KUNIT_CASE(vram_bo_create_in_vram_is_zeroed),
-	KUNIT_CASE(vram_bo_create_in_system),
-	KUNIT_CASE(vram_bo_create_too_large),
-	KUNIT_CASE(vram_bo_create_in_full_vram),
-	KUNIT_CASE(vram_bo_create_evicts_movable),
-	KUNIT_CASE(vram_bo_create_without_memory),
+	KUNIT_CASE(vram_gem_create_in_vram_is_zeroed),
+	KUNIT_CASE(vram_gem_create_in_system),
+	KUNIT_CASE(vram_gem_create_too_large),
+	KUNIT_CASE(vram_gem_create_in_full_vram),
+	KUNIT_CASE(vram_gem_create_evicts_movable),
+	KUNIT_CASE(vram_gem_create_without_memory),
 	{}
 };
 

@@ -495,7 +495,7 @@ static void vram_eviction_valuable_if_movable(struct kunit *test)
 }
 
 /* TTM_PL_SYSTEM and VRAM are not neighbours: it goes through TTM_PL_TT. */
-static void vram_bo_move_hops(struct kunit *test)
+static void vram_ttm_move_hops(struct kunit *test)
 {
 	struct card *card = card_create(test, SZ_1M, 0);
 	struct vram_bo *bo = card_bo(test, card, PAGES(1),
@@ -506,7 +506,7 @@ static void vram_bo_move_hops(struct kunit *test)
 	int ret;
 
 	dma_resv_lock(bo->tbo.base.resv, NULL);
-	ret = vram_bo_move(&bo->tbo, false, &ctx, &to, &hop);
+	ret = vram_ttm_move(&bo->tbo, false, &ctx, &to, &hop);
 	dma_resv_unlock(bo->tbo.base.resv);
 	KUNIT_EXPECT_EQ(test, ret, -EMULTIHOP);
 	KUNIT_EXPECT_EQ(test, hop.mem_type, TTM_PL_TT);
@@ -538,7 +538,7 @@ static struct kunit_case vram_ttm_cases[] = {
 	KUNIT_CASE(vram_tt_create_without_memory),
 	KUNIT_CASE(vram_evict_flags_say_system),
 	KUNIT_CASE(vram_eviction_valuable_if_movable),
-	KUNIT_CASE(vram_bo_move_hops),
+	KUNIT_CASE(vram_ttm_move_hops),
 	{}
 };
 

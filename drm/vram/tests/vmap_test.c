@@ -17,7 +17,7 @@ static int vmap_of(struct vram_bo *bo, struct iosys_map *map)
 	int ret;
 
 	dma_resv_lock(bo->tbo.base.resv, NULL);
-	ret = vram_gem_vmap(&bo->tbo.base, map);
+	ret = vram_vmap(&bo->tbo.base, map);
 	dma_resv_unlock(bo->tbo.base.resv);
 	return ret;
 }
@@ -25,11 +25,11 @@ static int vmap_of(struct vram_bo *bo, struct iosys_map *map)
 static void vunmap_of(struct vram_bo *bo, struct iosys_map *map)
 {
 	dma_resv_lock(bo->tbo.base.resv, NULL);
-	vram_gem_vunmap(&bo->tbo.base, map);
+	vram_vunmap(&bo->tbo.base, map);
 	dma_resv_unlock(bo->tbo.base.resv);
 }
 
-static void vram_gem_vmap_one_piece(struct kunit *test)
+static void vram_vmap_one_piece(struct kunit *test)
 {
 	struct card *card = card_create(test, SZ_1M, 0);
 	struct vram_bo *bo = card_bo(test, card, PAGES(4), ANYWHERE, 0);
@@ -46,7 +46,7 @@ static void vram_gem_vmap_one_piece(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&card->vram->io_maps), 0);
 }
 
-static void vram_gem_vmap_fragments(struct kunit *test)
+static void vram_vmap_maps_fragments(struct kunit *test)
 {
 	struct card *card = card_create(test, SZ_1M, 0);
 	struct vram_bo *bo = card_bo(test, card, PAGES(9), ANYWHERE, PAGES(2));
@@ -67,7 +67,7 @@ static void vram_gem_vmap_fragments(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, bo->tbo.pin_count, 0);
 }
 
-static void vram_gem_vmap_system(struct kunit *test)
+static void vram_vmap_system(struct kunit *test)
 {
 	struct card *card = card_create(test, SZ_1M, 0);
 	struct vram_bo *bo = card_bo(test, card, PAGES(3), SYSTEM_ONLY, 0);
@@ -98,7 +98,7 @@ static void dummy_check(struct kunit *test, struct card *card,
 	KUNIT_EXPECT_TRUE(test, iosys_map_is_null(&map));
 }
 
-static void vram_gem_vmap_revoked(struct kunit *test)
+static void vram_vmap_revoked(struct kunit *test)
 {
 	struct card *card = card_create(test, SZ_1M, 0);
 	struct vram_bo *bo = card_bo(test, card, PAGES(3), ANYWHERE, 0);
@@ -108,7 +108,7 @@ static void vram_gem_vmap_revoked(struct kunit *test)
 	vram_bos_rearm(card->vram);
 }
 
-static void vram_gem_vmap_unplugged(struct kunit *test)
+static void vram_vmap_unplugged(struct kunit *test)
 {
 	struct card *card = card_create(test, SZ_1M, 0);
 	struct vram_bo *bo = card_bo(test, card, PAGES(3), ANYWHERE, 0);
@@ -118,11 +118,11 @@ static void vram_gem_vmap_unplugged(struct kunit *test)
 }
 
 static struct kunit_case vram_vmap_cases[] = {
-	KUNIT_CASE(vram_gem_vmap_one_piece),
-	KUNIT_CASE(vram_gem_vmap_fragments),
-	KUNIT_CASE(vram_gem_vmap_system),
-	KUNIT_CASE(vram_gem_vmap_revoked),
-	KUNIT_CASE(vram_gem_vmap_unplugged),
+	KUNIT_CASE(vram_vmap_one_piece),
+	KUNIT_CASE(vram_vmap_maps_fragments),
+	KUNIT_CASE(vram_vmap_system),
+	KUNIT_CASE(vram_vmap_revoked),
+	KUNIT_CASE(vram_vmap_unplugged),
 	{}
 };
 
