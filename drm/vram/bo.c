@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Buffers: which there are, and where they are
+ * Buffers: iteration, placement, pinning
  */
 #include <drm/drm_print.h>
 #include <drm/phyr_vram_drm.h>
@@ -11,11 +11,11 @@
 #include "vram.h"
 
 /**
- * vram_bo_next - walk over all buffers
+ * vram_bo_next - iterate over all buffers
  * @vram: the card
- * @id: in: smallest vram_bo.id to consider, out: one more than the one found
+ * @id: in: smallest vram_bo.id to consider, out: the id found, plus one
  *
- * Buffers that come and go during the walk may or may not be met.
+ * Buffers created or freed during the iteration may or may not be found.
  *
  * Return: the next buffer with a GEM reference, or NULL.
  */
@@ -46,11 +46,11 @@ void vram_bo_put(struct vram_bo *bo)
 }
 
 /**
- * vram_bo_extents - how fragmented a buffer is
+ * vram_bo_extents - count the contiguous pieces of a buffer in VRAM
  * @bo: the buffer
  *
  * Context: the reservation lock is held.
- * Return: contiguous pieces of VRAM; 0 for a buffer that is not in VRAM.
+ * Return: number of pieces; 0 for a buffer that is not in VRAM.
  */
 unsigned int vram_bo_extents(struct vram_bo *bo)
 {
@@ -63,15 +63,11 @@ unsigned int vram_bo_extents(struct vram_bo *bo)
 	return vram_resource_extents(&ttm_to_vram(bo->tbo.bdev)->mgr, res);
 }
 
-/*
- * Places
- */
-
 /**
- * vram_bo_move_to - put a buffer in a place
+ * vram_bo_move_to - move a buffer to VRAM or to system memory
  * @bo: the buffer
- * @mem_type: TTM_PL_VRAM or TTM_PL_TT, one that the buffer may be in
- * @interruptible: break off on a signal
+ * @mem_type: TTM_PL_VRAM or TTM_PL_TT; the buffer's placement must allow it
+ * @interruptible: stop waiting on a signal
  *
  * Context: the reservation lock is held; may sleep.
  * Return: 0; -EBUSY for a buffer that is pinned elsewhere; -ENOSPC, -ENOMEM,
@@ -92,11 +88,11 @@ int vram_bo_move_to(struct vram_bo *bo, u32 mem_type, bool interruptible)
 }
 
 /**
- * vram_bo_pin_system - put a buffer in system memory, to stay
+ * vram_bo_pin_system - move a buffer to system memory and pin it there
  * @bo: the buffer
  *
- * Undone by ttm_bo_unpin(). No signal breaks it off: the dma-buf core warns
- * about a vmap that fails.
+ * Undone by ttm_bo_unpin(). Signals do not interrupt it, because the dma-buf
+ * core warns when a vmap fails.
  *
  * Context: the reservation lock is held; may sleep.
  * Return: 0; -EBUSY for a buffer that is pinned in VRAM; -ENOMEM.
@@ -112,11 +108,12 @@ int vram_bo_pin_system(struct vram_bo *bo)
 }
 
 /**
- * vram_bo_pin_scanout - put a buffer where the display can read it, to stay
- * @bo: the buffer; one that may be in VRAM
+ * vram_bo_pin_scanout - pin a buffer where the display can read it
+ * @bo: the buffer; its placement must allow VRAM
  * @end: bytes from the start of VRAM that the buffer must end at or before
  *
- * The buffer gets one contiguous piece of VRAM, whatever its largest extent.
+ * Moves the buffer to one contiguous piece of VRAM if necessary, regardless of
+ * its largest extent.
  * Undone by vram_bo_unpin().
  *
  * Context: the reservation lock is held; may sleep.
@@ -139,7 +136,7 @@ int vram_bo_pin_scanout(struct vram_bo *bo, u64 end)
 	if (ret == -EINVAL && bo->tbo.pin_count)
 		return -EBUSY;
 	if (ret == -ENOSPC && bo->place == TTM_PL_VRAM) {
-		/* What is in the way may be the buffer itself. */
+		/* The buffer itself may occupy the space: move it out first. */
 		ret = vram_bo_move_to(bo, TTM_PL_TT, true);
 		if (!ret)
 			ret = ttm_bo_validate(&bo->tbo, &placement, &ctx);
@@ -150,7 +147,7 @@ int vram_bo_pin_scanout(struct vram_bo *bo, u64 end)
 }
 
 /**
- * vram_bo_unpin - let a buffer move again
+ * vram_bo_unpin - unpin a buffer
  * @bo: the buffer
  *
  * Context: takes the reservation lock; may sleep.
@@ -165,10 +162,10 @@ void vram_bo_unpin(struct vram_bo *bo)
 
 /**
  * vram_bos_evict - move every buffer to system memory
- * @vram: the card, which is about to lose its power
+ * @vram: the card, before it loses power
  *
- * Buffers that must be in VRAM go too: vram_bos_restore() brings them back
- * before anybody can tell.
+ * This includes buffers that may only be in VRAM. vram_bos_restore() moves them
+ * back before userspace runs again.
  *
  * Context: userspace is frozen; may sleep.
  * Return: 0; -EBUSY if importers have pinned buffers in VRAM; -ENOMEM.
@@ -191,10 +188,10 @@ int vram_bos_evict(struct vram_device *vram)
 }
 
 /**
- * vram_bos_restore - bring back buffers that must be in VRAM
- * @vram: the card, which has its power again
+ * vram_bos_restore - move buffers that may only be in VRAM back
+ * @vram: the card, powered again
  *
- * A buffer for which that fails is in system memory from now on.
+ * A buffer that cannot be moved stays in system memory.
  *
  * Context: userspace is frozen; may sleep.
  */
@@ -218,13 +215,15 @@ void vram_bos_restore(struct vram_device *vram)
 }
 
 /**
- * vram_bos_revoke - take every buffer away from everybody
+ * vram_bos_revoke - revoke all access to all buffers
  * @vram: the card
  *
- * CPU mappings are zapped and fault into SIGBUS, devices' DMA is stopped and
- * unmapped. When this returns nobody refers to VRAM.
+ * Zaps user mappings, which then fault with SIGBUS, and stops and unmaps DMA.
+ * Waits for kernel mappings to be unmapped. When it returns, no mapping of VRAM
+ * is left.
  *
- * Context: no lock is held: waits for importers that take reservation locks.
+ * Context: no lock is held, since it waits for importers, which take
+ * reservation locks. May sleep.
  */
 void vram_bos_revoke(struct vram_device *vram)
 {
@@ -240,7 +239,7 @@ void vram_bos_revoke(struct vram_device *vram)
 		vram_bo_put(bo);
 	}
 
-	/* All have been told; now each takes the time it takes. */
+	/* All importers are notified; now wait for each of them. */
 	id = 0;
 	while ((bo = vram_bo_next(vram, &id))) {
 		phyr_buffer_revoke_wait(&bo->phyr);
@@ -251,10 +250,10 @@ void vram_bos_revoke(struct vram_device *vram)
 }
 
 /**
- * vram_bos_rearm - give every buffer back after a reset of the card
+ * vram_bos_rearm - undo vram_bos_revoke() after a reset of the card
  * @vram: the card
  *
- * Context: no lock is held.
+ * Context: no lock is held; may sleep.
  */
 void vram_bos_rearm(struct vram_device *vram)
 {

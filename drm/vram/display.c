@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The display of bochs-display: one CRTC and what goes with it
+ * The display of bochs-display: CRTC, connector, modes
  *
- * There is no vblank interrupt; the kernel's timer stands in. There is no
- * blanking either: what is off shows black, from a part of VRAM that no buffer
- * ever gets.
+ * There is no vblank interrupt; vblanks come from the kernel's vblank timer.
+ * There is no blanking either: a CRTC that is off scans out black pixels from a
+ * reserved part of VRAM.
  */
 #include <drm/clients/drm_client_setup.h>
 #include <drm/drm_atomic.h>
@@ -24,10 +24,10 @@
 
 #define VRAM_DISPLAY_MIN_SIZE		64
 #define VRAM_DISPLAY_MAX_SIZE		8192
-/* Hz: what a timer can stand in for. */
+/* Hz: range of the vblank timer */
 #define VRAM_DISPLAY_MIN_REFRESH	1
 #define VRAM_DISPLAY_MAX_REFRESH	1000
-/* Without an EDID. */
+/* The preferred mode without an EDID */
 #define VRAM_DISPLAY_WIDTH		1024
 #define VRAM_DISPLAY_HEIGHT		768
 
@@ -48,7 +48,7 @@ static void vram_crtc_atomic_disable(struct drm_crtc *crtc,
 	drm_crtc_vblank_off(crtc);
 	vram_scanout_show_black(vram_crtc_to_display(crtc));
 
-	/* No vblank will come for an event of the commit that turns it off. */
+	/* No vblank follows: send the event of the commit that disables it. */
 	if (!crtc->state->event)
 		return;
 	spin_lock_irq(&drm->event_lock);
@@ -67,9 +67,10 @@ static bool vram_crtc_handle_vblank_timeout(struct drm_crtc *crtc)
 }
 
 /*
- * By the clock, whether or not the timer's function has got round to it: a
- * commit in between belongs to the frame after, and its event must not come with
- * a time before it was asked for. The kernel's helper goes by the function.
+ * Compute the last vblank from the clock, even if the timer's callback is late:
+ * a commit after the timer expired belongs to the next frame, and its event
+ * must not have an earlier timestamp. The kernel's helper relies on the
+ * callback.
  */
 static bool vram_crtc_get_vblank_timestamp(struct drm_crtc *crtc,
 					   int *max_error, ktime_t *time,
@@ -164,8 +165,8 @@ static const struct drm_encoder_funcs vram_encoder_funcs = {
  */
 
 /*
- * A flip has two pictures pinned, at places that history chose. Three times a
- * picture of VRAM always leave room for the second in one piece.
+ * A flip pins two pictures, and the first can be anywhere. VRAM of three times
+ * the size of a picture has a contiguous range for the second in any case.
  */
 static enum drm_mode_status
 vram_display_mode_valid(struct drm_device *drm,
@@ -200,7 +201,7 @@ static void vram_display_commit_tail(struct drm_atomic_commit *commit)
 	drm_atomic_helper_commit_planes(drm, commit,
 					DRM_PLANE_COMMIT_ACTIVE_ONLY);
 	drm_atomic_helper_commit_hw_done(commit);
-	/* Not for vblanks, which warns of a timer that is a tenth of a second late. */
+	/* Not wait_for_vblanks(): it warns if the timer is 100 ms late. */
 	drm_atomic_helper_wait_for_flip_done(drm, commit);
 	vram_crc_flush(crc);
 	drm_atomic_helper_cleanup_planes(drm, commit);
@@ -219,7 +220,7 @@ vram_mode_config_helper_funcs = {
 };
 
 /*
- * Life
+ * Initialisation, removal, power management
  */
 
 static int vram_display_init_config(struct vram_display *display)
@@ -234,7 +235,7 @@ static int vram_display_init_config(struct vram_display *display)
 	drm->mode_config.max_width = VRAM_DISPLAY_MAX_SIZE;
 	drm->mode_config.max_height = VRAM_DISPLAY_MAX_SIZE;
 	drm->mode_config.preferred_depth = 24;
-	/* VRAM is slow to read: clients do well to draw elsewhere. */
+	/* VRAM is slow to read: clients should draw elsewhere. */
 	drm->mode_config.prefer_shadow = 1;
 	drm->mode_config.quirk_addfb_prefer_host_byte_order = true;
 	drm->mode_config.funcs = &vram_mode_config_funcs;
@@ -276,13 +277,13 @@ static int vram_display_init_pipe(struct vram_display *display)
 }
 
 /**
- * vram_display_init - make the display of a card that has one
- * @vram: the card, with its VRAM mapped and managed
+ * vram_display_init - initialise the display
+ * @vram: the card, with its VRAM mapped and the allocator initialised
  * @bar: number of the BAR with the display's registers
  *
- * Ends with the DRM device.
+ * Released with the DRM device.
  *
- * Return: 0; -ENODEV if there is no display; -ENOMEM.
+ * Return: 0; -ENODEV if the BAR has no display; -ENOMEM.
  */
 int vram_display_init(struct vram_device *vram, int bar)
 {
@@ -318,8 +319,8 @@ int vram_display_init(struct vram_device *vram, int bar)
 }
 
 /**
- * vram_display_register - start the kernel's own clients: the console
- * @vram: the card, registered; one without a display is left alone
+ * vram_display_register - start the in-kernel clients, such as the console
+ * @vram: the card, registered; ignored if it has no display
  *
  * Context: may sleep.
  */
@@ -330,9 +331,9 @@ void vram_display_register(struct vram_device *vram)
 }
 
 /**
- * vram_display_remove - show nothing, and forget what was shown
- * @vram: the card, unplugged for DRM, its registers still mapped; one without
- *	a display is left alone
+ * vram_display_remove - show black and release all framebuffers
+ * @vram: the card, after drm_dev_unplug() and with its registers still mapped;
+ *	ignored if it has no display
  *
  * Context: may sleep.
  */
@@ -341,15 +342,15 @@ void vram_display_remove(struct vram_device *vram)
 	if (!vram->display)
 		return;
 
-	/* Commits do not get at the registers any more. */
+	/* Commits do not access the registers any more. */
 	vram_dispi_show_black(vram->display);
 	drm_atomic_helper_shutdown(&vram->drm);
 	vram_crc_flush(&vram->display->crc);
 }
 
 /**
- * vram_display_shutdown - show nothing
- * @vram: the card; one without a display is left alone
+ * vram_display_shutdown - disable the display
+ * @vram: the card; ignored if it has no display
  *
  * Context: may sleep.
  */
@@ -360,11 +361,11 @@ void vram_display_shutdown(struct vram_device *vram)
 }
 
 /**
- * vram_display_suspend - show nothing until further notice
- * @vram: the card, which may lose its power; one without a display is left
- *	alone
+ * vram_display_suspend - disable the display and save its state
+ * @vram: the card, which may lose power afterwards; ignored if it has no
+ *	display
  *
- * No framebuffer is pinned after that, and the registers are cleared.
+ * Unpins all framebuffers and clears the registers.
  *
  * Context: may sleep.
  * Return: 0, or as drm_mode_config_helper_suspend().
@@ -382,9 +383,9 @@ int vram_display_suspend(struct vram_device *vram)
 }
 
 /**
- * vram_display_resume - show again what was shown before
- * @vram: the card, with its VRAM usable; one without a display, or that was
- *	not suspended, is left alone
+ * vram_display_resume - restore the state saved by vram_display_suspend()
+ * @vram: the card, with its VRAM usable; ignored if it has no display or was
+ *	not suspended
  *
  * Context: may sleep.
  * Return: 0, or as drm_mode_config_helper_resume().

@@ -36,7 +36,7 @@ static void vram_gem_destroy(struct ttm_buffer_object *tbo)
 }
 
 /*
- * CPU mappings
+ * User mappings
  */
 
 static vm_fault_t vram_gem_fault(struct vm_fault *vmf)
@@ -59,7 +59,7 @@ static vm_fault_t vram_gem_fault(struct vm_fault *vmf)
 		drm_dev_exit(idx);
 	}
 
-	/* TTM has dropped the lock itself where it asks for a retry. */
+	/* TTM has dropped the lock before asking for a retry. */
 	if (ret == VM_FAULT_RETRY && !(vmf->flags & FAULT_FLAG_RETRY_NOWAIT))
 		return ret;
 	dma_resv_unlock(tbo->base.resv);
@@ -72,7 +72,7 @@ static const struct vm_operations_struct vram_gem_vm_ops = {
 	.close = ttm_bo_vm_close,
 };
 
-/* Serves the DRM node and the dma-buf's fd. */
+/* For mmap() of both the DRM node and the dma-buf. */
 static int vram_gem_mmap(struct drm_gem_object *gem, struct vm_area_struct *vma)
 {
 	if (vma->vm_flags & VM_EXEC)
@@ -92,10 +92,10 @@ static const struct drm_gem_object_funcs vram_gem_funcs = {
 };
 
 /**
- * vram_gem_is_bo - is a GEM object of this driver a buffer of its own?
+ * vram_gem_is_bo - test whether a GEM object is a struct vram_bo
  * @gem: any object of a card
  *
- * Return: false for an imported buffer, which is another driver's.
+ * Return: true for a buffer of this driver, false for an imported one.
  */
 bool vram_gem_is_bo(const struct drm_gem_object *gem)
 {
@@ -147,7 +147,7 @@ static int vram_gem_check_size(struct vram_device *vram, u64 size,
 }
 
 /**
- * vram_gem_create - make a zeroed buffer
+ * vram_gem_create - create a zeroed buffer
  * @vram: the card
  * @size: bytes, a multiple of the page size, not 0
  * @placement: DRM_PHYR_VRAM_PLACE_VRAM, _SYSTEM or both
@@ -179,7 +179,7 @@ struct vram_bo *vram_gem_create(struct vram_device *vram, u64 size,
 	drm_gem_private_object_init(&vram->drm, &bo->tbo.base, size);
 	phyr_buffer_init(&bo->phyr, vram_dma_buf_ops(bo), bo->tbo.base.resv);
 
-	/* Frees the buffer by vram_gem_destroy() if it fails. */
+	/* On failure TTM frees the buffer with vram_gem_destroy(). */
 	ret = vram_gem_place(vram, bo);
 	if (ret)
 		return ERR_PTR(ret);

@@ -27,7 +27,7 @@ static struct vram_display *vram_plane_to_display(struct drm_plane *plane)
 	return container_of(plane, struct vram_display, plane);
 }
 
-/* Exactly what the hardware has. */
+/* The formats of the hardware */
 static const u32 vram_plane_formats[] = {
 	DRM_FORMAT_XRGB8888,
 	DRM_FORMAT_BGRX8888,
@@ -38,7 +38,7 @@ static const u32 vram_plane_formats[] = {
  * Framebuffers
  */
 
-/* The console's worker may come when the card has gone, and warns of errors. */
+/* The console's worker warns about errors and may run after an unplug. */
 static int vram_fb_dirty(struct drm_framebuffer *fb, struct drm_file *file,
 			 unsigned int flags, unsigned int color,
 			 struct drm_clip_rect *clips, unsigned int count)
@@ -56,10 +56,9 @@ static const struct drm_framebuffer_funcs vram_fb_funcs = {
 };
 
 /*
- * A framebuffer may have an alpha channel in place of bits that are not shown,
- * as cursor images do; a plane that shows it there is not. The DRM helper makes
- * framebuffers for planes only: clients that come with a cursor image before
- * they look for a plane would go no further.
+ * Also accept formats with alpha, though no plane supports them: some clients
+ * create a framebuffer for the cursor image before they look for a cursor
+ * plane, and fail if that fails. The DRM helper accepts only formats of planes.
  */
 static bool vram_fb_format_ok(struct drm_device *drm,
 			      const struct drm_mode_fb_cmd2 *cmd)
@@ -73,7 +72,7 @@ static bool vram_fb_format_ok(struct drm_device *drm,
 	return drm_any_plane_has_format(drm, format, cmd->modifier[0]);
 }
 
-/* The core has checked that the last byte's number fits in 32 bits. */
+/* The core has checked that the framebuffer's end fits in 32 bits. */
 static bool vram_fb_fits(const struct drm_gem_object *gem,
 			 const struct drm_format_info *format,
 			 const struct drm_mode_fb_cmd2 *cmd)
@@ -83,17 +82,17 @@ static bool vram_fb_fits(const struct drm_gem_object *gem,
 }
 
 /**
- * vram_fb_create - make a framebuffer
+ * vram_fb_create - create a framebuffer
  * @drm: the DRM device
- * @file: whose handles @cmd has
- * @format: that of @cmd
- * @cmd: what userspace says
+ * @file: the client that owns the handles in @cmd
+ * @format: the format in @cmd
+ * @cmd: the arguments from userspace
  *
  * Context: may sleep.
- * Return: the framebuffer, or ERR_PTR: -EINVAL for a format that the display
- * has not, a pitch that is not in whole pixels and 32-bit words or more than
- * the registers hold, an offset that is not in whole pixels, a buffer that is
- * too small; -ENOENT for no such buffer; -ENOMEM.
+ * Return: the framebuffer, or ERR_PTR. -EINVAL: unsupported format; the pitch
+ * is not a multiple of the pixel size and of 4, or exceeds the registers; the
+ * offset is not a multiple of the pixel size; the buffer is too small. -ENOENT:
+ * unknown handle. -ENOMEM.
  */
 struct drm_framebuffer *vram_fb_create(struct drm_device *drm,
 				       struct drm_file *file,
@@ -106,13 +105,13 @@ struct drm_framebuffer *vram_fb_create(struct drm_device *drm,
 	int ret;
 
 	if (!vram_fb_format_ok(drm, cmd)) {
-		drm_dbg_kms(drm, "format %p4cc: the display has no such\n",
+		drm_dbg_kms(drm, "unsupported format %p4cc\n",
 			    &cmd->pixel_format);
 		return ERR_PTR(-EINVAL);
 	}
 	if (cmd->pitches[0] % cpp || cmd->pitches[0] % VRAM_PITCH_ALIGN ||
 	    cmd->offsets[0] % cpp || cmd->pitches[0] / cpp > U16_MAX) {
-		drm_dbg_kms(drm, "pitch %u, offset %u: not in words and pixels, or beyond %u pixels\n",
+		drm_dbg_kms(drm, "pitch %u, offset %u: misaligned, or more than %u pixels\n",
 			    cmd->pitches[0], cmd->offsets[0], U16_MAX);
 		return ERR_PTR(-EINVAL);
 	}
@@ -123,7 +122,8 @@ struct drm_framebuffer *vram_fb_create(struct drm_device *drm,
 
 	ret = -EINVAL;
 	if (!vram_fb_fits(gem, format, cmd)) {
-		drm_dbg_kms(drm, "buffer of %zu bytes: too small\n", gem->size);
+		drm_dbg_kms(drm, "buffer of %zu bytes is too small\n",
+			    gem->size);
 		goto err_put;
 	}
 	ret = -ENOMEM;
@@ -156,7 +156,7 @@ static int vram_plane_prepare_fb(struct drm_plane *plane,
 	struct drm_crtc_state *crtc_state;
 	int ret;
 
-	/* Not visible: not shown, whether or not there is a framebuffer. */
+	/* An invisible plane may have a framebuffer. */
 	if (!base->fb || !base->visible)
 		return 0;
 
@@ -252,8 +252,8 @@ static void vram_plane_atomic_disable(struct drm_plane *plane,
 }
 
 /*
- * Called by a dying kernel: nothing here may lock or allocate. What the plane
- * should show may not be shown yet, or be switched off: it is, from here on.
+ * Called on a panic: must not lock or allocate. The state's picture may not be
+ * scanned out yet, or the CRTC may be off, so set the registers here.
  */
 static int vram_plane_get_scanout_buffer(struct drm_plane *plane,
 					 struct drm_scanout_buffer *sb)
@@ -265,7 +265,7 @@ static int vram_plane_get_scanout_buffer(struct drm_plane *plane,
 	if (!state || !state->shown)
 		return -ENODEV;
 
-	/* drm_panic knows one byte order. */
+	/* drm_panic does not support BGRX8888. */
 	scanout = state->scanout;
 	if (scanout.format->format == DRM_FORMAT_BGRX8888)
 		scanout.format = drm_format_info(DRM_FORMAT_XRGB8888);
@@ -303,7 +303,7 @@ vram_plane_duplicate_state(struct drm_plane *plane)
 	if (WARN_ON(!plane->state))
 		return NULL;
 
-	/* What is pinned stays with the state that it was prepared for. */
+	/* The pinned buffer is not copied: prepare_fb() pins one per state. */
 	state = kzalloc_obj(*state);
 	if (!state)
 		return NULL;
@@ -341,8 +341,8 @@ static const struct drm_plane_funcs vram_plane_funcs = {
 };
 
 /**
- * vram_plane_init - make the primary plane
- * @display: the display, with its mode configuration
+ * vram_plane_init - initialise the primary plane
+ * @display: the display, with its mode configuration initialised
  *
  * Return: 0 or -ENOMEM.
  */

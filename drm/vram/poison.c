@@ -10,16 +10,16 @@
 
 #include "vram.h"
 
-/* Freed VRAM, with the module parameter "poison": nobody writes this word by chance. */
+/* An unlikely value for a stray write. */
 #define VRAM_POISON	0x5a6b5a6b5a6b5a6bULL
 
 /**
- * vram_poison_fill - fill VRAM that is nobody's
+ * vram_poison_fill - fill free VRAM with the pattern
  * @vram: the card
- * @offset: bytes from the start of VRAM
- * @len: bytes; both are multiples of 8
+ * @offset: bytes from the start of VRAM, a multiple of 8
+ * @len: bytes, a multiple of 8
  *
- * Does nothing when the card is gone.
+ * Does nothing if the card is gone.
  */
 void vram_poison_fill(struct vram_device *vram, u64 offset, u64 len)
 {
@@ -34,12 +34,12 @@ void vram_poison_fill(struct vram_device *vram, u64 offset, u64 len)
 }
 
 /**
- * vram_poison_check - has anybody written to VRAM that was nobody's?
+ * vram_poison_check - check that free VRAM still has the pattern
  * @vram: the card
- * @offset: bytes from the start of VRAM
- * @len: bytes; both are multiples of 8
+ * @offset: bytes from the start of VRAM, a multiple of 8
+ * @len: bytes, a multiple of 8
  *
- * Warns at the first word that differs.
+ * Warns about the first word that differs. Does nothing if the card is gone.
  */
 void vram_poison_check(struct vram_device *vram, u64 offset, u64 len)
 {

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Scan-out: the buffer that the display reads, and what it shows of it
+ * Scan-out: pinning a framebuffer or its shadow, and displaying it
  *
- * A framebuffer of this card's own buffer is read where it is: pinned, in one
- * piece, for as long as it is shown. Nothing is copied; a buffer that is
- * elsewhere moves there once, and is free to move again when it is no longer
- * shown.
+ * A framebuffer in one of the card's own buffers is scanned out directly. The
+ * buffer is pinned in contiguous VRAM while it is displayed. If it is not there
+ * yet, it is moved once. Afterwards it may move again.
  *
- * Other drivers' buffers, those that are pinned where the display cannot read
- * them, and pictures that do not cover the screen, are copied at commit into a
- * buffer in VRAM that does: the shadow. It belongs to the plane's state. A
- * commit that shows the same again keeps it, and copies only what has changed.
+ * A commit copies these to a buffer in VRAM, the shadow: buffers of other
+ * drivers, buffers that are pinned where the display cannot read them, and
+ * pictures that do not cover the screen. The plane state owns the shadow. A
+ * commit that shows the same part of the same framebuffer reuses it, and copies
+ * only the damage.
  */
 #include <drm/drm_atomic.h>
 #include <drm/drm_damage_helper.h>
@@ -27,7 +27,7 @@
 #include "vram.h"
 
 /**
- * vram_scanout_show - show a picture
+ * vram_scanout_show - display a picture
  * @display: the display
  * @scanout: the picture
  *
@@ -36,7 +36,7 @@
 void vram_scanout_show(struct vram_display *display,
 		       const struct vram_scanout *scanout)
 {
-	/* No frame begins between the registers and what is said of them. */
+	/* No frame may begin between the registers and crc.now. */
 	guard(spinlock_irq)(&display->crc.lock);
 
 	vram_dispi_show(display, scanout);
@@ -45,7 +45,7 @@ void vram_scanout_show(struct vram_display *display,
 }
 
 /**
- * vram_scanout_show_black - show nothing
+ * vram_scanout_show_black - display black
  * @display: the display
  *
  * Context: in a commit.
@@ -119,14 +119,14 @@ static int vram_scanout_pin_shadow(struct vram_display *display,
 		vram_bo_put(bo);
 		return ret;
 	}
-	/* Pinned: the place stays though nobody holds the lock. */
+	/* Pinned, so the offset stays valid without the lock. */
 	scanout->offset = vram_resource_offset(bo->tbo.resource);
 	state->shown = bo;
 	state->shadow = true;
 	return 0;
 }
 
-/* Where the display can read it; -EBUSY if that takes a copy. */
+/* Pin the framebuffer's own buffer; -EBUSY if a shadow is needed. */
 static int vram_scanout_pin_fb(struct vram_display *display,
 			       struct vram_plane_state *state)
 {
@@ -158,18 +158,18 @@ static int vram_scanout_pin_fb(struct vram_display *display,
 }
 
 /**
- * vram_scanout_pin - pin a buffer with what a plane shows, for scan-out
+ * vram_scanout_pin - pin a buffer for scan-out of a plane state
  * @display: the display
- * @state: the plane's new, visible state, with the format and size of @scanout;
- *	the buffer is put in @shown, the rest of @scanout is filled in
- * @old: the plane's state before, or NULL; its shadow is reused if it shows the
- *	same
+ * @state: the new plane state, visible, with format and size set in its
+ *	scanout; gets the buffer and the rest of scanout
+ * @old: the previous plane state, or NULL; its shadow is reused if possible
  *
- * The buffer is the framebuffer's own if the display can read it, or else a
+ * Pins the framebuffer's own buffer if the display can read it, otherwise a
  * shadow, which vram_scanout_copy() fills. Undone by vram_scanout_unpin().
  *
  * Context: in a commit; takes reset_lock and reservation locks; may sleep.
- * Return: 0; -ENODEV if the card is gone; -ENOSPC, -ENOMEM, -EINTR, -ERESTARTSYS.
+ * Return: 0; -ENODEV if the card is gone; -ENOSPC, -ENOMEM, -EINTR,
+ * -ERESTARTSYS.
  */
 int vram_scanout_pin(struct vram_display *display,
 		     struct vram_plane_state *state,
@@ -193,7 +193,7 @@ int vram_scanout_pin(struct vram_display *display,
 
 /**
  * vram_scanout_unpin - undo vram_scanout_pin()
- * @state: the plane's state; left alone if nothing is pinned
+ * @state: the plane state; ignored if nothing is pinned
  *
  * Context: takes a reservation lock; may sleep.
  */
@@ -208,7 +208,7 @@ void vram_scanout_unpin(struct vram_plane_state *state)
 	state->shadow = false;
 }
 
-/* @rect: of the framebuffer, within what the plane shows of it. */
+/* @rect is in framebuffer coordinates, within the plane's source. */
 static void vram_scanout_copy_rect(struct vram_display *display,
 				   struct vram_plane_state *state,
 				   const struct drm_rect *rect)
@@ -246,18 +246,18 @@ static int vram_scanout_begin_copy(struct vram_display *display,
 		return -ENOMEM;
 	ret = drm_gem_fb_begin_cpu_access(fb, DMA_FROM_DEVICE);
 	if (ret)
-		drm_err_once(&display->vram->drm, "a framebuffer's exporter does not let the CPU read it\n");
+		drm_err_once(&display->vram->drm, "cannot copy a framebuffer: its exporter denies CPU access\n");
 	return ret;
 }
 
 /**
  * vram_scanout_copy - copy the framebuffer to the shadow
  * @display: the display
- * @state: the plane's state, with a shadow and the framebuffer mapped
- * @old: the plane's state before
+ * @state: the plane state, with a shadow and the framebuffer mapped
+ * @old: the previous plane state
  *
- * Copies only the damage if @old has the same shadow. A commit cannot fail any
- * more: what cannot be copied now is copied by the next commit.
+ * Copies only the damage if @old has the same shadow. The commit cannot fail
+ * any more: if the copy fails, the next commit copies everything.
  *
  * Context: in a commit, inside drm_dev_enter(); may sleep.
  */
@@ -275,13 +275,13 @@ void vram_scanout_copy(struct vram_display *display,
 	}
 
 	drm_rect_fp_to_int(&shown, &state->base.src);
-	/* A new shadow holds nothing yet, whatever userspace says has changed. */
+	/* A new or stale shadow needs a full copy, whatever the damage. */
 	if (!old->shadow || old->shown != state->shown || old->stale) {
 		vram_scanout_copy_rect(display, state, &shown);
 	} else {
 		drm_atomic_helper_damage_iter_init(&iter, &old->base,
 						   &state->base);
-		/* The helper does not know what is beyond the screen's edges. */
+		/* The helper does not clip the damage to the source. */
 		drm_atomic_for_each_plane_damage(&iter, &rect)
 			if (drm_rect_intersect(&rect, &shown))
 				vram_scanout_copy_rect(display, state, &rect);

@@ -2,9 +2,9 @@
 /*
  * CPU mappings of buffers for the kernel
  *
- * A mapping of VRAM keeps the card: vram_bos_revoke() waits until the last one
- * is unmapped. A buffer whose card is gone, or that is revoked, is mapped as one
- * dummy page repeated, because callers of vmap warn when it fails.
+ * vram_bos_revoke() waits until the last mapping of VRAM is unmapped. A revoked
+ * buffer, or one whose card is gone, gets a dummy mapping: one page repeated,
+ * because callers of vmap warn when it fails.
  */
 #include <drm/drm_drv.h>
 #include <drm/ttm/ttm_placement.h>
@@ -17,12 +17,11 @@
 #include "vram.h"
 
 /**
- * vram_vmap_dummy - map a buffer that is lost
+ * vram_vmap_dummy - create a dummy mapping of a revoked buffer
  * @bo: the buffer
- * @map: out: one page, again and again
+ * @map: out: one page, repeated for the size of the buffer
  *
- * For after the card has gone, since who calls vmap warns when it fails. Undone
- * by vram_vunmap_dummy().
+ * Undone by vram_vunmap_dummy().
  *
  * Context: the reservation lock is held; may sleep.
  * Return: 0 or -ENOMEM.
@@ -55,12 +54,12 @@ int vram_vmap_dummy(struct vram_bo *bo, struct iosys_map *map)
 }
 
 /**
- * vram_vunmap_dummy - unmap a buffer that was lost when it was mapped
+ * vram_vunmap_dummy - unmap a buffer if it has a dummy mapping
  * @bo: the buffer
  * @map: any mapping of it
  *
  * Context: the reservation lock is held; may sleep.
- * Return: false if it was not lost then; nothing has been done.
+ * Return: true if @map was a dummy mapping; otherwise nothing was done.
  */
 bool vram_vunmap_dummy(struct vram_bo *bo, struct iosys_map *map)
 {
@@ -73,7 +72,7 @@ bool vram_vunmap_dummy(struct vram_bo *bo, struct iosys_map *map)
 	return true;
 }
 
-/* A fragmented buffer in VRAM is one range for the CPU by page tables only. */
+/* Map a fragmented buffer in VRAM as one range. */
 static void *vram_vmap_fragments(struct vram_bo *bo)
 {
 	struct vram_device *vram = ttm_to_vram(bo->tbo.bdev);
@@ -85,7 +84,7 @@ static void *vram_vmap_fragments(struct vram_bo *bo)
 	void *vaddr;
 	u64 pos, len;
 
-	/* Only kernels with one of Intel's drivers have vmap_pfn(). */
+	/* Only kernels with i915 or xe have vmap_pfn(). */
 	if (!IS_ENABLED(CONFIG_VMAP_PFN))
 		return ERR_PTR(-EOPNOTSUPP);
 
@@ -105,8 +104,8 @@ static void *vram_vmap_fragments(struct vram_bo *bo)
 	}
 
 	/*
-	 * Where RAM ends within a section of memory, what follows in there has
-	 * struct pages of no meaning. vmap_pfn() would warn of them.
+	 * If RAM ends within a memory section, the rest of the section has
+	 * unused struct pages, and vmap_pfn() warns about their pfns.
 	 */
 	if (pageless)
 		vaddr = vmap_pfn(pfns, n,
@@ -117,7 +116,7 @@ static void *vram_vmap_fragments(struct vram_bo *bo)
 	return vaddr;
 }
 
-/* Until the last of these is unmapped the card does not go: vram_bos_revoke(). */
+/* Counted in io_maps, for which vram_bos_revoke() waits. */
 static int vram_vmap_io(struct vram_bo *bo, struct iosys_map *map)
 {
 	struct vram_device *vram = ttm_to_vram(bo->tbo.bdev);
@@ -139,7 +138,7 @@ static void vram_vunmap_io(struct vram_bo *bo, struct iosys_map *map)
 {
 	struct vram_device *vram = ttm_to_vram(bo->tbo.bdev);
 
-	/* Pinned, and so where it was. */
+	/* The buffer is pinned: it has not moved since it was mapped. */
 	if (vram_bo_extents(bo) > 1)
 		vunmap((void __force *)map->vaddr_iomem);
 	if (atomic_dec_and_test(&vram->io_maps))
