@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Buffers: where they may be, and that their bytes go with them
+ * Placement and pinning of buffers, contents preserved by moves
  */
 #include <drm/ttm/ttm_tt.h>
 #include <kunit/test.h>
@@ -69,7 +69,7 @@ static void vram_bo_move_of_pinned(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, move_to(bo, TTM_PL_TT), 0);
 }
 
-static void vram_bo_pin_system_keeps_it_there(struct kunit *test)
+static void vram_bo_pin_system_prevents_move(struct kunit *test)
 {
 	struct card *card = card_create(test, SZ_1M, 0);
 	struct vram_bo *bo = card_bo(test, card, PAGES(2), ANYWHERE, 0);
@@ -85,10 +85,10 @@ static void vram_bo_pin_system_keeps_it_there(struct kunit *test)
 }
 
 /*
- * For the display
+ * Scan-out
  */
 
-static void vram_bo_pin_scanout_makes_one_piece(struct kunit *test)
+static void vram_bo_pin_scanout_defragments(struct kunit *test)
 {
 	struct card *card = card_create(test, SZ_1M, 0);
 	struct vram_bo *bo = card_bo(test, card, PAGES(24), ANYWHERE, PAGES(1));
@@ -130,8 +130,8 @@ static void vram_bo_pin_scanout_beyond_end(struct kunit *test)
 	vram_bo_unpin(bo);
 }
 
-/* The buffer itself takes the place that it needs. */
-static void vram_bo_pin_scanout_out_of_its_own_way(struct kunit *test)
+/* The buffer itself occupies the space for its contiguous copy. */
+static void vram_bo_pin_scanout_moves_out_first(struct kunit *test)
 {
 	struct card *card = card_create(test, SZ_1M, 0);
 	struct vram_bo *bo = card_bo(test, card, PAGES(200), ANYWHERE,
@@ -158,10 +158,10 @@ static void vram_bo_pin_scanout_pinned_fragments(struct kunit *test)
 }
 
 /*
- * All buffers of a card
+ * Operations on all buffers of a card
  */
 
-static void vram_bo_next_meets_each(struct kunit *test)
+static void vram_bo_next_finds_each(struct kunit *test)
 {
 	struct card *card = card_create(test, SZ_1M, 0);
 	struct vram_bo *bos[3], *bo;
@@ -228,13 +228,13 @@ static void vram_bos_revoke_and_rearm(struct kunit *test)
 static struct kunit_case vram_bo_cases[] = {
 	KUNIT_CASE(vram_bo_move_keeps_bytes),
 	KUNIT_CASE(vram_bo_move_of_pinned),
-	KUNIT_CASE(vram_bo_pin_system_keeps_it_there),
-	KUNIT_CASE(vram_bo_pin_scanout_makes_one_piece),
+	KUNIT_CASE(vram_bo_pin_system_prevents_move),
+	KUNIT_CASE(vram_bo_pin_scanout_defragments),
 	KUNIT_CASE(vram_bo_pin_scanout_before_end),
 	KUNIT_CASE(vram_bo_pin_scanout_beyond_end),
-	KUNIT_CASE(vram_bo_pin_scanout_out_of_its_own_way),
+	KUNIT_CASE(vram_bo_pin_scanout_moves_out_first),
 	KUNIT_CASE(vram_bo_pin_scanout_pinned_fragments),
-	KUNIT_CASE(vram_bo_next_meets_each),
+	KUNIT_CASE(vram_bo_next_finds_each),
 	KUNIT_CASE(vram_bos_evict_and_restore),
 	KUNIT_CASE(vram_bos_revoke_and_rearm),
 	{}

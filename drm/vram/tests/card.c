@@ -14,9 +14,9 @@
 
 static unsigned long long seed;
 module_param(seed, ullong, 0400);
-MODULE_PARM_DESC(seed, "What random tests start from (default: 0, a random number; each test prints it)");
+MODULE_PARM_DESC(seed, "Seed of random tests (default: 0, a random seed; each test prints it)");
 
-/* Tests run one after the other. */
+/* Not locked: tests run one after the other. */
 static int fail_after = -1;
 
 KUNIT_DEFINE_ACTION_WRAPPER(card_vfree, vfree, void *);
@@ -33,7 +33,7 @@ static void card_stop_failing(void *unused)
 	fail_after = -1;
 }
 
-/* Actions run last to first: the memory goes after the device. */
+/* Actions run in reverse order: the memory is freed after the device. */
 static void card_create_vram(struct kunit *test, struct card *card, u64 size)
 {
 	card->size = size;
@@ -53,10 +53,10 @@ static struct phyr_mem *card_mem(struct kunit *test, struct phyr_mem *mem)
 }
 
 /**
- * card_create - a card with nothing in it
- * @test: the test; it ends the card
+ * card_create - create a card without buffers
+ * @test: the test; owns the card
  * @size: bytes of VRAM
- * @reserved: bytes at its start that no buffer gets
+ * @reserved: bytes at the start of VRAM to exclude from allocation
  *
  * Return: the card.
  */
@@ -94,7 +94,7 @@ struct card *card_create(struct kunit *test, u64 size, u64 reserved)
 }
 
 /**
- * card_unplug - from now on drm_dev_enter() fails
+ * card_unplug - make drm_dev_enter() fail
  * @card: the card
  */
 void card_unplug(struct card *card)
@@ -103,8 +103,8 @@ void card_unplug(struct card *card)
 }
 
 /**
- * card_bo - make a buffer
- * @test: the test; drops its reference at the end
+ * card_bo - create a buffer
+ * @test: the test; owns the reference
  * @card: the card
  * @size: bytes
  * @placement: DRM_PHYR_VRAM_PLACE_*
@@ -126,7 +126,7 @@ struct vram_bo *card_bo(struct kunit *test, struct card *card, u64 size,
 }
 
 /**
- * card_bo_put - drop the reference of card_bo() early
+ * card_bo_put - drop the reference of card_bo() before the test ends
  * @test: the test
  * @bo: the buffer
  */
@@ -195,7 +195,7 @@ void card_bo_expect_filled(struct kunit *test, struct card *card,
 }
 
 /**
- * card_bo_extents - vram_bo_extents() with the reservation lock taken
+ * card_bo_extents - vram_bo_extents() under the reservation lock
  * @bo: the buffer
  *
  * Return: contiguous pieces of VRAM; 0 for a buffer in system memory.
@@ -211,10 +211,10 @@ unsigned int card_bo_extents(struct vram_bo *bo)
 }
 
 /**
- * card_expect_avail - is as much VRAM free as it ought to be?
+ * card_expect_avail - check the amount of free VRAM
  * @test: the test
  * @card: the card
- * @avail: bytes; what TTM counts as used must be the rest
+ * @avail: expected bytes; TTM must count the rest as used
  */
 void card_expect_avail(struct kunit *test, struct card *card, u64 avail)
 {
@@ -226,9 +226,9 @@ void card_expect_avail(struct kunit *test, struct card *card, u64 avail)
 }
 
 /**
- * card_seed - start a random test
+ * card_seed - seed the random numbers of a test and print the seed
  * @test: the test
- * @rnd: out: what it draws from
+ * @rnd: out: the random state
  */
 void card_seed(struct kunit *test, struct rnd_state *rnd)
 {
@@ -240,8 +240,8 @@ void card_seed(struct kunit *test, struct rnd_state *rnd)
 
 /**
  * card_fail_after - make one allocation of the driver fail
- * @test: the test; at its end none fails any more
- * @calls: allocations that succeed before the one that fails
+ * @test: the test; its end cancels the failure
+ * @calls: number of allocations that succeed before
  */
 void card_fail_after(struct kunit *test, int calls)
 {
@@ -252,9 +252,9 @@ void card_fail_after(struct kunit *test, int calls)
 }
 
 /**
- * card_fails - called for each allocation that can be made to fail
+ * card_fails - fault-injection hook of redirect.h, called per allocation
  *
- * Return: this one fails.
+ * Return: true if this allocation must fail.
  */
 bool card_fails(void)
 {

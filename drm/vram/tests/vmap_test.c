@@ -46,7 +46,7 @@ static void vram_vmap_one_piece(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&card->vram->io_maps), 0);
 }
 
-static void vram_vmap_maps_fragments(struct kunit *test)
+static void vram_vmap_fragmented(struct kunit *test)
 {
 	struct card *card = card_create(test, SZ_1M, 0);
 	struct vram_bo *bo = card_bo(test, card, PAGES(9), ANYWHERE, PAGES(2));
@@ -81,7 +81,7 @@ static void vram_vmap_system(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, bo->tbo.pin_count, 0);
 }
 
-/* One page again and again, which is not the card's */
+/* Check for a dummy mapping: one page repeated, outside VRAM. */
 static void dummy_check(struct kunit *test, struct card *card,
 			struct vram_bo *bo)
 {
@@ -119,7 +119,7 @@ static void vram_vmap_unplugged(struct kunit *test)
 
 static struct kunit_case vram_vmap_cases[] = {
 	KUNIT_CASE(vram_vmap_one_piece),
-	KUNIT_CASE(vram_vmap_maps_fragments),
+	KUNIT_CASE(vram_vmap_fragmented),
 	KUNIT_CASE(vram_vmap_system),
 	KUNIT_CASE(vram_vmap_revoked),
 	KUNIT_CASE(vram_vmap_unplugged),
