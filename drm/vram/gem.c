@@ -4,7 +4,6 @@
  */
 #include <drm/drm_drv.h>
 #include <drm/drm_gem_ttm_helper.h>
-#include <drm/drm_vma_manager.h>
 #include <drm/phyr_vram_drm.h>
 #include <drm/ttm/ttm_placement.h>
 #include <linux/memcontrol.h>

@@ -89,7 +89,7 @@ static int vram_blocks_alloc_contiguous(struct vram_mgr *mgr, u64 size, u64 end,
 		if (!ret)
 			list_sort(NULL, blocks, vram_block_cmp);
 	}
-	/* -EINVAL: the size, as a power of two, is larger than VRAM. */
+	/* -EINVAL: the size, rounded up to a power of two, exceeds VRAM. */
 	return ret == -EINVAL ? -ENOSPC : ret;
 }
 

@@ -14,8 +14,6 @@
 #include <drm/drm_modeset_helper.h>
 #include <drm/drm_panic.h>
 #include <drm/drm_print.h>
-#include <drm/phyr_vram_drm.h>
-#include <drm/ttm/ttm_bo.h>
 #include <linux/iosys-map.h>
 #include <linux/phyr_inject.h>
 #include <linux/slab.h>

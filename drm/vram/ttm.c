@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The TTM device: buffer moves and page tables of TTM
+ * TTM device: moves, evictions and I/O mappings of buffers
  *
  * A buffer is in VRAM (TTM_PL_VRAM) or in system memory (TTM_PL_TT).
  * TTM_PL_SYSTEM holds buffers that TTM has swapped out: they have no pages and

@@ -123,7 +123,8 @@ static inline struct vram_device *ttm_to_vram(struct ttm_device *ttm)
  * @id: key in vram_device.bos, constant
  * @placement: allowed DRM_PHYR_VRAM_PLACE_*, constant
  * @max_extent: largest extent in VRAM in bytes, or 0; constant
- * @place: current TTM_PL_*; written under the reservation lock, read without
+ * @place: current TTM_PL_*; written under the reservation lock, read
+ *	without it
  * @memcg: charged for the pages in system memory, with a reference; NULL if the
  *	kernel has no memory cgroups; constant
  * @dummy: page for mappings of a revoked buffer, or NULL; guarded by the
@@ -313,16 +314,16 @@ bool vram_vunmap_dummy(struct vram_bo *bo, struct iosys_map *map);
 int vram_vmap(struct drm_gem_object *gem, struct iosys_map *map);
 void vram_vunmap(struct drm_gem_object *gem, struct iosys_map *map);
 
-/* gem.c */
-bool vram_gem_is_bo(const struct drm_gem_object *gem);
-struct vram_bo *vram_gem_create(struct vram_device *vram, u64 size,
-				u32 placement, u64 max_extent);
-
 /* prime.c */
 const struct phyr_dma_buf_ops *vram_dma_buf_ops(const struct vram_bo *bo);
 struct dma_buf *vram_prime_export(struct drm_gem_object *gem, int flags);
 struct drm_gem_object *vram_prime_import(struct drm_device *drm,
 					 struct dma_buf *dmabuf);
+
+/* gem.c */
+bool vram_gem_is_bo(const struct drm_gem_object *gem);
+struct vram_bo *vram_gem_create(struct vram_device *vram, u64 size,
+				u32 placement, u64 max_extent);
 
 /* display.c */
 int vram_display_init(struct vram_device *vram, int bar);
