@@ -1,29 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Buffers: GEM objects that live in VRAM or in system memory
+ * Buffers: iteration, placement, pinning
  */
-#include <drm/drm_drv.h>
-#include <drm/drm_gem_ttm_helper.h>
 #include <drm/drm_print.h>
-#include <drm/drm_vma_manager.h>
 #include <drm/phyr_vram_drm.h>
 #include <drm/ttm/ttm_placement.h>
-#include <linux/iosys-map.h>
-#include <linux/memcontrol.h>
-#include <linux/mm.h>
 #include <linux/phyr_inject.h>
-#include <linux/slab.h>
-#include <linux/vmalloc.h>
 #include <linux/wait_bit.h>
 
 #include "vram.h"
 
 /**
- * vram_bo_next - walk over all buffers
+ * vram_bo_next - iterate over all buffers
  * @vram: the card
- * @id: in: smallest vram_bo.id to consider, out: one more than the one found
+ * @id: in: smallest vram_bo.id to consider, out: the id found, plus one
  *
- * Buffers that come and go during the walk may or may not be met.
+ * Buffers created or freed during the iteration may or may not be found.
  *
  * Return: the next buffer with a GEM reference, or NULL.
  */
@@ -54,11 +46,11 @@ void vram_bo_put(struct vram_bo *bo)
 }
 
 /**
- * vram_bo_extents - how fragmented a buffer is
+ * vram_bo_extents - count the contiguous pieces of a buffer in VRAM
  * @bo: the buffer
  *
  * Context: the reservation lock is held.
- * Return: contiguous pieces of VRAM; 0 for a buffer that is not in VRAM.
+ * Return: number of pieces; 0 for a buffer that is not in VRAM.
  */
 unsigned int vram_bo_extents(struct vram_bo *bo)
 {
@@ -71,275 +63,11 @@ unsigned int vram_bo_extents(struct vram_bo *bo)
 	return vram_resource_extents(&ttm_to_vram(bo->tbo.bdev)->mgr, res);
 }
 
-static void vram_gem_free(struct drm_gem_object *gem)
-{
-	struct vram_bo *bo = to_vram_bo(gem);
-
-	xa_erase(&to_vram(gem->dev)->bos, bo->id);
-	phyr_inject_delay();
-	ttm_bo_fini(&bo->tbo);
-}
-
-static void vram_bo_destroy(struct ttm_buffer_object *tbo)
-{
-	struct vram_bo *bo = ttm_to_vram_bo(tbo);
-
-	phyr_buffer_fini(&bo->phyr);
-	if (bo->dummy)
-		__free_page(bo->dummy);
-	mem_cgroup_put(bo->memcg);
-	drm_gem_object_release(&tbo->base);
-	kfree(bo);
-}
-
-/*
- * CPU mappings
- */
-
-static vm_fault_t vram_vm_fault(struct vm_fault *vmf)
-{
-	struct vm_area_struct *vma = vmf->vma;
-	struct ttm_buffer_object *tbo = vma->vm_private_data;
-	vm_fault_t ret;
-	int idx;
-
-	phyr_inject_delay();
-	ret = ttm_bo_vm_reserve(tbo, vmf);
-	if (ret)
-		return ret;
-
-	ret = VM_FAULT_SIGBUS;
-	if (drm_dev_enter(tbo->base.dev, &idx)) {
-		if (!phyr_buffer_is_revoked(&ttm_to_vram_bo(tbo)->phyr))
-			ret = ttm_bo_vm_fault_reserved(vmf, vma->vm_page_prot,
-						       TTM_BO_VM_NUM_PREFAULT);
-		drm_dev_exit(idx);
-	}
-
-	/* TTM has dropped the lock itself where it asks for a retry. */
-	if (ret == VM_FAULT_RETRY && !(vmf->flags & FAULT_FLAG_RETRY_NOWAIT))
-		return ret;
-	dma_resv_unlock(tbo->base.resv);
-	return ret;
-}
-
-static const struct vm_operations_struct vram_vm_ops = {
-	.fault = vram_vm_fault,
-	.open = ttm_bo_vm_open,
-	.close = ttm_bo_vm_close,
-};
-
-/* Serves the DRM node and the dma-buf's fd. */
-static int vram_gem_mmap(struct drm_gem_object *gem, struct vm_area_struct *vma)
-{
-	if (vma->vm_flags & VM_EXEC)
-		return -EPERM;
-
-	vm_flags_clear(vma, VM_MAYEXEC);
-	return drm_gem_ttm_mmap(gem, vma);
-}
-
 /**
- * vram_vmap_dummy - map a buffer that is lost
+ * vram_bo_move_to - move a buffer to VRAM or to system memory
  * @bo: the buffer
- * @map: out: one page, again and again
- *
- * For after the card has gone, since who calls vmap warns when it fails. Undone
- * by vram_vunmap_dummy().
- *
- * Context: the reservation lock is held; may sleep.
- * Return: 0 or -ENOMEM.
- */
-int vram_vmap_dummy(struct vram_bo *bo, struct iosys_map *map)
-{
-	size_t i, n = PFN_UP(bo->tbo.base.size);
-	struct page **pages;
-	void *vaddr;
-
-	dma_resv_assert_held(bo->tbo.base.resv);
-
-	if (!bo->dummy)
-		bo->dummy = alloc_page(GFP_KERNEL | __GFP_ZERO);
-	pages = kvmalloc_array(n, sizeof(*pages), GFP_KERNEL);
-	if (!bo->dummy || !pages) {
-		kvfree(pages);
-		return -ENOMEM;
-	}
-
-	for (i = 0; i < n; i++)
-		pages[i] = bo->dummy;
-	vaddr = vmap(pages, n, VM_MAP, PAGE_KERNEL);
-	kvfree(pages);
-	if (!vaddr)
-		return -ENOMEM;
-
-	iosys_map_set_vaddr(map, vaddr);
-	return 0;
-}
-
-/**
- * vram_vunmap_dummy - unmap a buffer that was lost when it was mapped
- * @bo: the buffer
- * @map: any mapping of it
- *
- * Context: the reservation lock is held; may sleep.
- * Return: false if it was not lost then; nothing has been done.
- */
-bool vram_vunmap_dummy(struct vram_bo *bo, struct iosys_map *map)
-{
-	dma_resv_assert_held(bo->tbo.base.resv);
-
-	if (map->is_iomem || !bo->dummy ||
-	    vmalloc_to_page(map->vaddr) != bo->dummy)
-		return false;
-	vunmap(map->vaddr);
-	return true;
-}
-
-/* A fragmented buffer in VRAM is one range for the CPU by page tables only. */
-static void *vram_vmap_fragments(struct vram_bo *bo)
-{
-	struct vram_device *vram = ttm_to_vram(bo->tbo.bdev);
-	u64 bar = phyr_mem_start(vram->mem);
-	struct gpu_buddy_block *block;
-	unsigned long *pfns;
-	bool pageless = true;
-	size_t n = 0;
-	void *vaddr;
-	u64 pos, len;
-
-	/* Only kernels with one of Intel's drivers have vmap_pfn(). */
-	if (!IS_ENABLED(CONFIG_VMAP_PFN))
-		return ERR_PTR(-EOPNOTSUPP);
-
-	pfns = kvmalloc_array(PFN_UP(bo->tbo.base.size), sizeof(*pfns),
-			      GFP_KERNEL);
-	if (!pfns)
-		return NULL;
-
-	list_for_each_entry(block, &to_vram_resource(bo->tbo.resource)->blocks,
-			    link) {
-		len = gpu_buddy_block_size(&vram->mgr.buddy, block);
-		for (pos = 0; pos < len; pos += PAGE_SIZE) {
-			pfns[n] = PHYS_PFN(bar + pos +
-					   gpu_buddy_block_offset(block));
-			pageless &= !pfn_valid(pfns[n++]);
-		}
-	}
-
-	/*
-	 * Where RAM ends within a section of memory, what follows in there has
-	 * struct pages of no meaning. vmap_pfn() would warn of them.
-	 */
-	if (pageless)
-		vaddr = vmap_pfn(pfns, n,
-				 phyr_mem_pgprot(vram->mem, PAGE_KERNEL));
-	else
-		vaddr = ERR_PTR(-EOPNOTSUPP);
-	kvfree(pfns);
-	return vaddr;
-}
-
-/* Until the last of these is unmapped the card does not go: vram_bos_revoke(). */
-static int vram_vmap_io(struct vram_bo *bo, struct iosys_map *map)
-{
-	struct vram_device *vram = ttm_to_vram(bo->tbo.bdev);
-	void __iomem *io;
-
-	if (vram_bo_extents(bo) == 1)
-		io = vram->io + vram_resource_offset(bo->tbo.resource);
-	else
-		io = (void __iomem *)vram_vmap_fragments(bo);
-	if (IS_ERR_OR_NULL(io))
-		return io ? PTR_ERR(io) : -ENOMEM;
-
-	atomic_inc(&vram->io_maps);
-	iosys_map_set_vaddr_iomem(map, io);
-	return 0;
-}
-
-static void vram_vunmap_io(struct vram_bo *bo, struct iosys_map *map)
-{
-	struct vram_device *vram = ttm_to_vram(bo->tbo.bdev);
-
-	/* Pinned, and so where it was. */
-	if (vram_bo_extents(bo) > 1)
-		vunmap((void __force *)map->vaddr_iomem);
-	if (atomic_dec_and_test(&vram->io_maps))
-		wake_up_var(&vram->io_maps);
-}
-
-/* For kernel clients of this driver. The buffer stays put until vunmap. */
-static int vram_gem_vmap(struct drm_gem_object *gem, struct iosys_map *map)
-{
-	struct vram_bo *bo = to_vram_bo(gem);
-	int ret, idx;
-
-	dma_resv_assert_held(gem->resv);
-
-	if (!drm_dev_enter(gem->dev, &idx))
-		return vram_vmap_dummy(bo, map);
-
-	if (phyr_buffer_is_revoked(&bo->phyr)) {
-		ret = vram_vmap_dummy(bo, map);
-		goto exit;
-	}
-	if (bo->tbo.resource->mem_type == TTM_PL_VRAM)
-		ret = vram_vmap_io(bo, map);
-	else
-		ret = ttm_bo_vmap(&bo->tbo, map);
-	if (!ret)
-		ttm_bo_pin(&bo->tbo);
-exit:
-	drm_dev_exit(idx);
-	return ret;
-}
-
-static void vram_gem_vunmap(struct drm_gem_object *gem, struct iosys_map *map)
-{
-	struct vram_bo *bo = to_vram_bo(gem);
-
-	dma_resv_assert_held(gem->resv);
-
-	if (!vram_vunmap_dummy(bo, map)) {
-		if (map->is_iomem)
-			vram_vunmap_io(bo, map);
-		else
-			ttm_bo_vunmap(&bo->tbo, map);
-		ttm_bo_unpin(&bo->tbo);
-	}
-	iosys_map_clear(map);
-}
-
-static const struct drm_gem_object_funcs vram_gem_funcs = {
-	.free = vram_gem_free,
-	.export = vram_gem_export,
-	.vmap = vram_gem_vmap,
-	.vunmap = vram_gem_vunmap,
-	.mmap = vram_gem_mmap,
-	.vm_ops = &vram_vm_ops,
-};
-
-/**
- * vram_gem_is_bo - is a GEM object of this driver a buffer of its own?
- * @gem: any object of a card
- *
- * Return: false for an imported buffer, which is another driver's.
- */
-bool vram_gem_is_bo(const struct drm_gem_object *gem)
-{
-	return gem->funcs == &vram_gem_funcs;
-}
-
-/*
- * Places
- */
-
-/**
- * vram_bo_move_to - put a buffer in a place
- * @bo: the buffer
- * @mem_type: TTM_PL_VRAM or TTM_PL_TT, one that the buffer may be in
- * @interruptible: break off on a signal
+ * @mem_type: TTM_PL_VRAM or TTM_PL_TT; the buffer's placement must allow it
+ * @interruptible: stop waiting on a signal
  *
  * Context: the reservation lock is held; may sleep.
  * Return: 0; -EBUSY for a buffer that is pinned elsewhere; -ENOSPC, -ENOMEM,
@@ -360,11 +88,11 @@ int vram_bo_move_to(struct vram_bo *bo, u32 mem_type, bool interruptible)
 }
 
 /**
- * vram_bo_pin_system - put a buffer in system memory, to stay
+ * vram_bo_pin_system - move a buffer to system memory and pin it there
  * @bo: the buffer
  *
- * Undone by ttm_bo_unpin(). No signal breaks it off: the dma-buf core warns
- * about a vmap that fails.
+ * Undone by ttm_bo_unpin(). Signals do not interrupt it, because the dma-buf
+ * core warns when a vmap fails.
  *
  * Context: the reservation lock is held; may sleep.
  * Return: 0; -EBUSY for a buffer that is pinned in VRAM; -ENOMEM.
@@ -380,11 +108,12 @@ int vram_bo_pin_system(struct vram_bo *bo)
 }
 
 /**
- * vram_bo_pin_scanout - put a buffer where the display can read it, to stay
- * @bo: the buffer; one that may be in VRAM
+ * vram_bo_pin_scanout - pin a buffer where the display can read it
+ * @bo: the buffer; its placement must allow VRAM
  * @end: bytes from the start of VRAM that the buffer must end at or before
  *
- * The buffer gets one contiguous piece of VRAM, whatever its largest extent.
+ * Moves the buffer to one contiguous piece of VRAM if necessary, regardless of
+ * its largest extent.
  * Undone by vram_bo_unpin().
  *
  * Context: the reservation lock is held; may sleep.
@@ -407,7 +136,7 @@ int vram_bo_pin_scanout(struct vram_bo *bo, u64 end)
 	if (ret == -EINVAL && bo->tbo.pin_count)
 		return -EBUSY;
 	if (ret == -ENOSPC && bo->place == TTM_PL_VRAM) {
-		/* What is in the way may be the buffer itself. */
+		/* The buffer itself may occupy the space: move it out first. */
 		ret = vram_bo_move_to(bo, TTM_PL_TT, true);
 		if (!ret)
 			ret = ttm_bo_validate(&bo->tbo, &placement, &ctx);
@@ -418,7 +147,7 @@ int vram_bo_pin_scanout(struct vram_bo *bo, u64 end)
 }
 
 /**
- * vram_bo_unpin - let a buffer move again
+ * vram_bo_unpin - unpin a buffer
  * @bo: the buffer
  *
  * Context: takes the reservation lock; may sleep.
@@ -433,10 +162,10 @@ void vram_bo_unpin(struct vram_bo *bo)
 
 /**
  * vram_bos_evict - move every buffer to system memory
- * @vram: the card, which is about to lose its power
+ * @vram: the card, before it loses power
  *
- * Buffers that must be in VRAM go too: vram_bos_restore() brings them back
- * before anybody can tell.
+ * This includes buffers that may only be in VRAM. vram_bos_restore() moves them
+ * back before userspace runs again.
  *
  * Context: userspace is frozen; may sleep.
  * Return: 0; -EBUSY if importers have pinned buffers in VRAM; -ENOMEM.
@@ -459,10 +188,10 @@ int vram_bos_evict(struct vram_device *vram)
 }
 
 /**
- * vram_bos_restore - bring back buffers that must be in VRAM
- * @vram: the card, which has its power again
+ * vram_bos_restore - move buffers that may only be in VRAM back
+ * @vram: the card, powered again
  *
- * A buffer for which that fails is in system memory from now on.
+ * A buffer that cannot be moved stays in system memory.
  *
  * Context: userspace is frozen; may sleep.
  */
@@ -486,13 +215,15 @@ void vram_bos_restore(struct vram_device *vram)
 }
 
 /**
- * vram_bos_revoke - take every buffer away from everybody
+ * vram_bos_revoke - revoke all access to all buffers
  * @vram: the card
  *
- * CPU mappings are zapped and fault into SIGBUS, devices' DMA is stopped and
- * unmapped. When this returns nobody refers to VRAM.
+ * Zaps user mappings, which then fault with SIGBUS, and stops and unmaps DMA.
+ * Waits for kernel mappings to be unmapped. When it returns, no mapping of VRAM
+ * is left.
  *
- * Context: no lock is held: waits for importers that take reservation locks.
+ * Context: no lock is held, since it waits for importers, which take
+ * reservation locks. May sleep.
  */
 void vram_bos_revoke(struct vram_device *vram)
 {
@@ -508,7 +239,7 @@ void vram_bos_revoke(struct vram_device *vram)
 		vram_bo_put(bo);
 	}
 
-	/* All have been told; now each takes the time it takes. */
+	/* All importers are notified; now wait for each of them. */
 	id = 0;
 	while ((bo = vram_bo_next(vram, &id))) {
 		phyr_buffer_revoke_wait(&bo->phyr);
@@ -519,10 +250,10 @@ void vram_bos_revoke(struct vram_device *vram)
 }
 
 /**
- * vram_bos_rearm - give every buffer back after a reset of the card
+ * vram_bos_rearm - undo vram_bos_revoke() after a reset of the card
  * @vram: the card
  *
- * Context: no lock is held.
+ * Context: no lock is held; may sleep.
  */
 void vram_bos_rearm(struct vram_device *vram)
 {
@@ -535,95 +266,4 @@ void vram_bos_rearm(struct vram_device *vram)
 		dma_resv_unlock(bo->tbo.base.resv);
 		vram_bo_put(bo);
 	}
-}
-
-/*
- * Creation
- */
-
-static int vram_bo_place(struct vram_device *vram, struct vram_bo *bo)
-{
-	static const struct ttm_place places[] = {
-		{ .mem_type = TTM_PL_VRAM },
-		{ .mem_type = TTM_PL_TT, .flags = TTM_PL_FLAG_FALLBACK },
-		{ .mem_type = TTM_PL_TT },
-	};
-	struct ttm_placement placement = { .num_placement = 1 };
-
-	switch (bo->placement) {
-	case DRM_PHYR_VRAM_PLACE_VRAM:
-		placement.placement = &places[0];
-		break;
-	case DRM_PHYR_VRAM_PLACE_SYSTEM:
-		placement.placement = &places[2];
-		break;
-	default:
-		placement.placement = &places[0];
-		placement.num_placement = 2;
-		break;
-	}
-
-	return ttm_bo_init_validate(&vram->ttm, &bo->tbo, ttm_bo_type_device,
-				    &placement, 0, true, NULL, NULL,
-				    vram_bo_destroy);
-}
-
-static int vram_bo_check_size(struct vram_device *vram, u64 size, u32 placement)
-{
-	if (size > (u64)totalram_pages() << PAGE_SHIFT &&
-	    (placement & DRM_PHYR_VRAM_PLACE_SYSTEM ||
-	     size > vram->mgr.base.size))
-		return -E2BIG;
-	if (placement == DRM_PHYR_VRAM_PLACE_VRAM &&
-	    size > vram->mgr.base.size)
-		return -E2BIG;
-	return 0;
-}
-
-/**
- * vram_bo_create - make a zeroed buffer
- * @vram: the card
- * @size: bytes, a multiple of the page size, not 0
- * @placement: DRM_PHYR_VRAM_PLACE_VRAM, _SYSTEM or both
- * @max_extent: largest extent in VRAM in bytes, a power of two, or 0
- *
- * Context: may sleep.
- * Return: the buffer with one GEM reference, or ERR_PTR: -E2BIG, -ENOSPC,
- * -ENOMEM, -EINTR.
- */
-struct vram_bo *vram_bo_create(struct vram_device *vram, u64 size,
-			       u32 placement, u64 max_extent)
-{
-	struct vram_bo *bo;
-	int ret;
-
-	ret = vram_bo_check_size(vram, size, placement);
-	if (ret)
-		return ERR_PTR(ret);
-
-	bo = kzalloc_obj(*bo, GFP_KERNEL_ACCOUNT);
-	if (!bo)
-		return ERR_PTR(-ENOMEM);
-
-	bo->placement = placement;
-	bo->max_extent = max_extent;
-	bo->place = TTM_PL_SYSTEM;
-	bo->memcg = get_mem_cgroup_from_mm(current->mm);
-	bo->tbo.base.funcs = &vram_gem_funcs;
-	drm_gem_private_object_init(&vram->drm, &bo->tbo.base, size);
-	phyr_buffer_init(&bo->phyr, vram_dma_buf_ops(bo), bo->tbo.base.resv);
-
-	/* Frees the buffer by vram_bo_destroy() if it fails. */
-	ret = vram_bo_place(vram, bo);
-	if (ret)
-		return ERR_PTR(ret);
-
-	phyr_inject_delay();
-	ret = xa_alloc_cyclic(&vram->bos, &bo->id, bo, xa_limit_31b,
-			      &vram->next_id, GFP_KERNEL);
-	if (ret < 0) {
-		ttm_bo_fini(&bo->tbo);
-		return ERR_PTR(ret);
-	}
-	return bo;
 }

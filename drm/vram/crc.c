@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * CRCs of what is shown, for tests (debugfs, crtc-N/crc)
+ * CRCs of the displayed frames, for tests (debugfs, crtc-N/crc)
  *
- * The hardware has none: a worker reads VRAM as the display does, and hashes the
- * colours that come out, whatever the format. So the same picture has the same
- * value in each format that can hold it, and bits that are not shown do not
- * count. What DRM calls a CRC is a 64-bit xxhash here, as two values: it takes a
- * fraction of the time, and there is a frame's time for it.
+ * The hardware computes none. A worker reads VRAM as the display does and
+ * hashes the resulting colours, so the value does not depend on the pixel
+ * format or on unused bits. DRM's "CRC" is a 64-bit xxhash here, reported as
+ * two values, because it is much faster to compute and must be done within a
+ * frame.
  *
- * The frame that is shown when somebody starts, and each one after a vblank,
- * gets an entry. A worker that is late makes one for all frames that showed the
- * same picture meanwhile. Commits wait for it twice: before they show something
- * else, so that no frame gets the value of its successor, and before they let go
- * of what was shown.
+ * There is an entry for the frame that is shown when CRCs are enabled, and for
+ * each vblank from then on. If the worker is late, it computes one value for
+ * all frames with the same picture. A commit flushes the worker twice: before
+ * it changes the picture, so that each frame gets its own value, and before it
+ * unpins the old picture.
  */
 #include <drm/drm_cache.h>
 #include <drm/drm_crtc.h>
@@ -27,18 +27,18 @@
 
 #include "vram.h"
 
-static struct vram_crc *crtc_to_crc(struct drm_crtc *crtc)
+static struct vram_crc *vram_crtc_to_crc(struct drm_crtc *crtc)
 {
 	return &container_of(crtc, struct vram_display, crtc)->crc;
 }
 
-static struct vram_display *crc_to_display(struct vram_crc *crc)
+static struct vram_display *vram_crc_to_display(struct vram_crc *crc)
 {
 	return container_of(crc, struct vram_display, crc);
 }
 
-/* Five and six bits become eight as the display makes them. */
-static u32 rgb565_to_rgb(u16 pixel)
+/* Expands 5 and 6 bits to 8 as the display does. */
+static u32 vram_crc_rgb565_pixel(u16 pixel)
 {
 	u32 r = pixel >> 11, g = pixel >> 5 & 0x3f, b = pixel & 0x1f;
 
@@ -46,15 +46,15 @@ static u32 rgb565_to_rgb(u16 pixel)
 	       (b << 3 | b >> 2);
 }
 
-static void crc_rgb565_to_rgb(u32 *rgb, const u16 *raw, u32 width)
+static void vram_crc_rgb565_to_rgb(u32 *rgb, const u16 *raw, u32 width)
 {
 	u32 x;
 
 	for (x = 0; x < width; x++)
-		rgb[x] = rgb565_to_rgb(raw[x]);
+		rgb[x] = vram_crc_rgb565_pixel(raw[x]);
 }
 
-static void crc_bgrx8888_to_rgb(u32 *rgb, const u32 *raw, u32 width)
+static void vram_crc_bgrx8888_to_rgb(u32 *rgb, const u32 *raw, u32 width)
 {
 	u32 x;
 
@@ -62,8 +62,8 @@ static void crc_bgrx8888_to_rgb(u32 *rgb, const u32 *raw, u32 width)
 		rgb[x] = swab32(raw[x]) & 0xffffff;
 }
 
-/* Two pixels at once: what everybody uses, and there is a frame's time for it. */
-static void crc_xrgb8888_to_rgb(u32 *rgb, const u32 *raw, u32 width)
+/* Two pixels at once: the most used format, and the time is limited. */
+static void vram_crc_xrgb8888_to_rgb(u32 *rgb, const u32 *raw, u32 width)
 {
 	const u64 *raw2 = (const u64 *)raw;
 	u64 *rgb2 = (u64 *)rgb;
@@ -73,68 +73,71 @@ static void crc_xrgb8888_to_rgb(u32 *rgb, const u32 *raw, u32 width)
 		rgb2[x] = raw2[x] & 0x00ffffff00ffffffULL;
 }
 
-static void crc_line_to_rgb(struct vram_crc *crc, u32 format, u32 width)
+static void vram_crc_line_to_rgb(struct vram_crc *crc, u32 format, u32 width)
 {
 	switch (format) {
 	case DRM_FORMAT_RGB565:
-		crc_rgb565_to_rgb(crc->rgb, crc->raw, width);
+		vram_crc_rgb565_to_rgb(crc->rgb, crc->raw, width);
 		break;
 	case DRM_FORMAT_BGRX8888:
-		crc_bgrx8888_to_rgb(crc->rgb, crc->raw, width);
+		vram_crc_bgrx8888_to_rgb(crc->rgb, crc->raw, width);
 		break;
 	default:
-		crc_xrgb8888_to_rgb(crc->rgb, crc->raw, width);
+		vram_crc_xrgb8888_to_rgb(crc->rgb, crc->raw, width);
 		break;
 	}
 }
 
-static void crc_add_lines(struct vram_crc *crc, struct xxh64_state *hash,
-			  const struct vram_scanout *what)
+static void vram_crc_add_lines(struct vram_crc *crc, struct xxh64_state *hash,
+			       const struct vram_scanout *scanout)
 {
-	void __iomem *io = crc_to_display(crc)->vram->io + what->offset;
+	void __iomem *io = vram_crc_to_display(crc)->vram->io + scanout->offset;
 	u32 y;
 
-	for (y = 0; y < what->height; y++) {
+	for (y = 0; y < scanout->height; y++) {
 		struct iosys_map from, to;
 
-		iosys_map_set_vaddr_iomem(&from, io + (u64)y * what->pitch);
+		iosys_map_set_vaddr_iomem(&from, io + (u64)y * scanout->pitch);
 		iosys_map_set_vaddr(&to, crc->raw);
 		drm_memcpy_from_wc(&to, &from,
-				   what->width * what->format->cpp[0]);
-		crc_line_to_rgb(crc, what->format->format, what->width);
-		xxh64_update(hash, crc->rgb, what->width * sizeof(*crc->rgb));
+				   scanout->width * scanout->format->cpp[0]);
+		vram_crc_line_to_rgb(crc, scanout->format->format,
+				     scanout->width);
+		xxh64_update(hash, crc->rgb,
+			     scanout->width * sizeof(*crc->rgb));
 		cond_resched();
 	}
 }
 
-static void crc_add_black(struct vram_crc *crc, struct xxh64_state *hash,
-			  const struct vram_scanout *what)
+static void vram_crc_add_black(struct vram_crc *crc, struct xxh64_state *hash,
+			       const struct vram_scanout *scanout)
 {
 	u32 y;
 
-	memset(crc->rgb, 0, what->width * sizeof(*crc->rgb));
-	for (y = 0; y < what->height; y++)
-		xxh64_update(hash, crc->rgb, what->width * sizeof(*crc->rgb));
+	memset(crc->rgb, 0, scanout->width * sizeof(*crc->rgb));
+	for (y = 0; y < scanout->height; y++)
+		xxh64_update(hash, crc->rgb,
+			     scanout->width * sizeof(*crc->rgb));
 }
 
-/* With nothing shown, or without the card, a picture is black. */
-static u64 crc_of(struct vram_crc *crc, const struct vram_scanout *what)
+/* Black if there is no picture or the card is gone. */
+static u64 vram_crc_of(struct vram_crc *crc, const struct vram_scanout *scanout)
 {
-	struct drm_device *drm = &crc_to_display(crc)->vram->drm;
+	struct drm_device *drm = &vram_crc_to_display(crc)->vram->drm;
 	struct xxh64_state hash;
 	int idx;
 
 	xxh64_reset(&hash, 0);
-	if (!what->format || !drm_dev_enter(drm, &idx)) {
-		crc_add_black(crc, &hash, what);
+	if (!scanout->format || !drm_dev_enter(drm, &idx)) {
+		vram_crc_add_black(crc, &hash, scanout);
 	} else {
-		crc_add_lines(crc, &hash, what);
+		vram_crc_add_lines(crc, &hash, scanout);
 		drm_dev_exit(idx);
 	}
 	return xxh64_digest(&hash);
 }
 
-static bool crc_next_job(struct vram_crc *crc, struct vram_crc_job *job)
+static bool vram_crc_next_job(struct vram_crc *crc, struct vram_crc_job *job)
 {
 	guard(spinlock_irq)(&crc->lock);
 
@@ -147,23 +150,23 @@ static bool crc_next_job(struct vram_crc *crc, struct vram_crc_job *job)
 }
 
 /*
- * Does what there is to do now, and no more: for frames that begin meanwhile the
- * work is queued again. Who flushes it would wait for ever otherwise, where a
- * frame takes longer to read than to show.
+ * Process only the jobs that exist at the start; frames that begin meanwhile
+ * queue the work again. Otherwise flush_work() might never return when reading
+ * a frame takes longer than displaying it.
  */
-static void crc_work(struct work_struct *work)
+static void vram_crc_work(struct work_struct *work)
 {
 	struct vram_crc *crc = container_of(work, struct vram_crc, work);
-	struct drm_crtc *crtc = &crc_to_display(crc)->crtc;
+	struct drm_crtc *crtc = &vram_crc_to_display(crc)->crtc;
 	struct vram_crc_job jobs[ARRAY_SIZE(crc->jobs)];
 	unsigned int i, n = 0;
 	u64 value, frame;
 	u32 values[2];
 
-	while (n < ARRAY_SIZE(jobs) && crc_next_job(crc, &jobs[n]))
+	while (n < ARRAY_SIZE(jobs) && vram_crc_next_job(crc, &jobs[n]))
 		n++;
 	for (i = 0; i < n; i++) {
-		value = crc_of(crc, &jobs[i].what);
+		value = vram_crc_of(crc, &jobs[i].scanout);
 		values[0] = upper_32_bits(value);
 		values[1] = lower_32_bits(value);
 		for (frame = jobs[i].first; frame <= jobs[i].last; frame++)
@@ -171,24 +174,24 @@ static void crc_work(struct work_struct *work)
 	}
 }
 
-static void crc_add_frame(struct vram_crc *crc, u64 frame)
+static void vram_crc_add_frame(struct vram_crc *crc, u64 frame)
 {
 	struct vram_crc_job *job;
 
 	lockdep_assert_held(&crc->lock);
 
-	/* One that began just when somebody started is there already. */
+	/* vram_crc_set_source() may have added this frame already. */
 	if (!crc->on || frame <= crc->last)
 		return;
 	crc->last = frame;
 
 	job = crc->count ? &crc->jobs[crc->count - 1] : NULL;
 	if (!job || job->shown != crc->shown) {
-		/* Commits wait for the worker: two pictures are the most. */
+		/* Commits flush the worker: at most two pictures. */
 		if (!WARN_ON_ONCE(crc->count == ARRAY_SIZE(crc->jobs)))
 			crc->count++;
 		job = &crc->jobs[crc->count - 1];
-		job->what = crc->now;
+		job->scanout = crc->now;
 		job->shown = crc->shown;
 		job->first = frame;
 	}
@@ -197,23 +200,23 @@ static void crc_add_frame(struct vram_crc *crc, u64 frame)
 }
 
 /**
- * vram_crc_frame - a frame begins
+ * vram_crc_frame - request the CRC of a frame
  * @crc: the display's CRCs
- * @frame: its number
+ * @frame: number of the frame, which begins now
  *
  * Context: interrupt.
  */
 void vram_crc_frame(struct vram_crc *crc, u64 frame)
 {
-	/* A commit may hold the lock while it writes registers, which takes time. */
+	/* Avoid the lock: a commit may hold it during slow register writes. */
 	if (!READ_ONCE(crc->on))
 		return;
 	guard(spinlock_irqsave)(&crc->lock);
-	crc_add_frame(crc, frame);
+	vram_crc_add_frame(crc, frame);
 }
 
 /**
- * vram_crc_flush - wait until no CRC of a past frame is missing
+ * vram_crc_flush - wait for the CRCs of all past frames
  * @crc: the display's CRCs
  *
  * Context: may sleep.
@@ -223,49 +226,51 @@ void vram_crc_flush(struct vram_crc *crc)
 	flush_work(&crc->work);
 }
 
-static const char *const crc_sources[] = { "auto" };
+static const char *const vram_crc_source_names[] = { "auto" };
 
 /**
- * vram_crc_sources - which sources there are
+ * vram_crc_sources - &drm_crtc_funcs.get_crc_sources
  * @crtc: the CRTC
- * @count: out: number of them
+ * @count: out: number of sources
  *
- * Return: their names.
+ * Context: any.
+ * Return: the names of the sources.
  */
 const char *const *vram_crc_sources(struct drm_crtc *crtc, size_t *count)
 {
-	*count = ARRAY_SIZE(crc_sources);
-	return crc_sources;
+	*count = ARRAY_SIZE(vram_crc_source_names);
+	return vram_crc_source_names;
 }
 
 /**
- * vram_crc_verify_source - is there such a source?
+ * vram_crc_verify_source - &drm_crtc_funcs.verify_crc_source
  * @crtc: the CRTC
- * @source: its name; NULL is none
- * @values: out: values in an entry
+ * @source: name of a source, or NULL for none
+ * @values: out: number of values per entry
  *
- * Return: 0 or -EINVAL.
+ * Context: any.
+ * Return: 0, or -EINVAL for an unknown source.
  */
 int vram_crc_verify_source(struct drm_crtc *crtc, const char *source,
 			   size_t *values)
 {
-	if (source && strcmp(source, crc_sources[0]))
+	if (source && strcmp(source, vram_crc_source_names[0]))
 		return -EINVAL;
 	*values = 2;
 	return 0;
 }
 
 /**
- * vram_crc_set_source - start or stop making CRCs
+ * vram_crc_set_source - &drm_crtc_funcs.set_crc_source
  * @crtc: the CRTC
- * @source: name of a source to start, NULL to stop
+ * @source: name of the source to enable, or NULL to disable CRCs
  *
  * Context: may sleep.
- * Return: 0; -EINVAL for no such source, or a CRTC that is off.
+ * Return: 0, or -EINVAL for an unknown source or a CRTC that is off.
  */
 int vram_crc_set_source(struct drm_crtc *crtc, const char *source)
 {
-	struct vram_crc *crc = crtc_to_crc(crtc);
+	struct vram_crc *crc = vram_crtc_to_crc(crtc);
 	bool was_on;
 	size_t values;
 	int ret;
@@ -274,7 +279,7 @@ int vram_crc_set_source(struct drm_crtc *crtc, const char *source)
 	if (ret)
 		return ret;
 
-	/* An entry per vblank: there must be vblanks. */
+	/* Keep vblanks enabled: each one adds an entry. */
 	if (source) {
 		ret = drm_crtc_vblank_get(crtc);
 		if (ret)
@@ -285,7 +290,7 @@ int vram_crc_set_source(struct drm_crtc *crtc, const char *source)
 		WRITE_ONCE(crc->on, source);
 		crc->last = 0;
 		if (source)
-			crc_add_frame(crc, drm_crtc_vblank_count(crtc));
+			vram_crc_add_frame(crc, drm_crtc_vblank_count(crtc));
 	}
 	vram_crc_flush(crc);
 	if (was_on)
@@ -294,19 +299,21 @@ int vram_crc_set_source(struct drm_crtc *crtc, const char *source)
 }
 
 /**
- * vram_crc_init - prepare to make CRCs
+ * vram_crc_init - initialise the CRCs of a display
  * @crc: the display's CRCs
- * @width: pixels in the longest line that can be shown
+ * @width: longest line in pixels
+ *
+ * Released with the DRM device.
  *
  * Return: 0 or -ENOMEM.
  */
 int vram_crc_init(struct vram_crc *crc, u32 width)
 {
-	struct drm_device *drm = &crc_to_display(crc)->vram->drm;
+	struct drm_device *drm = &vram_crc_to_display(crc)->vram->drm;
 
 	spin_lock_init(&crc->lock);
-	INIT_WORK(&crc->work, crc_work);
-	/* Unbound: it keeps a processor busy for most of a frame. */
+	INIT_WORK(&crc->work, vram_crc_work);
+	/* Unbound, because a job takes a CPU for most of a frame. */
 	crc->wq = drmm_alloc_ordered_workqueue(drm, VRAM_DRIVER_NAME "_crc",
 					       WQ_HIGHPRI);
 	if (IS_ERR(crc->wq))

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * debugfs, root only, since it tells physical addresses
+ * debugfs files, readable by root only because they show physical addresses
  *
  *	vram		size BYTES free BYTES bar ADDR
- *			block OFFSET LEN buffer ID, for each block that is taken
+ *			block OFFSET LEN buffer ID, for each allocated block
  *	buffers		buffer ID size BYTES place PLACE extents N dmabufs N
- *			and below it its phyr list:
+ *			followed by the buffer's phyr list:
  *			phyr ADDR LEN offset OFFSET pages yes|no
  *
- * Offsets count from the start of the BAR. ADDR is hexadecimal, all else
- * decimal, lengths in bytes. "pages" tells whether any page of an extent has a
- * struct page.
+ * Offsets are relative to the start of the BAR. ADDR is hexadecimal, all other
+ * numbers are decimal, lengths are in bytes. "pages" is yes if any page of the
+ * extent has a struct page.
  */
 #include <drm/drm_debugfs.h>
 #include <drm/drm_file.h>
@@ -95,7 +95,7 @@ static void vram_show_list(struct seq_file *m, struct vram_device *vram,
 	}
 }
 
-static int buffers_show(struct seq_file *m, void *unused)
+static int vram_buffers_show(struct seq_file *m, void *unused)
 {
 	struct vram_device *vram = m->private;
 	unsigned int dmabufs;
@@ -118,10 +118,10 @@ static int buffers_show(struct seq_file *m, void *unused)
 	}
 	return 0;
 }
-DEFINE_SHOW_ATTRIBUTE(buffers);
+DEFINE_SHOW_ATTRIBUTE(vram_buffers);
 
 /**
- * vram_debugfs_init - make the files
+ * vram_debugfs_init - create the debugfs files
  * @minor: the primary node's minor
  */
 void vram_debugfs_init(struct drm_minor *minor)
@@ -131,5 +131,5 @@ void vram_debugfs_init(struct drm_minor *minor)
 	debugfs_create_file("vram", 0400, minor->debugfs_root, vram,
 			    &vram_fops);
 	debugfs_create_file("buffers", 0400, minor->debugfs_root, vram,
-			    &buffers_fops);
+			    &vram_buffers_fops);
 }

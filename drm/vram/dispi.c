@@ -6,9 +6,9 @@
  *	0x500	"dispi": 16-bit registers, mode and scan-out offset
  *	0x600	size of the extension, 0x604 byte order of 32-bit pixels
  *
- * The offset is X * bytes per pixel + Y * pitch, and the pitch is the virtual
- * width. The display reads VRAM whether it is enabled or not, unless the mode
- * makes no sense; nothing but pointing it at black hides a picture.
+ * The scan-out offset is X * bytes per pixel + Y * pitch; the pitch is the
+ * virtual width. The display reads VRAM even if it is disabled, unless the mode
+ * is invalid. To hide a picture, scan out black pixels.
  */
 #include <drm/drm_edid.h>
 #include <drm/drm_fourcc.h>
@@ -44,47 +44,49 @@ enum {
 #define DISPI_ID_BOCHS		0xb0c0
 #define DISPI_ENABLED		0x41	/* with a linear framebuffer */
 
-/* The smallest picture there is, in two bytes a pixel. */
+/* The smallest mode, at two bytes per pixel */
 #define DISPI_BLACK_WIDTH	64
 #define DISPI_BLACK_HEIGHT	64
 static_assert(DISPI_BLACK_WIDTH * DISPI_BLACK_HEIGHT * 2 ==
 	      VRAM_DISPLAY_RESERVED);
 
-static u16 dispi_read(struct vram_display *display, unsigned int reg)
+static u16 vram_dispi_read(struct vram_display *display, unsigned int reg)
 {
 	return readw(display->regs + DISPI_REGS + 2 * reg);
 }
 
-static void dispi_write(struct vram_display *display, unsigned int reg, u16 val)
+static void vram_dispi_write(struct vram_display *display, unsigned int reg,
+			     u16 val)
 {
 	writew(val, display->regs + DISPI_REGS + 2 * reg);
 }
 
-/* A mode without height makes no sense: nobody sees half a change. */
-static void dispi_set_mode(struct vram_display *display,
-			   const struct vram_scanout *what, u16 virt_width)
+/* Height 0 makes the mode invalid: no intermediate state is displayed. */
+static void vram_dispi_set_mode(struct vram_display *display,
+				const struct vram_scanout *scanout,
+				u16 virt_width)
 {
-	unsigned int cpp = what->format->cpp[0];
+	unsigned int cpp = scanout->format->cpp[0];
 
-	dispi_write(display, DISPI_YRES, 0);
-	dispi_write(display, DISPI_BPP, cpp * 8);
-	dispi_write(display, DISPI_XRES, what->width);
-	dispi_write(display, DISPI_VIRT_WIDTH, virt_width);
-	dispi_write(display, DISPI_ENABLE, DISPI_ENABLED);
-	writel(what->format->format == DRM_FORMAT_BGRX8888 ?
+	vram_dispi_write(display, DISPI_YRES, 0);
+	vram_dispi_write(display, DISPI_BPP, cpp * 8);
+	vram_dispi_write(display, DISPI_XRES, scanout->width);
+	vram_dispi_write(display, DISPI_VIRT_WIDTH, virt_width);
+	vram_dispi_write(display, DISPI_ENABLE, DISPI_ENABLED);
+	writel(scanout->format->format == DRM_FORMAT_BGRX8888 ?
 	       DISPI_BIG_ENDIAN : DISPI_LITTLE_ENDIAN,
 	       display->regs + DISPI_BYTE_ORDER);
 }
 
 /**
- * vram_dispi_end - how far the display can read
+ * vram_dispi_end - end of the VRAM that can be scanned out
  * @display: the display
- * @pitch: bytes from line to line
+ * @pitch: bytes per line
  *
- * The offset registers end somewhere. And to the last line belongs what is
- * between it and the next, though nobody sees that: it must be in VRAM.
+ * The limits are the range of the offset registers, and the display's check
+ * that the last line lies within VRAM up to its full pitch.
  *
- * Return: bytes from the start of VRAM that a buffer must end at or before.
+ * Return: bytes from the start of VRAM; a buffer must end there or before.
  */
 u64 vram_dispi_end(struct vram_display *display, u32 pitch)
 {
@@ -93,33 +95,37 @@ u64 vram_dispi_end(struct vram_display *display, u32 pitch)
 }
 
 /**
- * vram_dispi_show - point the display at a picture
+ * vram_dispi_show - scan out a picture
  * @display: the display
- * @what: the picture: of a size and pitch that the atomic checks have passed
+ * @scanout: the picture; the atomic checks have accepted its size and pitch
  *
- * Context: any; the caller sees to it that the registers are there and nobody
- * else writes them, unless the kernel is dying.
+ * Context: any. The registers must be mapped, and the caller must serialize
+ * accesses, except during a panic.
  */
 void vram_dispi_show(struct vram_display *display,
-		     const struct vram_scanout *what)
+		     const struct vram_scanout *scanout)
 {
-	unsigned int cpp = what->format->cpp[0];
+	unsigned int cpp = scanout->format->cpp[0];
 	const struct vram_scanout *now = &display->set;
-	bool mode = !now->format || now->format->format != what->format->format ||
-		    now->pitch != what->pitch || now->width != what->width ||
-		    now->height != what->height;
+	bool mode = !now->format ||
+		    now->format->format != scanout->format->format ||
+		    now->pitch != scanout->pitch ||
+		    now->width != scanout->width ||
+		    now->height != scanout->height;
 
 	if (mode)
-		dispi_set_mode(display, what, what->pitch / cpp);
-	dispi_write(display, DISPI_X_OFFSET, what->offset % what->pitch / cpp);
-	dispi_write(display, DISPI_Y_OFFSET, what->offset / what->pitch);
+		vram_dispi_set_mode(display, scanout, scanout->pitch / cpp);
+	vram_dispi_write(display, DISPI_X_OFFSET,
+			 scanout->offset % scanout->pitch / cpp);
+	vram_dispi_write(display, DISPI_Y_OFFSET,
+			 scanout->offset / scanout->pitch);
 	if (mode)
-		dispi_write(display, DISPI_YRES, what->height);
-	display->set = *what;
+		vram_dispi_write(display, DISPI_YRES, scanout->height);
+	display->set = *scanout;
 }
 
 /**
- * vram_dispi_show_black - point the display at the reserved part of VRAM
+ * vram_dispi_show_black - scan out the reserved, black part of VRAM
  * @display: the display
  *
  * Context: as vram_dispi_show().
@@ -138,7 +144,7 @@ void vram_dispi_show_black(struct vram_display *display)
 
 /**
  * vram_dispi_clear - set all registers to zero
- * @display: the display, which may lose its power from now on
+ * @display: the display; it may lose power afterwards
  *
  * Context: as vram_dispi_show().
  */
@@ -147,13 +153,13 @@ void vram_dispi_clear(struct vram_display *display)
 	unsigned int reg;
 
 	for (reg = DISPI_XRES; reg <= DISPI_Y_OFFSET; reg++)
-		dispi_write(display, reg, 0);
+		vram_dispi_write(display, reg, 0);
 	display->set = (struct vram_scanout){};
 }
 
 /**
- * vram_dispi_start - show black, whatever the registers and VRAM hold
- * @display: the display
+ * vram_dispi_start - clear the reserved part of VRAM and scan it out
+ * @display: the display, in any state
  *
  * Context: as vram_dispi_show().
  */
@@ -164,8 +170,8 @@ void vram_dispi_start(struct vram_display *display)
 	vram_dispi_show_black(display);
 }
 
-static int dispi_read_edid_block(void *data, u8 *buf, unsigned int block,
-				 size_t len)
+static int vram_dispi_read_edid_block(void *data, u8 *buf, unsigned int block,
+				      size_t len)
 {
 	struct vram_display *display = data;
 	size_t start = (size_t)block * EDID_LENGTH;
@@ -179,29 +185,31 @@ static int dispi_read_edid_block(void *data, u8 *buf, unsigned int block,
 /**
  * vram_dispi_read_edid - read the EDID
  * @display: the display
- * @connector: whose EDID it is
+ * @connector: the connector
  *
  * Context: may sleep; inside drm_dev_enter().
- * Return: the EDID, for drm_edid_free(); NULL if there is none.
+ * Return: the EDID, to be freed with drm_edid_free(), or NULL if there is none.
  */
 const struct drm_edid *vram_dispi_read_edid(struct vram_display *display,
 					    struct drm_connector *connector)
 {
 	u8 header[8];
 
-	/* Asked first, since reading an EDID that is not there is an error. */
+	/* Check first: reading a missing EDID logs an error. */
 	memcpy_fromio(header, display->regs, sizeof(header));
 	if (drm_edid_header_is_valid(header) != sizeof(header))
 		return NULL;
-	return drm_edid_read_custom(connector, dispi_read_edid_block, display);
+	return drm_edid_read_custom(connector, vram_dispi_read_edid_block,
+				    display);
 }
 
 /**
- * vram_dispi_init - map the registers, and see whether it is the right card
+ * vram_dispi_init - map the registers and identify the display
  * @display: the display
- * @bar: number of the BAR that has them
+ * @bar: number of the BAR with the registers
  *
- * Return: 0; -ENODEV; as pcim_iomap_region().
+ * Return: 0; -ENODEV for unknown registers, or if the display cannot read all
+ * of VRAM; as pcim_iomap_region().
  */
 int vram_dispi_init(struct vram_display *display, int bar)
 {
@@ -213,15 +221,17 @@ int vram_dispi_init(struct vram_display *display, int bar)
 	if (IS_ERR(display->regs))
 		return PTR_ERR(display->regs);
 
-	if ((dispi_read(display, DISPI_ID) & DISPI_ID_MASK) != DISPI_ID_BOCHS ||
+	if ((vram_dispi_read(display, DISPI_ID) & DISPI_ID_MASK) !=
+	    DISPI_ID_BOCHS ||
 	    readl(display->regs + DISPI_EXT_SIZE) < 8) {
-		drm_err(drm, "BAR %d has no registers of bochs-display\n", bar);
+		drm_err(drm, "BAR %d does not have the registers of bochs-display\n",
+			bar);
 		return -ENODEV;
 	}
 
-	vram = (u64)dispi_read(display, DISPI_VRAM_64K) * SZ_64K;
+	vram = (u64)vram_dispi_read(display, DISPI_VRAM_64K) * SZ_64K;
 	if (vram < phyr_mem_len(display->vram->mem)) {
-		drm_err(drm, "the card shows %#llx bytes of %#llx bytes of VRAM only\n",
+		drm_err(drm, "the display can read only %#llx of %#llx bytes of VRAM\n",
 			vram, (u64)phyr_mem_len(display->vram->mem));
 		return -ENODEV;
 	}

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The display of bochs-display: one CRTC and what goes with it
+ * The display of bochs-display: CRTC, connector, modes
  *
- * There is no vblank interrupt; the kernel's timer stands in. There is no
- * blanking either: what is off shows black, from a part of VRAM that no buffer
- * ever gets.
+ * There is no vblank interrupt; vblanks come from the kernel's vblank timer.
+ * There is no blanking either: a CRTC that is off scans out black pixels from a
+ * reserved part of VRAM.
  */
 #include <drm/clients/drm_client_setup.h>
 #include <drm/drm_atomic.h>
@@ -22,79 +22,33 @@
 
 #include "vram.h"
 
-#define DISPLAY_MIN_SIZE	64
-#define DISPLAY_MAX_SIZE	8192
-/* Hz: what a timer can stand in for. */
-#define DISPLAY_MIN_REFRESH	1
-#define DISPLAY_MAX_REFRESH	1000
-/* Without an EDID. */
-#define DISPLAY_WIDTH		1024
-#define DISPLAY_HEIGHT		768
+#define VRAM_DISPLAY_MIN_SIZE		64
+#define VRAM_DISPLAY_MAX_SIZE		8192
+/* Hz: range of the vblank timer */
+#define VRAM_DISPLAY_MIN_REFRESH	1
+#define VRAM_DISPLAY_MAX_REFRESH	1000
+/* The preferred mode without an EDID */
+#define VRAM_DISPLAY_WIDTH		1024
+#define VRAM_DISPLAY_HEIGHT		768
 
-static struct vram_display *crtc_to_display(struct drm_crtc *crtc)
+static struct vram_display *vram_crtc_to_display(struct drm_crtc *crtc)
 {
 	return container_of(crtc, struct vram_display, crtc);
-}
-
-/*
- * What is shown
- */
-
-/**
- * vram_display_show - show a picture
- * @display: the display
- * @what: the picture
- *
- * Context: in a commit, inside drm_dev_enter().
- */
-void vram_display_show(struct vram_display *display,
-		       const struct vram_scanout *what)
-{
-	/* No frame begins between the registers and what is said of them. */
-	guard(spinlock_irq)(&display->crc.lock);
-
-	vram_dispi_show(display, what);
-	display->crc.now = *what;
-	display->crc.shown++;
-}
-
-/**
- * vram_display_show_black - show nothing
- * @display: the display
- *
- * Context: in a commit.
- */
-void vram_display_show_black(struct vram_display *display)
-{
-	const struct drm_display_mode *mode = &display->crtc.state->mode;
-	int idx;
-
-	if (!drm_dev_enter(&display->vram->drm, &idx))
-		return;
-	scoped_guard(spinlock_irq, &display->crc.lock) {
-		vram_dispi_show_black(display);
-		display->crc.now = (struct vram_scanout){
-			.width = mode->hdisplay,
-			.height = mode->vdisplay,
-		};
-		display->crc.shown++;
-	}
-	drm_dev_exit(idx);
 }
 
 /*
  * CRTC
  */
 
-static void crtc_atomic_disable(struct drm_crtc *crtc,
-				struct drm_atomic_commit *commit)
+static void vram_crtc_atomic_disable(struct drm_crtc *crtc,
+				     struct drm_atomic_commit *commit)
 {
 	struct drm_device *drm = crtc->dev;
 
 	drm_crtc_vblank_off(crtc);
-	vram_display_show_black(crtc_to_display(crtc));
+	vram_scanout_show_black(vram_crtc_to_display(crtc));
 
-	/* No vblank will come for an event of the commit that turns it off. */
+	/* No vblank follows: send the event of the commit that disables it. */
 	if (!crtc->state->event)
 		return;
 	spin_lock_irq(&drm->event_lock);
@@ -103,21 +57,24 @@ static void crtc_atomic_disable(struct drm_crtc *crtc,
 	spin_unlock_irq(&drm->event_lock);
 }
 
-static bool crtc_handle_vblank_timeout(struct drm_crtc *crtc)
+static bool vram_crtc_handle_vblank_timeout(struct drm_crtc *crtc)
 {
 	bool ret = drm_crtc_handle_vblank(crtc);
 
-	vram_crc_frame(&crtc_to_display(crtc)->crc, drm_crtc_vblank_count(crtc));
+	vram_crc_frame(&vram_crtc_to_display(crtc)->crc,
+		       drm_crtc_vblank_count(crtc));
 	return ret;
 }
 
 /*
- * By the clock, whether or not the timer's function has got round to it: a
- * commit in between belongs to the frame after, and its event must not come with
- * a time before it was asked for. The kernel's helper goes by the function.
+ * Compute the last vblank from the clock, even if the timer's callback is late:
+ * a commit after the timer expired belongs to the next frame, and its event
+ * must not have an earlier timestamp. The kernel's helper relies on the
+ * callback.
  */
-static bool crtc_get_vblank_timestamp(struct drm_crtc *crtc, int *max_error,
-				      ktime_t *time, bool in_vblank_irq)
+static bool vram_crtc_get_vblank_timestamp(struct drm_crtc *crtc,
+					   int *max_error, ktime_t *time,
+					   bool in_vblank_irq)
 {
 	struct drm_vblank_crtc *vblank = drm_crtc_vblank_crtc(crtc);
 	ktime_t now = ktime_get(), next;
@@ -136,14 +93,14 @@ static bool crtc_get_vblank_timestamp(struct drm_crtc *crtc, int *max_error,
 	return true;
 }
 
-static const struct drm_crtc_helper_funcs crtc_helper_funcs = {
+static const struct drm_crtc_helper_funcs vram_crtc_helper_funcs = {
 	.atomic_flush = drm_crtc_vblank_atomic_flush,
 	.atomic_enable = drm_crtc_vblank_atomic_enable,
-	.atomic_disable = crtc_atomic_disable,
-	.handle_vblank_timeout = crtc_handle_vblank_timeout,
+	.atomic_disable = vram_crtc_atomic_disable,
+	.handle_vblank_timeout = vram_crtc_handle_vblank_timeout,
 };
 
-static const struct drm_crtc_funcs crtc_funcs = {
+static const struct drm_crtc_funcs vram_crtc_funcs = {
 	.reset = drm_atomic_helper_crtc_reset,
 	.destroy = drm_crtc_cleanup,
 	.set_config = drm_atomic_helper_set_config,
@@ -155,14 +112,14 @@ static const struct drm_crtc_funcs crtc_funcs = {
 	.set_crc_source = vram_crc_set_source,
 	.enable_vblank = drm_crtc_vblank_helper_enable_vblank_timer,
 	.disable_vblank = drm_crtc_vblank_helper_disable_vblank_timer,
-	.get_vblank_timestamp = crtc_get_vblank_timestamp,
+	.get_vblank_timestamp = vram_crtc_get_vblank_timestamp,
 };
 
 /*
  * Connector
  */
 
-static int connector_get_modes(struct drm_connector *connector)
+static int vram_connector_get_modes(struct drm_connector *connector)
 {
 	struct vram_display *display =
 		container_of(connector, struct vram_display, connector);
@@ -176,10 +133,10 @@ static int connector_get_modes(struct drm_connector *connector)
 
 	drm_edid_connector_update(connector, edid);
 	if (!edid) {
-		count = drm_add_modes_noedid(connector, DISPLAY_MAX_SIZE,
-					     DISPLAY_MAX_SIZE);
-		drm_set_preferred_mode(connector, DISPLAY_WIDTH,
-				       DISPLAY_HEIGHT);
+		count = drm_add_modes_noedid(connector, VRAM_DISPLAY_MAX_SIZE,
+					     VRAM_DISPLAY_MAX_SIZE);
+		drm_set_preferred_mode(connector, VRAM_DISPLAY_WIDTH,
+				       VRAM_DISPLAY_HEIGHT);
 		return count;
 	}
 	count = drm_edid_connector_add_modes(connector);
@@ -187,11 +144,11 @@ static int connector_get_modes(struct drm_connector *connector)
 	return count;
 }
 
-static const struct drm_connector_helper_funcs connector_helper_funcs = {
-	.get_modes = connector_get_modes,
+static const struct drm_connector_helper_funcs vram_connector_helper_funcs = {
+	.get_modes = vram_connector_get_modes,
 };
 
-static const struct drm_connector_funcs connector_funcs = {
+static const struct drm_connector_funcs vram_connector_funcs = {
 	.fill_modes = drm_helper_probe_single_connector_modes,
 	.destroy = drm_connector_cleanup,
 	.reset = drm_atomic_helper_connector_reset,
@@ -199,7 +156,7 @@ static const struct drm_connector_funcs connector_funcs = {
 	.atomic_destroy_state = drm_atomic_helper_connector_destroy_state,
 };
 
-static const struct drm_encoder_funcs encoder_funcs = {
+static const struct drm_encoder_funcs vram_encoder_funcs = {
 	.destroy = drm_encoder_cleanup,
 };
 
@@ -208,11 +165,12 @@ static const struct drm_encoder_funcs encoder_funcs = {
  */
 
 /*
- * A flip has two pictures pinned, at places that history chose. Three times a
- * picture of VRAM always leave room for the second in one piece.
+ * A flip pins two pictures, and the first can be anywhere. VRAM of three times
+ * the size of a picture has a contiguous range for the second in any case.
  */
 static enum drm_mode_status
-display_mode_valid(struct drm_device *drm, const struct drm_display_mode *mode)
+vram_display_mode_valid(struct drm_device *drm,
+			const struct drm_display_mode *mode)
 {
 	u64 size = (u64)mode->hdisplay * mode->vdisplay * sizeof(u32);
 
@@ -222,17 +180,17 @@ display_mode_valid(struct drm_device *drm, const struct drm_display_mode *mode)
 		return MODE_NO_DBLESCAN;
 	if (mode->vscan > 1)
 		return MODE_NO_VSCAN;
-	if (!in_range(drm_mode_vrefresh(mode), DISPLAY_MIN_REFRESH,
-		      DISPLAY_MAX_REFRESH))
+	if (!in_range(drm_mode_vrefresh(mode), VRAM_DISPLAY_MIN_REFRESH,
+		      VRAM_DISPLAY_MAX_REFRESH))
 		return MODE_CLOCK_RANGE;
-	if (mode->hdisplay < DISPLAY_MIN_SIZE)
+	if (mode->hdisplay < VRAM_DISPLAY_MIN_SIZE)
 		return MODE_H_ILLEGAL;
-	if (mode->vdisplay < DISPLAY_MIN_SIZE)
+	if (mode->vdisplay < VRAM_DISPLAY_MIN_SIZE)
 		return MODE_V_ILLEGAL;
 	return size * 3 > to_vram(drm)->mgr.base.size ? MODE_MEM : MODE_OK;
 }
 
-static void display_commit_tail(struct drm_atomic_commit *commit)
+static void vram_display_commit_tail(struct drm_atomic_commit *commit)
 {
 	struct drm_device *drm = commit->dev;
 	struct vram_crc *crc = &to_vram(drm)->display->crc;
@@ -243,28 +201,29 @@ static void display_commit_tail(struct drm_atomic_commit *commit)
 	drm_atomic_helper_commit_planes(drm, commit,
 					DRM_PLANE_COMMIT_ACTIVE_ONLY);
 	drm_atomic_helper_commit_hw_done(commit);
-	/* Not for vblanks, which warns of a timer that is a tenth of a second late. */
+	/* Not wait_for_vblanks(): it warns if the timer is 100 ms late. */
 	drm_atomic_helper_wait_for_flip_done(drm, commit);
 	vram_crc_flush(crc);
 	drm_atomic_helper_cleanup_planes(drm, commit);
 }
 
-static const struct drm_mode_config_funcs mode_config_funcs = {
+static const struct drm_mode_config_funcs vram_mode_config_funcs = {
 	.fb_create = vram_fb_create,
-	.mode_valid = display_mode_valid,
+	.mode_valid = vram_display_mode_valid,
 	.atomic_check = drm_atomic_helper_check,
 	.atomic_commit = drm_atomic_helper_commit,
 };
 
-static const struct drm_mode_config_helper_funcs mode_config_helper_funcs = {
-	.atomic_commit_tail = display_commit_tail,
+static const struct drm_mode_config_helper_funcs
+vram_mode_config_helper_funcs = {
+	.atomic_commit_tail = vram_display_commit_tail,
 };
 
 /*
- * Life
+ * Initialisation, removal, power management
  */
 
-static int display_init_config(struct vram_display *display)
+static int vram_display_init_config(struct vram_display *display)
 {
 	struct drm_device *drm = &display->vram->drm;
 	int ret;
@@ -273,18 +232,18 @@ static int display_init_config(struct vram_display *display)
 	if (ret)
 		return ret;
 
-	drm->mode_config.max_width = DISPLAY_MAX_SIZE;
-	drm->mode_config.max_height = DISPLAY_MAX_SIZE;
+	drm->mode_config.max_width = VRAM_DISPLAY_MAX_SIZE;
+	drm->mode_config.max_height = VRAM_DISPLAY_MAX_SIZE;
 	drm->mode_config.preferred_depth = 24;
-	/* VRAM is slow to read: clients do well to draw elsewhere. */
+	/* VRAM is slow to read: clients should draw elsewhere. */
 	drm->mode_config.prefer_shadow = 1;
 	drm->mode_config.quirk_addfb_prefer_host_byte_order = true;
-	drm->mode_config.funcs = &mode_config_funcs;
-	drm->mode_config.helper_private = &mode_config_helper_funcs;
+	drm->mode_config.funcs = &vram_mode_config_funcs;
+	drm->mode_config.helper_private = &vram_mode_config_helper_funcs;
 	return 0;
 }
 
-static int display_init_pipe(struct vram_display *display)
+static int vram_display_init_pipe(struct vram_display *display)
 {
 	struct drm_device *drm = &display->vram->drm;
 	int ret;
@@ -294,35 +253,37 @@ static int display_init_pipe(struct vram_display *display)
 		return ret;
 
 	ret = drm_crtc_init_with_planes(drm, &display->crtc, &display->plane,
-					NULL, &crtc_funcs, NULL);
+					NULL, &vram_crtc_funcs, NULL);
 	if (ret)
 		return ret;
-	drm_crtc_helper_add(&display->crtc, &crtc_helper_funcs);
+	drm_crtc_helper_add(&display->crtc, &vram_crtc_helper_funcs);
 
-	ret = drm_encoder_init(drm, &display->encoder, &encoder_funcs,
+	ret = drm_encoder_init(drm, &display->encoder, &vram_encoder_funcs,
 			       DRM_MODE_ENCODER_VIRTUAL, NULL);
 	if (ret)
 		return ret;
 	display->encoder.possible_crtcs = drm_crtc_mask(&display->crtc);
 
-	ret = drm_connector_init(drm, &display->connector, &connector_funcs,
+	ret = drm_connector_init(drm, &display->connector,
+				 &vram_connector_funcs,
 				 DRM_MODE_CONNECTOR_VIRTUAL);
 	if (ret)
 		return ret;
-	drm_connector_helper_add(&display->connector, &connector_helper_funcs);
+	drm_connector_helper_add(&display->connector,
+				 &vram_connector_helper_funcs);
 	drm_connector_attach_edid_property(&display->connector);
 	return drm_connector_attach_encoder(&display->connector,
 					    &display->encoder);
 }
 
 /**
- * vram_display_init - make the display of a card that has one
- * @vram: the card, with its VRAM mapped and managed
+ * vram_display_init - initialise the display
+ * @vram: the card, with its VRAM mapped and the allocator initialised
  * @bar: number of the BAR with the display's registers
  *
- * Ends with the DRM device.
+ * Released with the DRM device.
  *
- * Return: 0; -ENODEV if there is no display; -ENOMEM.
+ * Return: 0; -ENODEV if the BAR has no display; -ENOMEM.
  */
 int vram_display_init(struct vram_device *vram, int bar)
 {
@@ -339,13 +300,13 @@ int vram_display_init(struct vram_device *vram, int bar)
 		return ret;
 	vram_dispi_start(display);
 
-	ret = vram_crc_init(&display->crc, DISPLAY_MAX_SIZE);
+	ret = vram_crc_init(&display->crc, VRAM_DISPLAY_MAX_SIZE);
 	if (ret)
 		return ret;
-	ret = display_init_config(display);
+	ret = vram_display_init_config(display);
 	if (ret)
 		return ret;
-	ret = display_init_pipe(display);
+	ret = vram_display_init_pipe(display);
 	if (ret)
 		return ret;
 	ret = drm_vblank_init(&vram->drm, 1);
@@ -358,8 +319,8 @@ int vram_display_init(struct vram_device *vram, int bar)
 }
 
 /**
- * vram_display_register - start the kernel's own clients: the console
- * @vram: the card, registered; one without a display is left alone
+ * vram_display_register - start the in-kernel clients, such as the console
+ * @vram: the card, registered; ignored if it has no display
  *
  * Context: may sleep.
  */
@@ -370,9 +331,9 @@ void vram_display_register(struct vram_device *vram)
 }
 
 /**
- * vram_display_remove - show nothing, and forget what was shown
- * @vram: the card, unplugged for DRM, its registers still mapped; one without
- *	a display is left alone
+ * vram_display_remove - show black and release all framebuffers
+ * @vram: the card, after drm_dev_unplug() and with its registers still mapped;
+ *	ignored if it has no display
  *
  * Context: may sleep.
  */
@@ -381,15 +342,15 @@ void vram_display_remove(struct vram_device *vram)
 	if (!vram->display)
 		return;
 
-	/* Commits do not get at the registers any more. */
+	/* Commits do not access the registers any more. */
 	vram_dispi_show_black(vram->display);
 	drm_atomic_helper_shutdown(&vram->drm);
 	vram_crc_flush(&vram->display->crc);
 }
 
 /**
- * vram_display_shutdown - show nothing
- * @vram: the card; one without a display is left alone
+ * vram_display_shutdown - disable the display
+ * @vram: the card; ignored if it has no display
  *
  * Context: may sleep.
  */
@@ -400,11 +361,11 @@ void vram_display_shutdown(struct vram_device *vram)
 }
 
 /**
- * vram_display_suspend - show nothing until further notice
- * @vram: the card, which may lose its power; one without a display is left
- *	alone
+ * vram_display_suspend - disable the display and save its state
+ * @vram: the card, which may lose power afterwards; ignored if it has no
+ *	display
  *
- * No framebuffer is pinned after that, and the registers are cleared.
+ * Unpins all framebuffers and clears the registers.
  *
  * Context: may sleep.
  * Return: 0, or as drm_mode_config_helper_suspend().
@@ -422,9 +383,9 @@ int vram_display_suspend(struct vram_device *vram)
 }
 
 /**
- * vram_display_resume - show again what was shown before
- * @vram: the card, with its VRAM usable; one without a display, or that was
- *	not suspended, is left alone
+ * vram_display_resume - restore the state saved by vram_display_suspend()
+ * @vram: the card, with its VRAM usable; ignored if it has no display or was
+ *	not suspended
  *
  * Context: may sleep.
  * Return: 0, or as drm_mode_config_helper_resume().

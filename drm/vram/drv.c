@@ -2,9 +2,9 @@
 /*
  * phyr_vram: the PCI and DRM driver
  *
- * Drives QEMU's ivshmem for its memory (BAR 2), and bochs-display for its memory
- * (BAR 0) and as a display (BAR 2). Binds by driver_override only: on other
- * people's machines these devices have drivers.
+ * Supports QEMU's ivshmem for its memory (BAR 2), and bochs-display for its
+ * memory (BAR 0) and as a display (registers in BAR 2). Binds by
+ * driver_override only, because these devices have other drivers.
  */
 #include <drm/drm_drv.h>
 #include <drm/drm_dumb_buffers.h>
@@ -56,8 +56,8 @@ static bool vram_create_args_ok(const struct drm_phyr_vram_gem_create *args)
 
 /**
  * struct vram_file - a client
- * @busy: time that the driver has spent clearing and moving buffers for it, in
- *	nanoseconds. The CPU is the only engine these cards have
+ * @busy: time spent creating and moving the client's buffers, in nanoseconds,
+ *	reported as its engine time: the cards have no engine, the CPU copies
  */
 struct vram_file {
 	atomic64_t busy;
@@ -81,7 +81,7 @@ static void vram_file_add_busy(struct drm_file *file, u64 since)
 	atomic64_add(ktime_get_ns() - since, &client->busy);
 }
 
-/* Make a buffer and a handle to it; the handle holds the only reference. */
+/* Create a buffer and a handle, which holds the only reference. */
 static int vram_create_handle(struct drm_device *drm, struct drm_file *file,
 			      u64 size, u32 placement, u64 max_extent,
 			      u32 *handle)
@@ -98,7 +98,7 @@ static int vram_create_handle(struct drm_device *drm, struct drm_file *file,
 		return ret;
 	}
 	start = ktime_get_ns();
-	bo = vram_bo_create(to_vram(drm), size, placement, max_extent);
+	bo = vram_gem_create(to_vram(drm), size, placement, max_extent);
 	vram_file_add_busy(file, start);
 	up_read(&to_vram(drm)->reset_lock);
 	drm_dev_exit(idx);
@@ -235,7 +235,7 @@ static int vram_dumb_create(struct drm_file *file, struct drm_device *drm,
 {
 	int ret;
 
-	/* The display's lines begin at 32-bit words. */
+	/* Lines must start at 32-bit words to be displayed. */
 	ret = drm_mode_size_dumb(drm, args, sizeof(u32), 0);
 	if (ret)
 		return ret;
@@ -246,8 +246,8 @@ static int vram_dumb_create(struct drm_file *file, struct drm_device *drm,
 }
 
 /*
- * Where this client's buffers are, for gputop and its like. They list clients
- * that keep an engine busy only.
+ * Memory and engine statistics of a client. Tools such as gputop list only
+ * clients with an engine entry.
  */
 static void vram_show_fdinfo(struct drm_printer *p, struct drm_file *file)
 {
@@ -258,7 +258,7 @@ static void vram_show_fdinfo(struct drm_printer *p, struct drm_file *file)
 
 	spin_lock(&file->table_lock);
 	idr_for_each_entry(&file->object_idr, gem, id) {
-		/* Another driver's memory is that driver's to account for. */
+		/* Imported buffers are accounted by their own driver. */
 		if (!vram_gem_is_bo(gem))
 			continue;
 		stats = READ_ONCE(to_vram_bo(gem)->place) == TTM_PL_VRAM ?
@@ -298,7 +298,7 @@ static const struct drm_driver vram_driver = {
 	.postclose = vram_postclose,
 	.dumb_create = vram_dumb_create,
 	.dumb_map_offset = drm_gem_ttm_dumb_map_offset,
-	.gem_prime_import = vram_gem_import,
+	.gem_prime_import = vram_prime_import,
 	.show_fdinfo = vram_show_fdinfo,
 	.debugfs_init = vram_debugfs_init,
 	DRM_FBDEV_TTM_DRIVER_OPS,
@@ -313,7 +313,7 @@ static void vram_mem_fini(struct drm_device *drm, void *arg)
 	phyr_mem_put(arg);
 }
 
-/* Describe the memory; the descriptions end with the DRM device. */
+/* The memory descriptions are released with the DRM device. */
 static int vram_mem_init(struct vram_device *vram, struct pci_dev *pdev,
 			 int bar)
 {
@@ -338,8 +338,8 @@ static void vram_bos_fini(struct drm_device *drm, void *arg)
 }
 
 /**
- * struct vram_model - a kind of card
- * @vram_bar: number of the BAR that is VRAM
+ * struct vram_model - a supported card model
+ * @vram_bar: number of the BAR with the VRAM
  * @display_bar: number of the BAR with the display's registers, or -1
  */
 struct vram_model {
@@ -347,7 +347,7 @@ struct vram_model {
 	int display_bar;
 };
 
-/* driver_data of an id is an index; the first is what new_id has unless told. */
+/* driver_data: index into vram_models; new_id defaults to 0. */
 enum { VRAM_BOCHS_DISPLAY, VRAM_IVSHMEM };
 
 static const struct vram_model vram_models[] = {
@@ -355,7 +355,7 @@ static const struct vram_model vram_models[] = {
 	[VRAM_IVSHMEM] = { .vram_bar = 2, .display_bar = -1 },
 };
 
-/* Everything but the display. */
+/* Initialise all but the display. */
 static int vram_init_memory(struct vram_device *vram, struct pci_dev *pdev,
 			    const struct vram_model *model)
 {
@@ -383,11 +383,11 @@ static int vram_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	struct vram_device *vram;
 	int ret;
 
-	/* driver_override matches any device, with an id that says so. */
+	/* driver_override alone matches any device, with a wildcard id. */
 	if (id->vendor == PCI_ANY_ID)
 		return -ENODEV;
 
-	/* The firmware's console must be off the card first. */
+	/* Remove the firmware framebuffer before the BARs are requested. */
 	ret = aperture_remove_conflicting_pci_devices(pdev, VRAM_DRIVER_NAME);
 	if (ret)
 		return ret;
@@ -428,9 +428,8 @@ static int vram_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 }
 
 /*
- * Nobody touches the card any more when this returns: no access gets past
- * drm_dev_enter(), nothing is shown, and no CPU or device has a mapping, before
- * the BARs go away with the binding.
+ * Stop all access to the card before devres unmaps the BARs: drm_dev_enter()
+ * fails, the display shows black, and no CPU or device mapping is left.
  */
 static void vram_remove(struct pci_dev *pdev)
 {
@@ -474,16 +473,16 @@ static int vram_resume(struct device *dev)
 static DEFINE_SIMPLE_DEV_PM_OPS(vram_pm_ops, vram_suspend, vram_resume);
 
 /*
- * A buffer that is made or moved while the card does not answer would have
- * somebody else's bytes, or none: whoever wants that waits.
+ * While the card is reset its VRAM cannot be accessed. Block the creation and
+ * moves of buffers until vram_reset_done().
  */
 static void vram_reset_prepare(struct pci_dev *pdev)
 {
 	struct vram_device *vram = pci_get_drvdata(pdev);
 
-	/* Commits allocate VRAM: before the lock is taken. */
+	/* Commits take the lock for reading, so suspend the display first. */
 	if (vram_display_suspend(vram))
-		drm_warn(&vram->drm, "the display may show rubbish after the reset\n");
+		drm_warn(&vram->drm, "failed to suspend the display; it may show garbage after the reset\n");
 	down_write(&vram->reset_lock);
 	vram_bos_revoke(vram);
 }
@@ -495,7 +494,7 @@ static void vram_reset_done(struct pci_dev *pdev)
 	vram_bos_rearm(vram);
 	up_write(&vram->reset_lock);
 	if (vram_display_resume(vram))
-		drm_warn(&vram->drm, "the display stays off after the reset\n");
+		drm_warn(&vram->drm, "failed to resume the display; it stays off after the reset\n");
 }
 
 static const struct pci_error_handlers vram_err_handler = {
@@ -503,7 +502,7 @@ static const struct pci_error_handlers vram_err_handler = {
 	.reset_done = vram_reset_done,
 };
 
-/* No MODULE_DEVICE_TABLE: its alias for such ids is read as vfio's. */
+/* No MODULE_DEVICE_TABLE: modpost would emit vfio_pci aliases. */
 #define VRAM_DEVICE(vendor, device, model) \
 	{ PCI_DEVICE_DRIVER_OVERRIDE(vendor, device, true), \
 	  .driver_data = (model) }

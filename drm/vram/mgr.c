@@ -2,10 +2,9 @@
 /*
  * The VRAM allocator: a TTM resource manager over gpu_buddy
  *
- * A buffer gets whatever blocks there are; only what the display reads has to be
- * contiguous (TTM_PL_FLAG_CONTIGUOUS). A buffer with a largest extent is
- * fragmented on purpose: no two blocks that are neighbours in it are neighbours
- * in VRAM.
+ * A buffer may consist of several blocks; only scan-out needs contiguous VRAM
+ * (TTM_PL_FLAG_CONTIGUOUS). A buffer with a largest extent is fragmented on
+ * purpose: blocks that are adjacent in the buffer are not adjacent in VRAM.
  */
 #include <drm/drm_buddy.h>
 #include <drm/drm_drv.h>
@@ -20,7 +19,7 @@
 
 static bool poison;
 module_param(poison, bool, 0400);
-MODULE_PARM_DESC(poison, "Fill free VRAM, and warn where it was written meanwhile (for tests; default: no)");
+MODULE_PARM_DESC(poison, "Fill free VRAM with a pattern and warn if it was overwritten (for tests; default: no)");
 
 static struct vram_mgr *to_vram_mgr(struct ttm_resource_manager *man)
 {
@@ -38,7 +37,7 @@ static int vram_block_cmp(void *priv, const struct list_head *a,
 	return l < r ? -1 : l > r;
 }
 
-/* In ascending order: first every other block, from the second on, then the rest. */
+/* Sort by offset, then list the odd-numbered blocks before the even ones. */
 static void vram_blocks_spread(struct list_head *blocks)
 {
 	struct gpu_buddy_block *block, *next;
@@ -82,7 +81,7 @@ static int vram_blocks_alloc_contiguous(struct vram_mgr *mgr, u64 size, u64 end,
 		if (size > end)
 			return -ENOSPC;
 
-		/* Second, because with a range it tries powers of two only. */
+		/* Second choice: with a range only powers of two are tried. */
 		end = round_down(end, PAGE_SIZE);
 		ret = gpu_buddy_alloc_blocks(&mgr->buddy, 0, end, size,
 					     PAGE_SIZE, blocks, flags |
@@ -90,7 +89,7 @@ static int vram_blocks_alloc_contiguous(struct vram_mgr *mgr, u64 size, u64 end,
 		if (!ret)
 			list_sort(NULL, blocks, vram_block_cmp);
 	}
-	/* So it says that a power of two is more than all of VRAM. */
+	/* -EINVAL: the size, rounded up to a power of two, exceeds VRAM. */
 	return ret == -EINVAL ? -ENOSPC : ret;
 }
 
@@ -120,7 +119,7 @@ static int vram_blocks_alloc(struct vram_mgr *mgr, u64 size, u64 max_extent,
 	return 0;
 }
 
-/* Blocks that are just leaving, or about to enter, the free ones. */
+/* Fill or check blocks that are about to be freed, or were just allocated. */
 static void vram_blocks_poison(struct vram_mgr *mgr, struct list_head *blocks,
 			       void (*act)(struct vram_device *vram, u64 offset,
 					   u64 len))
@@ -172,7 +171,7 @@ static int vram_mgr_alloc(struct ttm_resource_manager *man,
 		return ret;
 	}
 
-	vram_blocks_poison(mgr, &vres->blocks, vram_check_poison);
+	vram_blocks_poison(mgr, &vres->blocks, vram_poison_check);
 	*res = &vres->base;
 	return 0;
 }
@@ -183,7 +182,7 @@ static void vram_mgr_free(struct ttm_resource_manager *man,
 	struct vram_mgr *mgr = to_vram_mgr(man);
 	struct vram_resource *vres = to_vram_resource(res);
 
-	vram_blocks_poison(mgr, &vres->blocks, vram_poison);
+	vram_blocks_poison(mgr, &vres->blocks, vram_poison_fill);
 	mutex_lock(&mgr->lock);
 	gpu_buddy_free_list(&mgr->buddy, &vres->blocks, 0);
 	mutex_unlock(&mgr->lock);
@@ -192,7 +191,7 @@ static void vram_mgr_free(struct ttm_resource_manager *man,
 	kfree(vres);
 }
 
-/* Would it help an allocation in @place if @res were not there? */
+/* Would freeing @res help an allocation in @place? */
 static bool vram_mgr_intersects(struct ttm_resource_manager *man,
 				struct ttm_resource *res,
 				const struct ttm_place *place, size_t size)
@@ -236,12 +235,12 @@ static const struct ttm_resource_manager_func vram_mgr_func = {
 };
 
 /**
- * vram_resource_extents - how fragmented a place in VRAM is
+ * vram_resource_extents - count the contiguous pieces of a resource
  * @mgr: the allocator
- * @res: the place
+ * @res: the resource, in VRAM
  *
- * Context: the reservation lock of the buffer there is held.
- * Return: contiguous pieces, at least 1.
+ * Context: the reservation lock of the buffer is held.
+ * Return: number of pieces, at least 1.
  */
 unsigned int vram_resource_extents(struct vram_mgr *mgr,
 				   struct ttm_resource *res)
@@ -259,10 +258,10 @@ unsigned int vram_resource_extents(struct vram_mgr *mgr,
 }
 
 /**
- * vram_resource_offset - where a place in VRAM begins
- * @res: the place
+ * vram_resource_offset - offset of a resource's first block
+ * @res: the resource, in VRAM
  *
- * Context: the reservation lock of the buffer there is held.
+ * Context: the reservation lock of the buffer is held, or it is pinned.
  * Return: bytes from the start of VRAM.
  */
 u64 vram_resource_offset(struct ttm_resource *res)
@@ -273,9 +272,10 @@ u64 vram_resource_offset(struct ttm_resource *res)
 }
 
 /**
- * vram_mgr_avail - free VRAM
+ * vram_mgr_avail - amount of free VRAM
  * @mgr: the allocator
  *
+ * Context: takes the allocator's lock; may sleep.
  * Return: bytes.
  */
 u64 vram_mgr_avail(struct vram_mgr *mgr)
@@ -284,7 +284,7 @@ u64 vram_mgr_avail(struct vram_mgr *mgr)
 	return mgr->buddy.avail;
 }
 
-/* No buffer has a reference left; TTM may still be busy freeing some. */
+/* No buffer has references left, but TTM may still be freeing some. */
 static void vram_mgr_fini(struct drm_device *drm, void *arg)
 {
 	struct vram_device *vram = to_vram(drm);
@@ -302,13 +302,13 @@ static void vram_mgr_fini(struct drm_device *drm, void *arg)
 }
 
 /**
- * vram_mgr_init - start managing VRAM
+ * vram_mgr_init - initialise the VRAM allocator
  * @vram: the card, with its TTM device
  * @size: bytes of VRAM, a multiple of the page size
- * @reserved: bytes at its start that no buffer gets, a power of two of pages,
- *	or 0
+ * @reserved: bytes at the start of VRAM to exclude from allocation: 0, or a
+ *	power of two, at least one page
  *
- * Ends with the DRM device.
+ * Released with the DRM device.
  *
  * Return: 0 or -ENOMEM.
  */
@@ -321,7 +321,7 @@ int vram_mgr_init(struct vram_device *vram, u64 size, u64 reserved)
 	if (ret)
 		return ret;
 
-	/* NULL in a kernel that has no cgroups for device memory. */
+	/* NULL without CONFIG_CGROUP_DMEM. */
 	mgr->base.cg = drmm_cgroup_register_region(&vram->drm, "vram",
 						   size - reserved);
 	if (IS_ERR(mgr->base.cg))
@@ -345,7 +345,7 @@ int vram_mgr_init(struct vram_device *vram, u64 size, u64 reserved)
 	}
 
 	if (poison)
-		vram_poison(vram, reserved, size - reserved);
+		vram_poison_fill(vram, reserved, size - reserved);
 	mgr->base.func = &vram_mgr_func;
 	ttm_resource_manager_init(&mgr->base, &vram->ttm, size - reserved);
 	ttm_set_driver_manager(&vram->ttm, TTM_PL_VRAM, &mgr->base);

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Pages, for buffers in system memory
+ * Page allocation for buffers in system memory
  *
- * TTM's own allocator charges nobody. Here every page is charged to the memory
- * cgroup of the client that made the buffer, whoever has it moved: its limit
- * bounds what it can make the kernel hold. Where that cgroup is full and the
- * buffer is on its way out of VRAM, who sends it away pays instead: else a full
- * client could keep everybody else out of VRAM.
+ * TTM's own allocator charges no memory cgroup. This one charges every page to
+ * the cgroup of the client that created the buffer, regardless of the task that
+ * moves it, so the client's limit bounds the kernel memory it can use. If that
+ * cgroup is full and the buffer is being moved out of VRAM, the current task's
+ * cgroup is charged instead. Otherwise a client at its limit could block
+ * evictions.
  */
 #include <drm/ttm/ttm_placement.h>
 #include <drm/ttm/ttm_tt.h>
@@ -21,7 +22,7 @@
 /**
  * vram_pages_free - &ttm_device_funcs.ttm_tt_unpopulate
  * @ttm: the TTM device
- * @tt: the buffer's pages
+ * @tt: the TTM pages; entries may be NULL
  *
  * Context: may sleep.
  */
@@ -37,8 +38,8 @@ void vram_pages_free(struct ttm_device *ttm, struct ttm_tt *tt)
 }
 
 /*
- * Large pieces where they come for free, since they map well; single pages are
- * worth some reclaim. Nobody is killed for a buffer: its client gets -ENOMEM.
+ * Try higher orders without reclaim, because they map efficiently; reclaim only
+ * for single pages. Do not invoke the OOM killer: the client gets -ENOMEM.
  */
 static struct page *vram_pages_get(unsigned int order)
 {
@@ -56,9 +57,10 @@ static struct page *vram_pages_get(unsigned int order)
 	return page;
 }
 
+/* Allocate all pages, charged to @payer, or to the current task if NULL. */
 static int vram_pages_charge(struct ttm_tt *tt, struct mem_cgroup *payer)
 {
-	struct mem_cgroup *was = set_active_memcg(payer);
+	struct mem_cgroup *old = set_active_memcg(payer);
 	unsigned int order = MAX_PAGE_ORDER;
 	struct page *page = NULL;
 	u32 i = 0, n;
@@ -76,18 +78,18 @@ static int vram_pages_charge(struct ttm_tt *tt, struct mem_cgroup *payer)
 			tt->pages[i++] = page + n;
 	}
 
-	set_active_memcg(was);
+	set_active_memcg(old);
 	return page ? 0 : -ENOMEM;
 }
 
 /**
  * vram_pages_alloc - &ttm_device_funcs.ttm_tt_populate
  * @ttm: the TTM device
- * @tt: the buffer's pages; has none
+ * @tt: the TTM pages, not populated
  * @ctx: unused
  *
  * Context: the reservation lock is held; may sleep.
- * Return: 0, with zeroed pages, or -ENOMEM.
+ * Return: 0 with zeroed pages, or -ENOMEM.
  */
 int vram_pages_alloc(struct ttm_device *ttm, struct ttm_tt *tt,
 		     struct ttm_operation_ctx *ctx)
@@ -103,7 +105,7 @@ int vram_pages_alloc(struct ttm_device *ttm, struct ttm_tt *tt,
 	if (bo->place != TTM_PL_VRAM)
 		return ret;
 
-	/* Whoever this runs for. */
+	/* An eviction: charge the current task. */
 	ret = vram_pages_charge(tt, NULL);
 	if (ret)
 		vram_pages_free(ttm, tt);

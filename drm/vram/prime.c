@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * PRIME: buffers leave as phyr dma-bufs, and others' come in
+ * PRIME: export as phyr dma-bufs, import of any dma-buf
  *
- * The dma-buf's file shares the DRM node's address_space
- * (drm_gem_dmabuf_export()), so that one zap reaches the mappings made through
- * either.
+ * drm_gem_dmabuf_export() makes the dma-buf's file share the DRM node's
+ * address_space, so one zap covers the user mappings of both.
  */
 #include <drm/drm_drv.h>
 #include <drm/drm_gem_shmem_helper.h>
@@ -51,7 +50,7 @@ static int vram_describe_system(struct vram_bo *bo, struct phyr_list *list)
 	u32 i;
 	int ret;
 
-	/* Swaps the pages in where they were out. */
+	/* Swap in the pages if necessary. */
 	ret = vram_bo_move_to(bo, TTM_PL_TT, true);
 	if (!ret)
 		ret = ttm_bo_populate(&bo->tbo, &ctx);
@@ -105,8 +104,8 @@ static void vram_unpin_system(struct phyr_buffer *buffer)
 }
 
 /*
- * Pin where it is. An importer that needed the buffer elsewhere has had it
- * moved and pinned when it attached, so that this need not fail.
+ * Pin in the current place. If the importer needs system memory, the core
+ * already moved and pinned the buffer when it attached.
  */
 static int vram_dma_buf_pin(struct dma_buf_attachment *attach)
 {
@@ -126,8 +125,8 @@ static void vram_dma_buf_unpin(struct dma_buf_attachment *attach)
 }
 
 /*
- * Stock importers drop the mark that says I/O memory, and would touch VRAM
- * with plain loads and stores: they get system memory.
+ * Map in system memory: many stock importers ignore iosys_map.is_iomem and
+ * would access VRAM with plain loads and stores.
  */
 static int vram_dma_buf_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 {
@@ -185,8 +184,8 @@ static const struct phyr_dma_buf_ops vram_movable_ops = {
 };
 
 /*
- * For buffers that must be in VRAM. Without a vmap the dma-buf core refuses
- * quietly; with one that fails it warns, whoever asked.
+ * For buffers that may only be in VRAM. No .vmap: the dma-buf core then returns
+ * an error, whereas it warns if .vmap fails.
  */
 static const struct phyr_dma_buf_ops vram_fixed_ops = {
 	.ops = {
@@ -201,10 +200,10 @@ static const struct phyr_dma_buf_ops vram_fixed_ops = {
 };
 
 /**
- * vram_dma_buf_ops - how a buffer is exported
- * @bo: the buffer, with its placement
+ * vram_dma_buf_ops - select the dma-buf ops of a buffer
+ * @bo: the buffer, with its placement set
  *
- * Return: the ops of its dma-bufs.
+ * Return: the ops.
  */
 const struct phyr_dma_buf_ops *vram_dma_buf_ops(const struct vram_bo *bo)
 {
@@ -213,14 +212,14 @@ const struct phyr_dma_buf_ops *vram_dma_buf_ops(const struct vram_bo *bo)
 }
 
 /**
- * vram_gem_export - export a buffer as a phyr dma-buf
+ * vram_prime_export - export a buffer as a phyr dma-buf
  * @gem: the buffer
  * @flags: O_* for the dma-buf's file
  *
  * Context: object_name_lock is held; may sleep.
  * Return: the dma-buf, or ERR_PTR: -ENOMEM, or as dma_buf_export().
  */
-struct dma_buf *vram_gem_export(struct drm_gem_object *gem, int flags)
+struct dma_buf *vram_prime_export(struct drm_gem_object *gem, int flags)
 {
 	struct dma_buf_export_info info = {
 		.exp_name = VRAM_DRIVER_NAME,
@@ -248,20 +247,20 @@ struct dma_buf *vram_gem_export(struct drm_gem_object *gem, int flags)
 }
 
 /**
- * vram_gem_import - a GEM object for a dma-buf
+ * vram_prime_import - import a dma-buf as a GEM object
  * @drm: the DRM device
  * @dmabuf: any dma-buf
  *
- * A buffer of this card comes back as itself; the DRM helper knows its own ops
- * only, hence this function. Any other can be mapped by the CPU, and shown by a
- * copy: the card has no engine that could reach it.
+ * Returns the original object for a buffer of this card; the DRM helper
+ * recognizes only its own dma-buf ops. Any other buffer can be mapped by the
+ * CPU and displayed through a copy: the card has no DMA engine.
  *
  * Context: object_name_lock is held; may sleep.
- * Return: the object with a new reference; ERR_PTR: what the exporter's attach
- * says, -ENOMEM.
+ * Return: the object with a new reference, or ERR_PTR: -ENOMEM, or the error of
+ * the exporter's attach.
  */
-struct drm_gem_object *vram_gem_import(struct drm_device *drm,
-				       struct dma_buf *dmabuf)
+struct drm_gem_object *vram_prime_import(struct drm_device *drm,
+					 struct dma_buf *dmabuf)
 {
 	struct drm_gem_object *gem = dmabuf->priv;
 

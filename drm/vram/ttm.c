@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Placement of buffers, for TTM
+ * TTM device: moves, evictions and I/O mappings of buffers
  *
  * A buffer is in VRAM (TTM_PL_VRAM) or in system memory (TTM_PL_TT).
- * TTM_PL_SYSTEM is where TTM puts what it swaps out: not populated, never
- * mapped, and reached through TTM_PL_TT only.
+ * TTM_PL_SYSTEM holds buffers that TTM has swapped out: they have no pages and
+ * no mappings, and move only to and from TTM_PL_TT.
  *
- * TTM's own copy and vmap helpers take a resource for one linear range, which
- * VRAM is not here. Its ttm_move_memcpy() takes iterators: struct vram_iter is
- * one over buddy blocks.
+ * TTM's copy and vmap helpers expect a resource to be one linear range, but
+ * buffers in VRAM may be fragmented. ttm_move_memcpy() takes iterators instead:
+ * struct vram_iter iterates over buddy blocks.
  */
 #include <drm/drm_drv.h>
 #include <drm/drm_managed.h>
@@ -23,11 +23,11 @@
 #include "vram.h"
 
 /**
- * struct vram_iter - page-wise CPU access to a place in VRAM
- * @base: what ttm_move_memcpy() sees
- * @vram: the card; the iterator lives inside drm_dev_enter()
- * @block: the block that the last page was in
- * @first: number of that block's first page in the buffer
+ * struct vram_iter - iterator over the pages of a resource in VRAM
+ * @base: the TTM iterator
+ * @vram: the card; mappings are valid only inside drm_dev_enter()
+ * @block: current block
+ * @first: number of the buffer page at the start of @block
  */
 struct vram_iter {
 	struct ttm_kmap_iter base;
@@ -36,7 +36,7 @@ struct vram_iter {
 	pgoff_t first;
 };
 
-/* Pages come in ascending order, as ttm_move_memcpy() asks for them. */
+/* @i must not decrease between calls; ttm_move_memcpy() ascends. */
 static void vram_iter_map(struct ttm_kmap_iter *base, struct iosys_map *map,
 			  pgoff_t i)
 {
@@ -75,8 +75,8 @@ static struct ttm_kmap_iter *vram_iter_init(struct vram_iter *iter,
 }
 
 /*
- * Give a place in VRAM its contents: those of the buffer's pages, or zeroes
- * for a buffer that had none. No client sees what was there before.
+ * Copy the buffer's pages to VRAM, or clear VRAM if it has none, so that no
+ * client sees earlier contents.
  */
 static void vram_fill(struct vram_bo *bo, struct ttm_resource *to)
 {
@@ -96,7 +96,7 @@ static void vram_fill(struct vram_bo *bo, struct ttm_resource *to)
 	drm_dev_exit(idx);
 }
 
-/* Without the card its contents are lost, and the pages stay zero. */
+/* Copy VRAM to the buffer's pages, which stay zero if the card is gone. */
 static void vram_save(struct vram_bo *bo, struct ttm_resource *from)
 {
 	struct vram_device *vram = ttm_to_vram(bo->tbo.bdev);
@@ -114,55 +114,7 @@ static void vram_save(struct vram_bo *bo, struct ttm_resource *from)
 	drm_dev_exit(idx);
 }
 
-/* Freed VRAM, with the module parameter "poison": nobody writes this word by chance. */
-#define VRAM_POISON	0x5a6b5a6b5a6b5a6bULL
-
-/**
- * vram_poison - fill VRAM that is nobody's
- * @vram: the card
- * @offset: bytes from the start of VRAM
- * @len: bytes; both are multiples of 8
- *
- * Does nothing when the card is gone.
- */
-void vram_poison(struct vram_device *vram, u64 offset, u64 len)
-{
-	u64 i;
-	int idx;
-
-	if (!drm_dev_enter(&vram->drm, &idx))
-		return;
-	for (i = 0; i < len; i += sizeof(u64))
-		writeq(VRAM_POISON, vram->io + offset + i);
-	drm_dev_exit(idx);
-}
-
-/**
- * vram_check_poison - has anybody written to VRAM that was nobody's?
- * @vram: the card
- * @offset: bytes from the start of VRAM
- * @len: bytes; both are multiples of 8
- *
- * Warns at the first word that differs.
- */
-void vram_check_poison(struct vram_device *vram, u64 offset, u64 len)
-{
-	u64 i, word;
-	int idx;
-
-	if (!drm_dev_enter(&vram->drm, &idx))
-		return;
-	for (i = 0; i < len; i += sizeof(u64)) {
-		word = readq(vram->io + offset + i);
-		if (WARN(word != VRAM_POISON,
-			 "free VRAM was written: %#llx at offset %#llx\n",
-			 word, offset + i))
-			break;
-	}
-	drm_dev_exit(idx);
-}
-
-/* Another place in VRAM, for the display; the pages, if any, are stale. */
+/* Copy within VRAM, for scan-out. The buffer's pages, if any, are stale. */
 static void vram_copy(struct vram_bo *bo, struct ttm_resource *to)
 {
 	struct vram_device *vram = ttm_to_vram(bo->tbo.bdev);
@@ -178,7 +130,7 @@ static void vram_copy(struct vram_bo *bo, struct ttm_resource *to)
 	drm_dev_exit(idx);
 }
 
-static void vram_bo_move_data(struct vram_bo *bo, struct ttm_resource *to)
+static void vram_ttm_move_data(struct vram_bo *bo, struct ttm_resource *to)
 {
 	struct ttm_resource *from = bo->tbo.resource;
 	u32 was = from ? from->mem_type : TTM_PL_SYSTEM;
@@ -201,12 +153,12 @@ static void vram_bo_move_data(struct vram_bo *bo, struct ttm_resource *to)
 }
 
 /*
- * TTM has zapped the CPU mappings, and holds the reservation lock over zap
- * and move: none is faulted in again before the buffer is in its new place.
+ * TTM has zapped the user mappings. The reservation lock is held from the zap
+ * to the end of the move, so no fault maps the old place again.
  */
-static int vram_bo_move(struct ttm_buffer_object *tbo, bool evict,
-			struct ttm_operation_ctx *ctx, struct ttm_resource *to,
-			struct ttm_place *hop)
+static int vram_ttm_move(struct ttm_buffer_object *tbo, bool evict,
+			 struct ttm_operation_ctx *ctx, struct ttm_resource *to,
+			 struct ttm_place *hop)
 {
 	struct vram_bo *bo = ttm_to_vram_bo(tbo);
 	struct ttm_resource *from = tbo->resource;
@@ -227,7 +179,7 @@ static int vram_bo_move(struct ttm_buffer_object *tbo, bool evict,
 	if (ret)
 		return ret;
 
-	vram_bo_move_data(bo, to);
+	vram_ttm_move_data(bo, to);
 	WRITE_ONCE(bo->place, to->mem_type);
 	phyr_buffer_move_end(&bo->phyr);
 	return 0;
@@ -243,7 +195,7 @@ static struct ttm_tt *vram_tt_create(struct ttm_buffer_object *tbo,
 		return NULL;
 
 	tt->bo = ttm_to_vram_bo(tbo);
-	/* A move that fails halfway must not leave somebody's old pages. */
+	/* Zeroed, so that a failed move does not expose freed pages. */
 	if (ttm_tt_init(&tt->base, tbo, page_flags | TTM_TT_FLAG_ZERO_ALLOC,
 			ttm_cached, 0)) {
 		kfree(tt);
@@ -297,7 +249,7 @@ static unsigned long vram_io_mem_pfn(struct ttm_buffer_object *tbo,
 			(map.vaddr_iomem - vram->io));
 }
 
-/* Swap-out starts with a move, and that has unmapped everybody. */
+/* Swap-out starts with a move, which unmaps all importers. */
 static void vram_swap_notify(struct ttm_buffer_object *tbo)
 {
 	WARN_ON_ONCE(phyr_buffer_is_mapped(&ttm_to_vram_bo(tbo)->phyr));
@@ -310,7 +262,7 @@ static struct ttm_device_funcs vram_ttm_funcs = {
 	.ttm_tt_destroy = vram_tt_destroy,
 	.eviction_valuable = vram_eviction_valuable,
 	.evict_flags = vram_evict_flags,
-	.move = vram_bo_move,
+	.move = vram_ttm_move,
 	.io_mem_reserve = vram_io_mem_reserve,
 	.io_mem_pfn = vram_io_mem_pfn,
 	.swap_notify = vram_swap_notify,
@@ -325,10 +277,10 @@ static void vram_ttm_fini(struct drm_device *drm, void *arg)
 }
 
 /**
- * vram_ttm_init - start TTM
- * @vram: the card, initialised as a DRM device
+ * vram_ttm_init - initialise the TTM device
+ * @vram: the card, with its DRM device initialised
  *
- * Ends with the DRM device, and after vram_mgr_init()'s part.
+ * Released with the DRM device, after the VRAM allocator.
  *
  * Return: 0 or -ENOMEM.
  */

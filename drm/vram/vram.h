@@ -4,13 +4,13 @@
  *
  * Lock order, outermost first
  *
- *	drm_modeset_lock		what is shown
- *	vram_device.reset_lock		what may allocate VRAM
+ *	drm_modeset_lock		the display state
+ *	vram_device.reset_lock		VRAM allocation against a reset
  *	drm_device.object_name_lock	PRIME
- *	drm_gem_object.resv		a buffer: its place, its CPU mappings,
- *					its phyr_buffer
+ *	drm_gem_object.resv		a buffer: its placement, its CPU
+ *					mappings, its phyr_buffer
  *	vram_device.mgr.lock		the VRAM allocator
- *	vram_device.bos (xa_lock)	which buffers there are
+ *	vram_device.bos (xa_lock)	the set of buffers
  */
 #ifndef _PHYR_VRAM_H
 #define _PHYR_VRAM_H
@@ -19,11 +19,13 @@
 #include <drm/drm_crtc.h>
 #include <drm/drm_device.h>
 #include <drm/drm_encoder.h>
+#include <drm/drm_fourcc.h>
 #include <drm/drm_plane.h>
 #include <drm/ttm/ttm_bo.h>
 #include <drm/ttm/ttm_device.h>
 #include <drm/ttm/ttm_tt.h>
 #include <linux/gpu_buddy.h>
+#include <linux/iosys-map.h>
 #include <linux/mutex.h>
 #include <linux/phyr_exporter.h>
 #include <linux/rwsem.h>
@@ -34,21 +36,23 @@
 
 #define VRAM_DRIVER_NAME	"phyr_vram"
 
-/* At the start of VRAM, black: for a display that shows nothing. */
+/* Bytes at the start of VRAM that are black, for a display that is off. */
 #define VRAM_DISPLAY_RESERVED	SZ_8K
+
+/* QEMU aborts if a line does not start at a 32-bit word. */
+#define VRAM_PITCH_ALIGN	sizeof(u32)
 
 struct drm_edid;
 struct drm_framebuffer;
 struct drm_mode_fb_cmd2;
-struct iosys_map;
 struct mem_cgroup;
 
 /**
  * struct vram_mgr - the VRAM allocator
- * @base: what TTM sees
+ * @base: the TTM resource manager
  * @lock: guards @buddy
- * @buddy: which parts of VRAM are taken
- * @reserved: blocks that no buffer gets; constant
+ * @buddy: the allocated and free blocks of VRAM
+ * @reserved: blocks never given to buffers; constant
  */
 struct vram_mgr {
 	struct ttm_resource_manager base;
@@ -58,8 +62,8 @@ struct vram_mgr {
 };
 
 /**
- * struct vram_resource - a buffer's place in VRAM
- * @base: what TTM sees
+ * struct vram_resource - the VRAM allocated to a buffer
+ * @base: the TTM resource
  * @blocks: struct gpu_buddy_block, in the buffer's order; constant
  */
 struct vram_resource {
@@ -75,18 +79,18 @@ static inline struct vram_resource *to_vram_resource(struct ttm_resource *res)
 /**
  * struct vram_device - a card
  * @drm: the DRM device
- * @ttm: buffer placement; ends with @drm
- * @mgr: VRAM placement
- * @mem: the BAR as phyr describes it, with a reference
- * @ram: system memory as phyr describes it, with a reference
- * @io: the whole BAR, write-combined. Gone with the PCI device: only inside
- *	drm_dev_enter()
- * @reset_lock: held for writing while the card is being reset: nobody places
- *	a buffer in VRAM, or takes one out, meanwhile
- * @bos: all buffers by struct vram_bo.id; no references
- * @next_id: for @bos
- * @io_maps: mappings of VRAM that kernel clients have
- * @display: NULL for a card that has none; constant
+ * @ttm: buffer placement; released with @drm
+ * @mgr: VRAM allocator
+ * @mem: phyr's description of the BAR, with a reference
+ * @ram: phyr's description of system memory, with a reference
+ * @io: mapping of the whole BAR, write-combined. Unmapped with the PCI device:
+ *	use only inside drm_dev_enter()
+ * @reset_lock: held for writing during a reset of the card, for reading by
+ *	ioctls and commits that create, move or pin buffers
+ * @bos: all buffers by struct vram_bo.id; holds no references
+ * @next_id: next id to try in @bos
+ * @io_maps: number of VRAM mappings held by kernel clients
+ * @display: NULL for a card without a display; constant
  */
 struct vram_device {
 	struct drm_device drm;
@@ -114,16 +118,17 @@ static inline struct vram_device *ttm_to_vram(struct ttm_device *ttm)
 
 /**
  * struct vram_bo - a buffer
- * @tbo: the TTM buffer, and in it the GEM object
- * @phyr: the core's part; guarded by the reservation lock
+ * @tbo: the TTM buffer, which contains the GEM object
+ * @phyr: state of the phyr core; guarded by the reservation lock
  * @id: key in vram_device.bos, constant
- * @placement: DRM_PHYR_VRAM_PLACE_* that are allowed, constant
+ * @placement: allowed DRM_PHYR_VRAM_PLACE_*, constant
  * @max_extent: largest extent in VRAM in bytes, or 0; constant
- * @place: TTM_PL_* where it is; written under the reservation lock, read
- *	anywhere
- * @memcg: pays for its pages in system memory, with a reference; NULL where the
- *	kernel has none; constant
- * @dummy: what a vmap finds after the card has gone; reservation lock
+ * @place: current TTM_PL_*; written under the reservation lock, read
+ *	without it
+ * @memcg: charged for the pages in system memory, with a reference; NULL if the
+ *	kernel has no memory cgroups; constant
+ * @dummy: page for mappings of a revoked buffer, or NULL; guarded by the
+ *	reservation lock
  */
 struct vram_bo {
 	struct ttm_buffer_object tbo;
@@ -138,8 +143,8 @@ struct vram_bo {
 
 /**
  * struct vram_tt - a buffer's pages in system memory
- * @base: what TTM sees
- * @bo: the buffer, which lives longer
+ * @base: the TTM pages
+ * @bo: the buffer; outlives this
  */
 struct vram_tt {
 	struct ttm_tt base;
@@ -163,11 +168,11 @@ static inline struct vram_bo *ttm_to_vram_bo(struct ttm_buffer_object *tbo)
 
 /**
  * struct vram_scanout - a picture in VRAM, as the display reads it
- * @format: of its pixels; NULL: there is no picture, it is black
- * @offset: its first pixel, bytes from the start of VRAM
- * @pitch: bytes from line to line, a multiple of a pixel
- * @width: pixels
- * @height: lines
+ * @format: pixel format; NULL for a black picture, which is not in VRAM
+ * @offset: offset of the first pixel in VRAM, in bytes
+ * @pitch: bytes per line, a multiple of the pixel size
+ * @width: in pixels
+ * @height: in lines
  */
 struct vram_scanout {
 	const struct drm_format_info *format;
@@ -178,36 +183,62 @@ struct vram_scanout {
 };
 
 /**
- * struct vram_crc_job - frames that want their CRC, the same for all
- * @what: what they showed
- * @shown: value of vram_crc.shown then
+ * struct vram_plane_state - state of the primary plane
+ * @base: the DRM plane state
+ * @shown: the buffer that is scanned out, pinned from prepare_fb() to
+ *	cleanup_fb(); NULL otherwise, and if the plane is not visible
+ * @scanout: the picture in @shown
+ * @shadow: @shown is a shadow, and this state owns a reference to it
+ * @stale: the last copy failed: the shadow is not up to date
+ * @map: mappings of the framebuffer's buffers, while there is a shadow to fill
+ * @data: the framebuffer's pixels in @map
+ */
+struct vram_plane_state {
+	struct drm_plane_state base;
+	struct vram_bo *shown;
+	struct vram_scanout scanout;
+	bool shadow;
+	bool stale;
+	struct iosys_map map[DRM_FORMAT_MAX_PLANES];
+	struct iosys_map data[DRM_FORMAT_MAX_PLANES];
+};
+
+static inline struct vram_plane_state *to_vram_plane_state(struct drm_plane_state *base)
+{
+	return container_of(base, struct vram_plane_state, base);
+}
+
+/**
+ * struct vram_crc_job - consecutive frames with the same picture and CRC
+ * @scanout: the picture
+ * @shown: value of vram_crc.shown for the picture
  * @first: number of the first frame
  * @last: number of the last frame
  */
 struct vram_crc_job {
-	struct vram_scanout what;
+	struct vram_scanout scanout;
 	u64 shown;
 	u64 first;
 	u64 last;
 };
 
 /**
- * struct vram_crc - CRCs of what is shown
- * @lock: guards what follows, up to @count, and the display's registers
- *	against a frame that begins
- * @on: somebody wants CRCs
- * @now: what is shown
- * @shown: counts the pictures that have been shown
- * @last: number of the last frame that has an entry, or is a job
- * @jobs: what the worker has not begun yet, oldest first
- * @count: number of them
- * @wq: where the worker runs
+ * struct vram_crc - CRCs of the frames
+ * @lock: guards the members down to @count. Held while the display's registers
+ *	change, so that no frame starts meanwhile
+ * @on: CRCs are enabled
+ * @now: the picture that is shown
+ * @shown: number of pictures shown so far
+ * @last: number of the last frame that has an entry or a job
+ * @jobs: jobs that the worker has not started, oldest first
+ * @count: number of @jobs
+ * @wq: the worker's queue
  * @work: the worker
- * @raw: a line as it is in VRAM, the worker's
- * @rgb: a line of 32-bit colours, the worker's
+ * @raw: one line as read from VRAM; used by the worker only
+ * @rgb: one line of 32-bit colours; used by the worker only
  */
 struct vram_crc {
-	spinlock_t lock;	/* see above */
+	spinlock_t lock;	/* on to count, and the registers */
 	bool on;
 	struct vram_scanout now;
 	u64 shown;
@@ -221,17 +252,17 @@ struct vram_crc {
 };
 
 /**
- * struct vram_display - a display, and the KMS objects for it
+ * struct vram_display - a display and its KMS objects
  * @vram: the card
- * @regs: the registers. Gone with the PCI device: only inside drm_dev_enter(),
- *	and while the device is probed or removed
- * @set: what the registers say; written by commits, one at a time
- * @line: room for one line; commits', one at a time
+ * @regs: mapping of the registers. Unmapped with the PCI device: use only
+ *	inside drm_dev_enter(), or while the device is probed or removed
+ * @set: the picture that the registers select; serialized by commits
+ * @line: bounce buffer of one line; serialized by commits
  * @plane: the only plane
  * @crtc: the only CRTC
  * @encoder: the only encoder
  * @connector: the only connector
- * @crc: for tests
+ * @crc: CRCs of the frames, for tests
  */
 struct vram_display {
 	struct vram_device *vram;
@@ -252,10 +283,12 @@ unsigned int vram_resource_extents(struct vram_mgr *mgr,
 u64 vram_resource_offset(struct ttm_resource *res);
 u64 vram_mgr_avail(struct vram_mgr *mgr);
 
+/* poison.c */
+void vram_poison_fill(struct vram_device *vram, u64 offset, u64 len);
+void vram_poison_check(struct vram_device *vram, u64 offset, u64 len);
+
 /* ttm.c */
 int vram_ttm_init(struct vram_device *vram);
-void vram_poison(struct vram_device *vram, u64 offset, u64 len);
-void vram_check_poison(struct vram_device *vram, u64 offset, u64 len);
 
 /* pages.c */
 int vram_pages_alloc(struct ttm_device *ttm, struct ttm_tt *tt,
@@ -263,8 +296,6 @@ int vram_pages_alloc(struct ttm_device *ttm, struct ttm_tt *tt,
 void vram_pages_free(struct ttm_device *ttm, struct ttm_tt *tt);
 
 /* bo.c */
-struct vram_bo *vram_bo_create(struct vram_device *vram, u64 size,
-			       u32 placement, u64 max_extent);
 struct vram_bo *vram_bo_next(struct vram_device *vram, unsigned long *id);
 void vram_bo_put(struct vram_bo *bo);
 unsigned int vram_bo_extents(struct vram_bo *bo);
@@ -272,19 +303,27 @@ int vram_bo_move_to(struct vram_bo *bo, u32 mem_type, bool interruptible);
 int vram_bo_pin_system(struct vram_bo *bo);
 int vram_bo_pin_scanout(struct vram_bo *bo, u64 end);
 void vram_bo_unpin(struct vram_bo *bo);
-int vram_vmap_dummy(struct vram_bo *bo, struct iosys_map *map);
-bool vram_vunmap_dummy(struct vram_bo *bo, struct iosys_map *map);
-bool vram_gem_is_bo(const struct drm_gem_object *gem);
 int vram_bos_evict(struct vram_device *vram);
 void vram_bos_restore(struct vram_device *vram);
 void vram_bos_revoke(struct vram_device *vram);
 void vram_bos_rearm(struct vram_device *vram);
 
+/* vmap.c */
+int vram_vmap_dummy(struct vram_bo *bo, struct iosys_map *map);
+bool vram_vunmap_dummy(struct vram_bo *bo, struct iosys_map *map);
+int vram_vmap(struct drm_gem_object *gem, struct iosys_map *map);
+void vram_vunmap(struct drm_gem_object *gem, struct iosys_map *map);
+
 /* prime.c */
 const struct phyr_dma_buf_ops *vram_dma_buf_ops(const struct vram_bo *bo);
-struct dma_buf *vram_gem_export(struct drm_gem_object *gem, int flags);
-struct drm_gem_object *vram_gem_import(struct drm_device *drm,
-				       struct dma_buf *dmabuf);
+struct dma_buf *vram_prime_export(struct drm_gem_object *gem, int flags);
+struct drm_gem_object *vram_prime_import(struct drm_device *drm,
+					 struct dma_buf *dmabuf);
+
+/* gem.c */
+bool vram_gem_is_bo(const struct drm_gem_object *gem);
+struct vram_bo *vram_gem_create(struct vram_device *vram, u64 size,
+				u32 placement, u64 max_extent);
 
 /* display.c */
 int vram_display_init(struct vram_device *vram, int bar);
@@ -293,9 +332,6 @@ void vram_display_remove(struct vram_device *vram);
 void vram_display_shutdown(struct vram_device *vram);
 int vram_display_suspend(struct vram_device *vram);
 int vram_display_resume(struct vram_device *vram);
-void vram_display_show(struct vram_display *display,
-		       const struct vram_scanout *what);
-void vram_display_show_black(struct vram_display *display);
 
 /* plane.c */
 int vram_plane_init(struct vram_display *display);
@@ -304,13 +340,25 @@ struct drm_framebuffer *vram_fb_create(struct drm_device *drm,
 				       const struct drm_format_info *format,
 				       const struct drm_mode_fb_cmd2 *cmd);
 
+/* scanout.c */
+void vram_scanout_show(struct vram_display *display,
+		       const struct vram_scanout *scanout);
+void vram_scanout_show_black(struct vram_display *display);
+int vram_scanout_pin(struct vram_display *display,
+		     struct vram_plane_state *state,
+		     struct vram_plane_state *old);
+void vram_scanout_unpin(struct vram_plane_state *state);
+void vram_scanout_copy(struct vram_display *display,
+		       struct vram_plane_state *state,
+		       struct vram_plane_state *old);
+
 /* dispi.c */
 int vram_dispi_init(struct vram_display *display, int bar);
 void vram_dispi_start(struct vram_display *display);
 void vram_dispi_clear(struct vram_display *display);
 u64 vram_dispi_end(struct vram_display *display, u32 pitch);
 void vram_dispi_show(struct vram_display *display,
-		     const struct vram_scanout *what);
+		     const struct vram_scanout *scanout);
 void vram_dispi_show_black(struct vram_display *display);
 const struct drm_edid *vram_dispi_read_edid(struct vram_display *display,
 					    struct drm_connector *connector);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Buffers: where they may be, and that their bytes go with them
+ * Placement and pinning of buffers, contents preserved by moves
  */
 #include <drm/ttm/ttm_tt.h>
 #include <kunit/test.h>
@@ -12,16 +12,6 @@
 #define VRAM_ONLY	DRM_PHYR_VRAM_PLACE_VRAM
 #define SYSTEM_ONLY	DRM_PHYR_VRAM_PLACE_SYSTEM
 #define ANYWHERE	(VRAM_ONLY | SYSTEM_ONLY)
-
-static int create_error(struct card *card, u64 size, u32 placement)
-{
-	struct vram_bo *bo = vram_bo_create(card->vram, size, placement, 0);
-
-	if (IS_ERR(bo))
-		return PTR_ERR(bo);
-	vram_bo_put(bo);
-	return 0;
-}
 
 static int move_to(struct vram_bo *bo, u32 mem_type)
 {
@@ -43,149 +33,6 @@ static int pin_scanout(struct vram_bo *bo, u64 end)
 	return ret;
 }
 
-static unsigned int extents_of(struct vram_bo *bo)
-{
-	unsigned int extents;
-
-	dma_resv_lock(bo->tbo.base.resv, NULL);
-	extents = vram_bo_extents(bo);
-	dma_resv_unlock(bo->tbo.base.resv);
-	return extents;
-}
-
-static int vmap_of(struct vram_bo *bo, struct iosys_map *map)
-{
-	int ret;
-
-	dma_resv_lock(bo->tbo.base.resv, NULL);
-	ret = vram_gem_vmap(&bo->tbo.base, map);
-	dma_resv_unlock(bo->tbo.base.resv);
-	return ret;
-}
-
-static void vunmap_of(struct vram_bo *bo, struct iosys_map *map)
-{
-	dma_resv_lock(bo->tbo.base.resv, NULL);
-	vram_gem_vunmap(&bo->tbo.base, map);
-	dma_resv_unlock(bo->tbo.base.resv);
-}
-
-/* The bytes of one page of a buffer, wherever it is */
-static u8 *bytes_at(struct card *card, struct vram_bo *bo, u32 page)
-{
-	struct gpu_buddy_block *block;
-	u64 len;
-
-	if (bo->place != TTM_PL_VRAM)
-		return page_address(bo->tbo.ttm->pages[page]);
-
-	list_for_each_entry(block, &to_vram_resource(bo->tbo.resource)->blocks,
-			    link) {
-		len = gpu_buddy_block_size(&card->vram->mgr.buddy, block) >>
-		      PAGE_SHIFT;
-		if (page < len)
-			return card->bytes + gpu_buddy_block_offset(block) +
-			       PAGES(page);
-		page -= len;
-	}
-	return NULL;
-}
-
-static void fill(struct card *card, struct vram_bo *bo, u8 first)
-{
-	u32 i;
-
-	for (i = 0; i < PFN_UP(bo->tbo.base.size); i++)
-		memset(bytes_at(card, bo, i), first + i, PAGE_SIZE);
-}
-
-static void expect_filled(struct kunit *test, struct card *card,
-			  struct vram_bo *bo, u8 first)
-{
-	u32 i;
-
-	for (i = 0; i < PFN_UP(bo->tbo.base.size); i++)
-		KUNIT_EXPECT_NULL(test, memchr_inv(bytes_at(card, bo, i),
-						   (u8)(first + i), PAGE_SIZE));
-}
-
-/*
- * Creation
- */
-
-static void vram_bo_create_in_vram_is_zeroed(struct kunit *test)
-{
-	struct card *card = card_create(test, SZ_1M, 0);
-	struct vram_bo *bo = card_bo(test, card, PAGES(9), VRAM_ONLY, PAGES(2));
-	u32 i;
-
-	KUNIT_EXPECT_EQ(test, bo->place, TTM_PL_VRAM);
-	for (i = 0; i < 9; i++)
-		KUNIT_EXPECT_NULL(test, memchr_inv(bytes_at(card, bo, i), 0,
-						   PAGE_SIZE));
-	card_expect_avail(test, card, SZ_1M - PAGES(9));
-	card_bo_put(test, bo);
-	card_expect_avail(test, card, SZ_1M);
-}
-
-static void vram_bo_create_in_system(struct kunit *test)
-{
-	struct card *card = card_create(test, SZ_1M, 0);
-	struct vram_bo *bo = card_bo(test, card, SZ_2M, SYSTEM_ONLY, 0);
-
-	KUNIT_EXPECT_EQ(test, bo->place, TTM_PL_TT);
-	KUNIT_EXPECT_EQ(test, extents_of(bo), 0);
-	card_expect_avail(test, card, SZ_1M);
-}
-
-static void vram_bo_create_too_large(struct kunit *test)
-{
-	struct card *card = card_create(test, SZ_1M, SZ_8K);
-	u64 ram = (u64)totalram_pages() << PAGE_SHIFT;
-
-	KUNIT_EXPECT_EQ(test, create_error(card, SZ_1M, VRAM_ONLY), -E2BIG);
-	KUNIT_EXPECT_EQ(test, create_error(card, SZ_1M - SZ_8K, VRAM_ONLY), 0);
-	KUNIT_EXPECT_EQ(test, create_error(card, ram + PAGE_SIZE, ANYWHERE),
-			-E2BIG);
-	KUNIT_EXPECT_EQ(test, create_error(card, ram + PAGE_SIZE, SYSTEM_ONLY),
-			-E2BIG);
-	card_expect_avail(test, card, SZ_1M - SZ_8K);
-}
-
-static void vram_bo_create_in_full_vram(struct kunit *test)
-{
-	struct card *card = card_create(test, SZ_1M, 0);
-	struct vram_bo *bo;
-
-	card_bo(test, card, SZ_1M, VRAM_ONLY, 0);
-	KUNIT_EXPECT_EQ(test, create_error(card, PAGES(1), VRAM_ONLY), -ENOSPC);
-	bo = card_bo(test, card, PAGES(1), ANYWHERE, 0);
-	KUNIT_EXPECT_EQ(test, bo->place, TTM_PL_TT);
-	card_expect_avail(test, card, 0);
-}
-
-static void vram_bo_create_evicts_movable(struct kunit *test)
-{
-	struct card *card = card_create(test, SZ_1M, 0);
-	struct vram_bo *movable, *fixed;
-
-	movable = card_bo(test, card, SZ_512K, ANYWHERE, PAGES(1));
-	fill(card, movable, 3);
-	fixed = card_bo(test, card, SZ_1M, VRAM_ONLY, 0);
-	KUNIT_EXPECT_EQ(test, movable->place, TTM_PL_TT);
-	KUNIT_EXPECT_EQ(test, fixed->place, TTM_PL_VRAM);
-	expect_filled(test, card, movable, 3);
-}
-
-static void vram_bo_create_without_memory(struct kunit *test)
-{
-	struct card *card = card_create(test, SZ_1M, 0);
-
-	card_fail_after(test, 0);
-	KUNIT_EXPECT_EQ(test, create_error(card, PAGES(1), VRAM_ONLY), -ENOMEM);
-	card_expect_avail(test, card, SZ_1M);
-}
-
 /*
  * Moves
  */
@@ -195,18 +42,18 @@ static void vram_bo_move_keeps_bytes(struct kunit *test)
 	struct card *card = card_create(test, SZ_1M, 0);
 	struct vram_bo *bo = card_bo(test, card, PAGES(21), ANYWHERE, PAGES(4));
 
-	fill(card, bo, 1);
+	card_bo_fill(card, bo, 1);
 	KUNIT_ASSERT_EQ(test, move_to(bo, TTM_PL_TT), 0);
 	KUNIT_EXPECT_EQ(test, bo->place, TTM_PL_TT);
 	card_expect_avail(test, card, SZ_1M);
-	expect_filled(test, card, bo, 1);
+	card_bo_expect_filled(test, card, bo, 1);
 
 	memset(card->bytes, 0xee, card->size);
-	fill(card, bo, 77);
+	card_bo_fill(card, bo, 77);
 	KUNIT_ASSERT_EQ(test, move_to(bo, TTM_PL_VRAM), 0);
 	KUNIT_EXPECT_EQ(test, bo->place, TTM_PL_VRAM);
 	card_expect_avail(test, card, SZ_1M - PAGES(21));
-	expect_filled(test, card, bo, 77);
+	card_bo_expect_filled(test, card, bo, 77);
 }
 
 static void vram_bo_move_of_pinned(struct kunit *test)
@@ -222,7 +69,7 @@ static void vram_bo_move_of_pinned(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, move_to(bo, TTM_PL_TT), 0);
 }
 
-static void vram_bo_pin_system_keeps_it_there(struct kunit *test)
+static void vram_bo_pin_system_prevents_move(struct kunit *test)
 {
 	struct card *card = card_create(test, SZ_1M, 0);
 	struct vram_bo *bo = card_bo(test, card, PAGES(2), ANYWHERE, 0);
@@ -238,19 +85,19 @@ static void vram_bo_pin_system_keeps_it_there(struct kunit *test)
 }
 
 /*
- * For the display
+ * Scan-out
  */
 
-static void vram_bo_pin_scanout_makes_one_piece(struct kunit *test)
+static void vram_bo_pin_scanout_defragments(struct kunit *test)
 {
 	struct card *card = card_create(test, SZ_1M, 0);
 	struct vram_bo *bo = card_bo(test, card, PAGES(24), ANYWHERE, PAGES(1));
 
-	KUNIT_EXPECT_EQ(test, extents_of(bo), 24);
-	fill(card, bo, 9);
+	KUNIT_EXPECT_EQ(test, card_bo_extents(bo), 24);
+	card_bo_fill(card, bo, 9);
 	KUNIT_ASSERT_EQ(test, pin_scanout(bo, SZ_1M), 0);
-	KUNIT_EXPECT_EQ(test, extents_of(bo), 1);
-	expect_filled(test, card, bo, 9);
+	KUNIT_EXPECT_EQ(test, card_bo_extents(bo), 1);
+	card_bo_expect_filled(test, card, bo, 9);
 	card_expect_avail(test, card, SZ_1M - PAGES(24));
 	vram_bo_unpin(bo);
 }
@@ -261,12 +108,12 @@ static void vram_bo_pin_scanout_before_end(struct kunit *test)
 	struct vram_bo *bo = card_bo(test, card, PAGES(8), VRAM_ONLY, 0);
 	const u64 end = PAGES(16);
 
-	fill(card, bo, 40);
+	card_bo_fill(card, bo, 40);
 	KUNIT_ASSERT_EQ(test, pin_scanout(bo, end), 0);
 	KUNIT_EXPECT_GE(test, vram_resource_offset(bo->tbo.resource), SZ_8K);
 	KUNIT_EXPECT_LE(test, vram_resource_offset(bo->tbo.resource) + PAGES(8),
 			end);
-	expect_filled(test, card, bo, 40);
+	card_bo_expect_filled(test, card, bo, 40);
 	vram_bo_unpin(bo);
 }
 
@@ -283,17 +130,17 @@ static void vram_bo_pin_scanout_beyond_end(struct kunit *test)
 	vram_bo_unpin(bo);
 }
 
-/* The buffer itself takes the place that it needs. */
-static void vram_bo_pin_scanout_out_of_its_own_way(struct kunit *test)
+/* The buffer itself occupies the space for its contiguous copy. */
+static void vram_bo_pin_scanout_moves_out_first(struct kunit *test)
 {
 	struct card *card = card_create(test, SZ_1M, 0);
 	struct vram_bo *bo = card_bo(test, card, PAGES(200), ANYWHERE,
 				     PAGES(1));
 
-	fill(card, bo, 5);
+	card_bo_fill(card, bo, 5);
 	KUNIT_ASSERT_EQ(test, pin_scanout(bo, SZ_1M), 0);
-	KUNIT_EXPECT_EQ(test, extents_of(bo), 1);
-	expect_filled(test, card, bo, 5);
+	KUNIT_EXPECT_EQ(test, card_bo_extents(bo), 1);
+	card_bo_expect_filled(test, card, bo, 5);
 	vram_bo_unpin(bo);
 }
 
@@ -311,10 +158,10 @@ static void vram_bo_pin_scanout_pinned_fragments(struct kunit *test)
 }
 
 /*
- * All buffers of a card
+ * Operations on all buffers of a card
  */
 
-static void vram_bo_next_meets_each(struct kunit *test)
+static void vram_bo_next_finds_each(struct kunit *test)
 {
 	struct card *card = card_create(test, SZ_1M, 0);
 	struct vram_bo *bos[3], *bo;
@@ -340,8 +187,8 @@ static void vram_bos_evict_and_restore(struct kunit *test)
 
 	fixed = card_bo(test, card, PAGES(24), VRAM_ONLY, PAGES(2));
 	movable = card_bo(test, card, PAGES(5), ANYWHERE, 0);
-	fill(card, fixed, 11);
-	fill(card, movable, 99);
+	card_bo_fill(card, fixed, 11);
+	card_bo_fill(card, movable, 99);
 
 	KUNIT_ASSERT_EQ(test, vram_bos_evict(card->vram), 0);
 	KUNIT_EXPECT_EQ(test, fixed->place, TTM_PL_TT);
@@ -352,8 +199,8 @@ static void vram_bos_evict_and_restore(struct kunit *test)
 	vram_bos_restore(card->vram);
 	KUNIT_EXPECT_EQ(test, fixed->place, TTM_PL_VRAM);
 	KUNIT_EXPECT_EQ(test, movable->place, TTM_PL_TT);
-	expect_filled(test, card, fixed, 11);
-	expect_filled(test, card, movable, 99);
+	card_bo_expect_filled(test, card, fixed, 11);
+	card_bo_expect_filled(test, card, movable, 99);
 }
 
 static bool is_revoked(struct vram_bo *bo)
@@ -378,121 +225,18 @@ static void vram_bos_revoke_and_rearm(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, is_revoked(bo));
 }
 
-/*
- * Mappings of kernel clients
- */
-
-static void vram_gem_vmap_one_piece(struct kunit *test)
-{
-	struct card *card = card_create(test, SZ_1M, 0);
-	struct vram_bo *bo = card_bo(test, card, PAGES(4), ANYWHERE, 0);
-	struct iosys_map map = {};
-
-	KUNIT_ASSERT_EQ(test, vmap_of(bo, &map), 0);
-	KUNIT_EXPECT_TRUE(test, map.is_iomem);
-	KUNIT_EXPECT_EQ(test, map.vaddr_iomem - card->vram->io,
-			vram_resource_offset(bo->tbo.resource));
-	KUNIT_EXPECT_EQ(test, bo->tbo.pin_count, 1);
-	KUNIT_EXPECT_EQ(test, atomic_read(&card->vram->io_maps), 1);
-	vunmap_of(bo, &map);
-	KUNIT_EXPECT_EQ(test, bo->tbo.pin_count, 0);
-	KUNIT_EXPECT_EQ(test, atomic_read(&card->vram->io_maps), 0);
-}
-
-static void vram_gem_vmap_fragments(struct kunit *test)
-{
-	struct card *card = card_create(test, SZ_1M, 0);
-	struct vram_bo *bo = card_bo(test, card, PAGES(9), ANYWHERE, PAGES(2));
-	struct iosys_map map = {};
-	unsigned long pfn;
-	u32 i;
-
-	if (!IS_ENABLED(CONFIG_VMAP_PFN))
-		kunit_skip(test, "the kernel has no vmap_pfn()");
-	KUNIT_ASSERT_EQ(test, vmap_of(bo, &map), 0);
-	for (i = 0; i < 9; i++) {
-		pfn = vmalloc_to_pfn((void __force *)map.vaddr_iomem +
-				     PAGES(i));
-		KUNIT_EXPECT_EQ(test, PAGES(pfn) - CARD_BAR,
-				bytes_at(card, bo, i) - card->bytes);
-	}
-	vunmap_of(bo, &map);
-	KUNIT_EXPECT_EQ(test, bo->tbo.pin_count, 0);
-}
-
-static void vram_gem_vmap_system(struct kunit *test)
-{
-	struct card *card = card_create(test, SZ_1M, 0);
-	struct vram_bo *bo = card_bo(test, card, PAGES(3), SYSTEM_ONLY, 0);
-	struct iosys_map map = {};
-
-	KUNIT_ASSERT_EQ(test, vmap_of(bo, &map), 0);
-	KUNIT_EXPECT_FALSE(test, map.is_iomem);
-	KUNIT_EXPECT_NULL(test, memchr_inv(map.vaddr, 0, PAGES(3)));
-	KUNIT_EXPECT_EQ(test, atomic_read(&card->vram->io_maps), 0);
-	vunmap_of(bo, &map);
-	KUNIT_EXPECT_EQ(test, bo->tbo.pin_count, 0);
-}
-
-/* One page again and again, which is not the card's */
-static void dummy_check(struct kunit *test, struct card *card,
-			struct vram_bo *bo)
-{
-	struct iosys_map map = {};
-
-	KUNIT_ASSERT_EQ(test, vmap_of(bo, &map), 0);
-	KUNIT_EXPECT_FALSE(test, map.is_iomem);
-	KUNIT_EXPECT_NULL(test, memchr_inv(map.vaddr, 0, PAGES(3)));
-	memset(map.vaddr, 0x42, PAGE_SIZE);
-	KUNIT_EXPECT_NULL(test, memchr_inv(map.vaddr, 0x42, PAGES(3)));
-	KUNIT_EXPECT_EQ(test, bo->tbo.pin_count, 0);
-	vunmap_of(bo, &map);
-	KUNIT_EXPECT_EQ(test, bo->tbo.pin_count, 0);
-	KUNIT_EXPECT_TRUE(test, iosys_map_is_null(&map));
-}
-
-static void vram_gem_vmap_revoked(struct kunit *test)
-{
-	struct card *card = card_create(test, SZ_1M, 0);
-	struct vram_bo *bo = card_bo(test, card, PAGES(3), ANYWHERE, 0);
-
-	vram_bos_revoke(card->vram);
-	dummy_check(test, card, bo);
-	vram_bos_rearm(card->vram);
-}
-
-static void vram_gem_vmap_unplugged(struct kunit *test)
-{
-	struct card *card = card_create(test, SZ_1M, 0);
-	struct vram_bo *bo = card_bo(test, card, PAGES(3), ANYWHERE, 0);
-
-	card_unplug(card);
-	dummy_check(test, card, bo);
-}
-
 static struct kunit_case vram_bo_cases[] = {
-	KUNIT_CASE(vram_bo_create_in_vram_is_zeroed),
-	KUNIT_CASE(vram_bo_create_in_system),
-	KUNIT_CASE(vram_bo_create_too_large),
-	KUNIT_CASE(vram_bo_create_in_full_vram),
-	KUNIT_CASE(vram_bo_create_evicts_movable),
-	KUNIT_CASE(vram_bo_create_without_memory),
 	KUNIT_CASE(vram_bo_move_keeps_bytes),
 	KUNIT_CASE(vram_bo_move_of_pinned),
-	KUNIT_CASE(vram_bo_pin_system_keeps_it_there),
-	KUNIT_CASE(vram_bo_pin_scanout_makes_one_piece),
+	KUNIT_CASE(vram_bo_pin_system_prevents_move),
+	KUNIT_CASE(vram_bo_pin_scanout_defragments),
 	KUNIT_CASE(vram_bo_pin_scanout_before_end),
 	KUNIT_CASE(vram_bo_pin_scanout_beyond_end),
-	KUNIT_CASE(vram_bo_pin_scanout_out_of_its_own_way),
+	KUNIT_CASE(vram_bo_pin_scanout_moves_out_first),
 	KUNIT_CASE(vram_bo_pin_scanout_pinned_fragments),
-	KUNIT_CASE(vram_bo_next_meets_each),
+	KUNIT_CASE(vram_bo_next_finds_each),
 	KUNIT_CASE(vram_bos_evict_and_restore),
 	KUNIT_CASE(vram_bos_revoke_and_rearm),
-	KUNIT_CASE(vram_gem_vmap_one_piece),
-	KUNIT_CASE(vram_gem_vmap_fragments),
-	KUNIT_CASE(vram_gem_vmap_system),
-	KUNIT_CASE(vram_gem_vmap_revoked),
-	KUNIT_CASE(vram_gem_vmap_unplugged),
 	{}
 };
 

@@ -4,6 +4,8 @@
  */
 #include <drm/drm_drv.h>
 #include <drm/drm_kunit_helpers.h>
+#include <drm/ttm/ttm_placement.h>
+#include <drm/ttm/ttm_tt.h>
 #include <linux/module.h>
 #include <linux/random.h>
 #include <linux/vmalloc.h>
@@ -12,9 +14,9 @@
 
 static unsigned long long seed;
 module_param(seed, ullong, 0400);
-MODULE_PARM_DESC(seed, "What random tests start from (default: 0, a random number; each test prints it)");
+MODULE_PARM_DESC(seed, "Seed of random tests (default: 0, a random seed; each test prints it)");
 
-/* Tests run one after the other. */
+/* Not locked: tests run one after the other. */
 static int fail_after = -1;
 
 KUNIT_DEFINE_ACTION_WRAPPER(card_vfree, vfree, void *);
@@ -31,13 +33,13 @@ static void card_stop_failing(void *unused)
 	fail_after = -1;
 }
 
-/* Actions run last to first: the memory goes after the device. */
+/* Actions run in reverse order: the memory is freed after the device. */
 static void card_create_vram(struct kunit *test, struct card *card, u64 size)
 {
 	card->size = size;
 	card->bytes = vmalloc(size);
 	KUNIT_ASSERT_NOT_NULL(test, card->bytes);
-	memset(card->bytes, 0xa5, size);
+	memset(card->bytes, CARD_FILL, size);
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, card_vfree,
 							   card->bytes));
 }
@@ -51,10 +53,10 @@ static struct phyr_mem *card_mem(struct kunit *test, struct phyr_mem *mem)
 }
 
 /**
- * card_create - a card with nothing in it
- * @test: the test; it ends the card
+ * card_create - create a card without buffers
+ * @test: the test; owns the card
  * @size: bytes of VRAM
- * @reserved: bytes at its start that no buffer gets
+ * @reserved: bytes at the start of VRAM to exclude from allocation
  *
  * Return: the card.
  */
@@ -92,7 +94,7 @@ struct card *card_create(struct kunit *test, u64 size, u64 reserved)
 }
 
 /**
- * card_unplug - from now on drm_dev_enter() fails
+ * card_unplug - make drm_dev_enter() fail
  * @card: the card
  */
 void card_unplug(struct card *card)
@@ -101,8 +103,8 @@ void card_unplug(struct card *card)
 }
 
 /**
- * card_bo - make a buffer
- * @test: the test; drops its reference at the end
+ * card_bo - create a buffer
+ * @test: the test; owns the reference
  * @card: the card
  * @size: bytes
  * @placement: DRM_PHYR_VRAM_PLACE_*
@@ -113,8 +115,8 @@ void card_unplug(struct card *card)
 struct vram_bo *card_bo(struct kunit *test, struct card *card, u64 size,
 			u32 placement, u64 max_extent)
 {
-	struct vram_bo *bo = vram_bo_create(card->vram, size, placement,
-					    max_extent);
+	struct vram_bo *bo = vram_gem_create(card->vram, size, placement,
+					     max_extent);
 
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, bo);
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test,
@@ -124,7 +126,7 @@ struct vram_bo *card_bo(struct kunit *test, struct card *card, u64 size,
 }
 
 /**
- * card_bo_put - drop the reference of card_bo() early
+ * card_bo_put - drop the reference of card_bo() before the test ends
  * @test: the test
  * @bo: the buffer
  */
@@ -134,10 +136,85 @@ void card_bo_put(struct kunit *test, struct vram_bo *bo)
 }
 
 /**
- * card_expect_avail - is as much VRAM free as it ought to be?
+ * card_bo_page - find the bytes of one page of a buffer
+ * @card: the card
+ * @bo: the buffer, in VRAM or in system memory and populated
+ * @page: number of the page in the buffer
+ *
+ * Return: the page's bytes; NULL if the buffer in VRAM has no such page.
+ */
+u8 *card_bo_page(struct card *card, struct vram_bo *bo, u32 page)
+{
+	struct gpu_buddy_block *block;
+	u64 len;
+
+	if (bo->place != TTM_PL_VRAM)
+		return page_address(bo->tbo.ttm->pages[page]);
+
+	list_for_each_entry(block, &to_vram_resource(bo->tbo.resource)->blocks,
+			    link) {
+		len = gpu_buddy_block_size(&card->vram->mgr.buddy, block) >>
+		      PAGE_SHIFT;
+		if (page < len)
+			return card->bytes + gpu_buddy_block_offset(block) +
+			       ((u64)page << PAGE_SHIFT);
+		page -= len;
+	}
+	return NULL;
+}
+
+/**
+ * card_bo_fill - write a different byte into each page of a buffer
+ * @card: the card
+ * @bo: the buffer, in VRAM or in system memory and populated
+ * @first: byte for the first page; each next page gets one more
+ */
+void card_bo_fill(struct card *card, struct vram_bo *bo, u8 first)
+{
+	u32 i;
+
+	for (i = 0; i < PFN_UP(bo->tbo.base.size); i++)
+		memset(card_bo_page(card, bo, i), first + i, PAGE_SIZE);
+}
+
+/**
+ * card_bo_expect_filled - check that a buffer has the bytes of card_bo_fill()
  * @test: the test
  * @card: the card
- * @avail: bytes; what TTM counts as used must be the rest
+ * @bo: the buffer, in VRAM or in system memory and populated
+ * @first: byte that card_bo_fill() wrote into the first page
+ */
+void card_bo_expect_filled(struct kunit *test, struct card *card,
+			   struct vram_bo *bo, u8 first)
+{
+	u32 i;
+
+	for (i = 0; i < PFN_UP(bo->tbo.base.size); i++)
+		KUNIT_EXPECT_NULL(test, memchr_inv(card_bo_page(card, bo, i),
+						   (u8)(first + i), PAGE_SIZE));
+}
+
+/**
+ * card_bo_extents - vram_bo_extents() under the reservation lock
+ * @bo: the buffer
+ *
+ * Return: contiguous pieces of VRAM; 0 for a buffer in system memory.
+ */
+unsigned int card_bo_extents(struct vram_bo *bo)
+{
+	unsigned int extents;
+
+	dma_resv_lock(bo->tbo.base.resv, NULL);
+	extents = vram_bo_extents(bo);
+	dma_resv_unlock(bo->tbo.base.resv);
+	return extents;
+}
+
+/**
+ * card_expect_avail - check the amount of free VRAM
+ * @test: the test
+ * @card: the card
+ * @avail: expected bytes; TTM must count the rest as used
  */
 void card_expect_avail(struct kunit *test, struct card *card, u64 avail)
 {
@@ -149,9 +226,9 @@ void card_expect_avail(struct kunit *test, struct card *card, u64 avail)
 }
 
 /**
- * card_seed - start a random test
+ * card_seed - seed the random numbers of a test and print the seed
  * @test: the test
- * @rnd: out: what it draws from
+ * @rnd: out: the random state
  */
 void card_seed(struct kunit *test, struct rnd_state *rnd)
 {
@@ -163,8 +240,8 @@ void card_seed(struct kunit *test, struct rnd_state *rnd)
 
 /**
  * card_fail_after - make one allocation of the driver fail
- * @test: the test; at its end none fails any more
- * @calls: allocations that succeed before the one that fails
+ * @test: the test; its end cancels the failure
+ * @calls: number of allocations that succeed before
  */
 void card_fail_after(struct kunit *test, int calls)
 {
@@ -175,9 +252,9 @@ void card_fail_after(struct kunit *test, int calls)
 }
 
 /**
- * card_fails - called for each allocation that can be made to fail
+ * card_fails - fault-injection hook of redirect.h, called per allocation
  *
- * Return: this one fails.
+ * Return: true if this allocation must fail.
  */
 bool card_fails(void)
 {

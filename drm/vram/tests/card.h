@@ -10,14 +10,16 @@
 
 #include "../vram.h"
 
-/* Where the BAR would be; no guest has memory there. */
+/* Pretended BAR address; no guest has memory there. */
 #define CARD_BAR	0x300000000000ULL
+/* Initial value of each byte of VRAM */
+#define CARD_FILL	0xa5
 
 /**
  * struct card - a card
  * @vram: the device under test, with TTM and the VRAM allocator
- * @bytes: its VRAM, filled with bytes that are not 0
- * @size: of @bytes
+ * @bytes: its VRAM
+ * @size: size of VRAM in bytes
  */
 struct card {
 	struct vram_device *vram;
@@ -30,11 +32,13 @@ void card_unplug(struct card *card);
 struct vram_bo *card_bo(struct kunit *test, struct card *card, u64 size,
 			u32 placement, u64 max_extent);
 void card_bo_put(struct kunit *test, struct vram_bo *bo);
+u8 *card_bo_page(struct card *card, struct vram_bo *bo, u32 page);
+void card_bo_fill(struct card *card, struct vram_bo *bo, u8 first);
+void card_bo_expect_filled(struct kunit *test, struct card *card,
+			   struct vram_bo *bo, u8 first);
+unsigned int card_bo_extents(struct vram_bo *bo);
 void card_expect_avail(struct kunit *test, struct card *card, u64 avail);
-
-/* What a random test starts from; printed. */
 void card_seed(struct kunit *test, struct rnd_state *rnd);
-
 void card_fail_after(struct kunit *test, int calls);
 bool card_fails(void);
 

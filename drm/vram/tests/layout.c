@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Places in VRAM that a test lays out itself
+ * Resources in VRAM with a layout chosen by the test
  */
 #include <drm/ttm/ttm_placement.h>
 #include <kunit/resource.h>
 
 #include "layout.h"
 
+/**
+ * layout_release - free the blocks of a layout; a KUnit action
+ * @arg: the layout
+ */
 void layout_release(void *arg)
 {
 	struct layout *layout = arg;
@@ -31,7 +35,7 @@ static struct layout *layout_start(struct kunit *test, struct vram_device *vram)
 	return layout;
 }
 
-/* One block; at the head of the list or at its end. */
+/* Add one block, at the head or the tail of the list. */
 static void layout_add(struct kunit *test, struct layout *layout, u64 start,
 		       u64 end, u64 size, bool head)
 {
@@ -51,7 +55,7 @@ static void layout_add(struct kunit *test, struct layout *layout, u64 start,
 	layout->pages += size >> PAGE_SHIFT;
 }
 
-/* Every page's offset, by counting: what the driver finds by seeking. */
+/* Compute the offset of each page by counting, independently of the driver. */
 static struct layout *layout_finish(struct kunit *test, struct layout *layout)
 {
 	struct gpu_buddy_block *block;
@@ -76,13 +80,13 @@ static struct layout *layout_finish(struct kunit *test, struct layout *layout)
 }
 
 /**
- * layout_create - a place of blocks that are named
- * @test: the test; it gives the place back
+ * layout_create - allocate given blocks
+ * @test: the test; frees the layout
  * @vram: the card
- * @blocks: in the place's order
- * @n: how many
+ * @blocks: the blocks, in the order of the resource
+ * @n: number of @blocks
  *
- * Return: the place.
+ * Return: the layout.
  */
 struct layout *layout_create(struct kunit *test, struct vram_device *vram,
 			     const struct layout_block *blocks, size_t n)
@@ -100,13 +104,13 @@ struct layout *layout_create(struct kunit *test, struct vram_device *vram,
 }
 
 /**
- * layout_random - a place of blocks of random lengths in a random order
- * @test: the test; it gives the place back
+ * layout_random - allocate blocks of random lengths in a random order
+ * @test: the test; frees the layout
  * @vram: the card
- * @rnd: what to draw from
- * @pages: length of the place
+ * @rnd: the random state
+ * @pages: total length
  *
- * Return: the place.
+ * Return: the layout.
  */
 struct layout *layout_random(struct kunit *test, struct vram_device *vram,
 			     struct rnd_state *rnd, u32 pages)

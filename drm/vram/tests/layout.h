@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Places in VRAM that a test lays out itself
+ * Resources in VRAM with a layout chosen by the test
  */
 #ifndef _PHYR_VRAM_LAYOUT_H
 #define _PHYR_VRAM_LAYOUT_H
@@ -11,9 +11,9 @@
 #include "../vram.h"
 
 /**
- * struct layout_block - a block to take
+ * struct layout_block - a block to allocate
  * @page: number of its first page in VRAM, a multiple of @pages
- * @pages: its length, a power of two
+ * @pages: number of pages, a power of two
  */
 struct layout_block {
 	u32 page;
@@ -21,11 +21,11 @@ struct layout_block {
 };
 
 /**
- * struct layout - a place in VRAM
- * @res: what the driver sees; in no list of TTM's
+ * struct layout - a resource in VRAM
+ * @res: the resource; not on any list of TTM
  * @vram: the card
- * @pages: its length
- * @offset: for each of its pages, bytes from the start of VRAM
+ * @pages: number of pages
+ * @offset: offset of each page in VRAM, in bytes
  */
 struct layout {
 	struct vram_resource res;
@@ -38,6 +38,6 @@ struct layout *layout_create(struct kunit *test, struct vram_device *vram,
 			     const struct layout_block *blocks, size_t n);
 struct layout *layout_random(struct kunit *test, struct vram_device *vram,
 			     struct rnd_state *rnd, u32 pages);
-void layout_release(void *layout);
+void layout_release(void *arg);
 
 #endif

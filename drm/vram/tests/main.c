@@ -2,7 +2,7 @@
 /*
  * phyr_vram_kunit.ko: KUnit tests of the VRAM driver's memory management
  *
- * Each *_test.c includes one production file and has its suite.
+ * Each *_test.c includes one production file and contains its suite.
  */
 #include <linux/module.h>
 

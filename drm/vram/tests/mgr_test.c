@@ -13,15 +13,15 @@
 #define PAGES(n)	((u64)(n) << PAGE_SHIFT)
 
 /**
- * struct taken - VRAM that a test took
- * @card: whose
- * @bo: as little of a buffer as the allocator looks at
- * @place: where it was asked for
- * @res: what the allocator gave
- * @work: for a taker of its own
- * @wrong: how often that got something other than was asked for
+ * struct alloc - an allocation of VRAM
+ * @card: the card
+ * @bo: a buffer, initialised as far as the allocator needs
+ * @place: the requested place
+ * @res: the allocated resource
+ * @work: worker that allocates and frees, in the concurrent test
+ * @wrong: number of wrong results that the worker got
  */
-struct taken {
+struct alloc {
 	struct card *card;
 	struct vram_bo bo;
 	struct ttm_place place;
@@ -30,115 +30,115 @@ struct taken {
 	int wrong;
 };
 
-static void taken_free(void *arg)
+static void alloc_free(void *arg)
 {
-	struct taken *taken = arg;
+	struct alloc *alloc = arg;
 
-	vram_mgr_free(&taken->card->vram->mgr.base, taken->res);
+	vram_mgr_free(&alloc->card->vram->mgr.base, alloc->res);
 }
 
-static struct taken *taken_new(struct kunit *test, struct card *card, u64 size)
+static struct alloc *alloc_new(struct kunit *test, struct card *card, u64 size)
 {
-	struct taken *taken = kunit_kzalloc(test, sizeof(*taken), GFP_KERNEL);
+	struct alloc *alloc = kunit_kzalloc(test, sizeof(*alloc), GFP_KERNEL);
 
-	KUNIT_ASSERT_NOT_NULL(test, taken);
-	taken->card = card;
-	taken->bo.tbo.base.size = size;
-	taken->bo.tbo.bdev = &card->vram->ttm;
-	taken->place.mem_type = TTM_PL_VRAM;
-	return taken;
+	KUNIT_ASSERT_NOT_NULL(test, alloc);
+	alloc->card = card;
+	alloc->bo.tbo.base.size = size;
+	alloc->bo.tbo.bdev = &card->vram->ttm;
+	alloc->place.mem_type = TTM_PL_VRAM;
+	return alloc;
 }
 
-static int taken_alloc(struct kunit *test, struct taken *taken)
+static int alloc_try(struct kunit *test, struct alloc *alloc)
 {
-	int ret = vram_mgr_alloc(&taken->card->vram->mgr.base, &taken->bo.tbo,
-				 &taken->place, &taken->res);
+	int ret = vram_mgr_alloc(&alloc->card->vram->mgr.base, &alloc->bo.tbo,
+				 &alloc->place, &alloc->res);
 
 	if (!ret)
 		KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test,
-								   taken_free,
-								   taken));
+								   alloc_free,
+								   alloc));
 	return ret;
 }
 
-static struct taken *take(struct kunit *test, struct card *card, u64 size,
-			  u64 max_extent)
+static struct alloc *alloc_blocks(struct kunit *test, struct card *card,
+				  u64 size, u64 max_extent)
 {
-	struct taken *taken = taken_new(test, card, size);
+	struct alloc *alloc = alloc_new(test, card, size);
 
-	taken->bo.max_extent = max_extent;
-	KUNIT_ASSERT_EQ(test, taken_alloc(test, taken), 0);
-	return taken;
+	alloc->bo.max_extent = max_extent;
+	KUNIT_ASSERT_EQ(test, alloc_try(test, alloc), 0);
+	return alloc;
 }
 
-/* Return: 0 or the allocator's error; @out may be NULL. */
-static int take_contiguous(struct kunit *test, struct card *card, u64 size,
-			   u64 end, struct taken **out)
+/* Returns 0 or the allocator's error; @out may be NULL. */
+static int alloc_contiguous(struct kunit *test, struct card *card, u64 size,
+			    u64 end, struct alloc **out)
 {
-	struct taken *taken = taken_new(test, card, size);
+	struct alloc *alloc = alloc_new(test, card, size);
 
-	taken->place.flags = TTM_PL_FLAG_CONTIGUOUS;
-	taken->place.lpfn = PHYS_PFN(end);
+	alloc->place.flags = TTM_PL_FLAG_CONTIGUOUS;
+	alloc->place.lpfn = PHYS_PFN(end);
 	if (out)
-		*out = taken;
-	return taken_alloc(test, taken);
+		*out = alloc;
+	return alloc_try(test, alloc);
 }
 
-static int take_error(struct kunit *test, struct card *card, u64 size,
-		      u64 max_extent)
+static int alloc_error(struct kunit *test, struct card *card, u64 size,
+		       u64 max_extent)
 {
-	struct taken *taken = taken_new(test, card, size);
+	struct alloc *alloc = alloc_new(test, card, size);
 
-	taken->bo.max_extent = max_extent;
-	return taken_alloc(test, taken);
+	alloc->bo.max_extent = max_extent;
+	return alloc_try(test, alloc);
 }
 
-static void give_back(struct kunit *test, struct taken *taken)
+static void alloc_release(struct kunit *test, struct alloc *alloc)
 {
-	kunit_release_action(test, taken_free, taken);
+	kunit_release_action(test, alloc_free, alloc);
 }
 
-static struct list_head *blocks_of(struct taken *taken)
+static struct list_head *blocks_of(struct alloc *alloc)
 {
-	return &to_vram_resource(taken->res)->blocks;
+	return &to_vram_resource(alloc->res)->blocks;
 }
 
-static u64 size_of(struct taken *taken, struct gpu_buddy_block *block)
+static u64 block_size_of(struct alloc *alloc, struct gpu_buddy_block *block)
 {
-	return gpu_buddy_block_size(&taken->card->vram->mgr.buddy, block);
+	return gpu_buddy_block_size(&alloc->card->vram->mgr.buddy, block);
 }
 
-static u64 sum_of(struct taken *taken)
+static u64 sum_of(struct alloc *alloc)
 {
 	struct gpu_buddy_block *block;
 	u64 sum = 0;
 
-	list_for_each_entry(block, blocks_of(taken), link)
-		sum += size_of(taken, block);
+	list_for_each_entry(block, blocks_of(alloc), link)
+		sum += block_size_of(alloc, block);
 	return sum;
 }
 
-static unsigned int extents_of(struct taken *taken)
+static unsigned int extents_of(struct alloc *alloc)
 {
-	return vram_resource_extents(&taken->card->vram->mgr, taken->res);
+	return vram_resource_extents(&alloc->card->vram->mgr, alloc->res);
 }
 
-/* Each page of VRAM is taken by one buffer, apart from those of @holes. */
-static void take_all_but(struct kunit *test, struct card *card,
-			 const struct layout_block *holes, size_t n)
+/* Allocate each page of VRAM separately, except those in @holes. */
+static void alloc_all_but(struct kunit *test, struct card *card,
+			  const struct layout_block *holes, size_t n)
 {
 	struct layout *left = layout_create(test, card->vram, holes, n);
 
 	while (vram_mgr_avail(&card->vram->mgr))
-		take(test, card, PAGE_SIZE, 0);
+		alloc_blocks(test, card, PAGE_SIZE, 0);
 	kunit_release_action(test, layout_release, left);
 }
 
 /*
- * Start and end
+ * Initialisation
  */
 
-static void vram_mgr_init_has_all_of_vram(struct kunit *test)
+static void vram_mgr_init_all_of_vram(struct kunit *test)
 {
 	struct card *card = card_create(test, SZ_1M, 0);
 	struct vram_mgr *mgr = &card->vram->mgr;
@@ -150,7 +150,7 @@ static void vram_mgr_init_has_all_of_vram(struct kunit *test)
 	card_expect_avail(test, card, SZ_1M);
 }
 
-static void vram_mgr_init_keeps_reserved(struct kunit *test)
+static void vram_mgr_init_reserves(struct kunit *test)
 {
 	struct card *card = card_create(test, SZ_1M, SZ_8K);
 	struct vram_mgr *mgr = &card->vram->mgr;
@@ -174,12 +174,12 @@ static void vram_mgr_init_of_odd_size(struct kunit *test)
 
 	card_expect_avail(test, card, size);
 	for (pos = 0; pos < size; pos += PAGE_SIZE)
-		take(test, card, PAGE_SIZE, 0);
+		alloc_blocks(test, card, PAGE_SIZE, 0);
 	card_expect_avail(test, card, 0);
-	KUNIT_EXPECT_EQ(test, take_error(test, card, PAGE_SIZE, 0), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, alloc_error(test, card, PAGE_SIZE, 0), -ENOSPC);
 }
 
-static void vram_mgr_init_tells_lockdep(struct kunit *test)
+static void vram_mgr_init_sets_lockdep_map(struct kunit *test)
 {
 #ifdef CONFIG_LOCKDEP
 	struct card *card = card_create(test, SZ_1M, 0);
@@ -192,50 +192,50 @@ static void vram_mgr_init_tells_lockdep(struct kunit *test)
 }
 
 /*
- * Any blocks
+ * Allocations without constraints
  */
 
 static void vram_mgr_alloc_one_page(struct kunit *test)
 {
 	struct card *card = card_create(test, SZ_1M, 0);
-	struct taken *taken = take(test, card, PAGE_SIZE, 0);
+	struct alloc *alloc = alloc_blocks(test, card, PAGE_SIZE, 0);
 
-	KUNIT_EXPECT_EQ(test, extents_of(taken), 1);
-	KUNIT_EXPECT_EQ(test, sum_of(taken), PAGE_SIZE);
-	KUNIT_EXPECT_EQ(test, taken->res->mem_type, TTM_PL_VRAM);
+	KUNIT_EXPECT_EQ(test, extents_of(alloc), 1);
+	KUNIT_EXPECT_EQ(test, sum_of(alloc), PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, alloc->res->mem_type, TTM_PL_VRAM);
 	card_expect_avail(test, card, SZ_1M - PAGE_SIZE);
 }
 
-/* 13 pages are blocks of 8, 4 and 1. */
-static void vram_mgr_alloc_gives_no_page_more(struct kunit *test)
+/* 13 pages consist of blocks of 8, 4 and 1. */
+static void vram_mgr_alloc_exact_size(struct kunit *test)
 {
 	struct card *card = card_create(test, SZ_1M, 0);
-	struct taken *taken = take(test, card, PAGES(13), 0);
+	struct alloc *alloc = alloc_blocks(test, card, PAGES(13), 0);
 
-	KUNIT_EXPECT_EQ(test, sum_of(taken), PAGES(13));
+	KUNIT_EXPECT_EQ(test, sum_of(alloc), PAGES(13));
 	card_expect_avail(test, card, SZ_1M - PAGES(13));
 }
 
 static void vram_mgr_alloc_everything(struct kunit *test)
 {
 	struct card *card = card_create(test, SZ_1M, 0);
-	struct taken *taken = take(test, card, SZ_1M, 0);
+	struct alloc *alloc = alloc_blocks(test, card, SZ_1M, 0);
 
-	KUNIT_EXPECT_EQ(test, sum_of(taken), SZ_1M);
-	KUNIT_EXPECT_EQ(test, extents_of(taken), 1);
+	KUNIT_EXPECT_EQ(test, sum_of(alloc), SZ_1M);
+	KUNIT_EXPECT_EQ(test, extents_of(alloc), 1);
 	card_expect_avail(test, card, 0);
-	give_back(test, taken);
+	alloc_release(test, alloc);
 	card_expect_avail(test, card, SZ_1M);
 }
 
-static void vram_mgr_alloc_never_gives_reserved(struct kunit *test)
+static void vram_mgr_alloc_excludes_reserved(struct kunit *test)
 {
 	struct card *card = card_create(test, SZ_1M, SZ_8K);
-	struct taken *taken;
+	struct alloc *alloc;
 
 	while (vram_mgr_avail(&card->vram->mgr)) {
-		taken = take(test, card, PAGE_SIZE, 0);
-		KUNIT_EXPECT_GE(test, vram_resource_offset(taken->res), SZ_8K);
+		alloc = alloc_blocks(test, card, PAGE_SIZE, 0);
+		KUNIT_EXPECT_GE(test, vram_resource_offset(alloc->res), SZ_8K);
 	}
 }
 
@@ -243,25 +243,25 @@ static void vram_mgr_alloc_exhausted(struct kunit *test)
 {
 	struct card *card = card_create(test, SZ_1M, 0);
 
-	take(test, card, SZ_1M - PAGES(3), 0);
-	KUNIT_EXPECT_EQ(test, take_error(test, card, PAGES(4), 0), -ENOSPC);
+	alloc_blocks(test, card, SZ_1M - PAGES(3), 0);
+	KUNIT_EXPECT_EQ(test, alloc_error(test, card, PAGES(4), 0), -ENOSPC);
 	card_expect_avail(test, card, PAGES(3));
-	take(test, card, PAGES(3), 0);
-	KUNIT_EXPECT_EQ(test, take_error(test, card, PAGE_SIZE, 0), -ENOSPC);
+	alloc_blocks(test, card, PAGES(3), 0);
+	KUNIT_EXPECT_EQ(test, alloc_error(test, card, PAGE_SIZE, 0), -ENOSPC);
 	card_expect_avail(test, card, 0);
 }
 
-static void vram_mgr_alloc_of_single_pages(struct kunit *test)
+static void vram_mgr_alloc_from_single_pages(struct kunit *test)
 {
 	static const struct layout_block holes[] = {
 		{ 1, 1 }, { 4, 1 }, { 9, 1 }, { 200, 1 },
 	};
 	struct card *card = card_create(test, SZ_1M, 0);
-	struct taken *taken;
+	struct alloc *alloc;
 
-	take_all_but(test, card, holes, ARRAY_SIZE(holes));
-	taken = take(test, card, PAGES(4), 0);
-	KUNIT_EXPECT_EQ(test, extents_of(taken), 4);
+	alloc_all_but(test, card, holes, ARRAY_SIZE(holes));
+	alloc = alloc_blocks(test, card, PAGES(4), 0);
+	KUNIT_EXPECT_EQ(test, extents_of(alloc), 4);
 	card_expect_avail(test, card, 0);
 }
 
@@ -270,23 +270,23 @@ static void vram_mgr_alloc_without_memory(struct kunit *test)
 	struct card *card = card_create(test, SZ_1M, 0);
 	int calls;
 
-	/* The resource, then its blocks. */
+	/* The resource is allocated first, then its blocks. */
 	for (calls = 0; calls < 2; calls++) {
 		card_fail_after(test, calls);
-		KUNIT_EXPECT_EQ(test, take_error(test, card, PAGE_SIZE, 0),
+		KUNIT_EXPECT_EQ(test, alloc_error(test, card, PAGE_SIZE, 0),
 				-ENOMEM);
 		card_expect_avail(test, card, SZ_1M);
 	}
-	KUNIT_EXPECT_EQ(test, take_error(test, card, PAGE_SIZE, 0), 0);
+	KUNIT_EXPECT_EQ(test, alloc_error(test, card, PAGE_SIZE, 0), 0);
 }
 
 /*
- * Blocks no larger than asked for
+ * Allocations with a largest extent
  */
 
 /**
  * struct extent_param - a buffer with a largest extent, in pages
- * @size: of the buffer
+ * @size: size of the buffer
  * @max_extent: largest extent
  */
 struct extent_param {
@@ -313,16 +313,17 @@ static void vram_mgr_alloc_max_extent(struct kunit *test)
 	struct card *card = card_create(test, SZ_1M, 0);
 	struct gpu_buddy_block *block;
 	u64 end = U64_MAX, offset, len;
-	struct taken *taken;
+	struct alloc *alloc;
 
-	taken = take(test, card, PAGES(param->size), PAGES(param->max_extent));
-	KUNIT_EXPECT_EQ(test, sum_of(taken), PAGES(param->size));
-	list_for_each_entry(block, blocks_of(taken), link) {
+	alloc = alloc_blocks(test, card, PAGES(param->size),
+			     PAGES(param->max_extent));
+	KUNIT_EXPECT_EQ(test, sum_of(alloc), PAGES(param->size));
+	list_for_each_entry(block, blocks_of(alloc), link) {
 		offset = gpu_buddy_block_offset(block);
-		len = size_of(taken, block);
+		len = block_size_of(alloc, block);
 		KUNIT_EXPECT_LE(test, len, PAGES(param->max_extent));
 		KUNIT_EXPECT_TRUE(test, IS_ALIGNED(offset, len));
-		/* Two blocks may have no third one to come between them. */
+		/* Two blocks may be adjacent: no third separates them. */
 		if (param->size > 2 * param->max_extent)
 			KUNIT_EXPECT_NE(test, offset, end);
 		end = offset + len;
@@ -334,25 +335,25 @@ static void vram_mgr_alloc_max_extent_not_smaller(struct kunit *test)
 {
 	struct card *card = card_create(test, SZ_1M, 0);
 
-	KUNIT_EXPECT_EQ(test, extents_of(take(test, card, PAGES(16),
-					      PAGES(16))), 1);
-	KUNIT_EXPECT_EQ(test, extents_of(take(test, card, PAGES(16),
-					      PAGES(64))), 1);
+	KUNIT_EXPECT_EQ(test, extents_of(alloc_blocks(test, card, PAGES(16),
+						      PAGES(16))), 1);
+	KUNIT_EXPECT_EQ(test, extents_of(alloc_blocks(test, card, PAGES(16),
+						      PAGES(64))), 1);
 }
 
 static void vram_mgr_alloc_max_extent_exhausted(struct kunit *test)
 {
 	struct card *card = card_create(test, SZ_1M, 0);
 
-	take(test, card, SZ_1M - PAGES(8), 0);
-	KUNIT_EXPECT_EQ(test, take_error(test, card, PAGES(10), PAGES(1)),
+	alloc_blocks(test, card, SZ_1M - PAGES(8), 0);
+	KUNIT_EXPECT_EQ(test, alloc_error(test, card, PAGES(10), PAGES(1)),
 			-ENOSPC);
 	card_expect_avail(test, card, PAGES(8));
-	take(test, card, PAGES(8), PAGES(1));
+	alloc_blocks(test, card, PAGES(8), PAGES(1));
 	card_expect_avail(test, card, 0);
 }
 
-/* Some blocks are there already when one cannot be had. */
+/* The failing allocation is not the first block. */
 static void vram_mgr_alloc_max_extent_without_memory(struct kunit *test)
 {
 	struct card *card = card_create(test, SZ_1M, 0);
@@ -360,14 +361,14 @@ static void vram_mgr_alloc_max_extent_without_memory(struct kunit *test)
 
 	for (calls = 0; calls <= 4; calls++) {
 		card_fail_after(test, calls);
-		KUNIT_EXPECT_EQ(test, take_error(test, card, PAGES(4),
-						 PAGES(1)), -ENOMEM);
+		KUNIT_EXPECT_EQ(test, alloc_error(test, card, PAGES(4),
+						  PAGES(1)), -ENOMEM);
 		card_expect_avail(test, card, SZ_1M);
 	}
-	KUNIT_EXPECT_EQ(test, take_error(test, card, PAGES(4), PAGES(1)), 0);
+	KUNIT_EXPECT_EQ(test, alloc_error(test, card, PAGES(4), PAGES(1)), 0);
 }
 
-/* Of ascending blocks 0 … 4: 1, 3, 0, 2, 4. */
+/* Ascending blocks 0 to 4 are reordered to 1, 3, 0, 2, 4. */
 static void vram_blocks_spread_order(struct kunit *test)
 {
 	static const struct layout_block blocks[] = {
@@ -388,7 +389,7 @@ static void vram_blocks_spread_order(struct kunit *test)
 }
 
 /*
- * One piece
+ * Contiguous allocations
  */
 
 static const u32 contiguous_params[] = { 1, 2, 3, 5, 7, 100, 129, 255, 256 };
@@ -404,11 +405,11 @@ static void vram_mgr_alloc_contiguous(struct kunit *test)
 {
 	const u64 size = PAGES(*(const u32 *)test->param_value);
 	struct card *card = card_create(test, SZ_1M, 0);
-	struct taken *taken;
+	struct alloc *alloc;
 
-	KUNIT_ASSERT_EQ(test, take_contiguous(test, card, size, 0, &taken), 0);
-	KUNIT_EXPECT_EQ(test, extents_of(taken), 1);
-	KUNIT_EXPECT_EQ(test, sum_of(taken), size);
+	KUNIT_ASSERT_EQ(test, alloc_contiguous(test, card, size, 0, &alloc), 0);
+	KUNIT_EXPECT_EQ(test, extents_of(alloc), 1);
+	KUNIT_EXPECT_EQ(test, sum_of(alloc), size);
 	card_expect_avail(test, card, SZ_1M - size);
 }
 
@@ -419,28 +420,28 @@ static void vram_mgr_alloc_contiguous_fragmented(struct kunit *test)
 	};
 	struct card *card = card_create(test, SZ_1M, 0);
 
-	take_all_but(test, card, holes, ARRAY_SIZE(holes));
-	KUNIT_EXPECT_EQ(test, take_contiguous(test, card, PAGES(2), 0, NULL),
+	alloc_all_but(test, card, holes, ARRAY_SIZE(holes));
+	KUNIT_EXPECT_EQ(test, alloc_contiguous(test, card, PAGES(2), 0, NULL),
 			-ENOSPC);
 	card_expect_avail(test, card, PAGES(4));
-	take(test, card, PAGES(4), 0);
+	alloc_blocks(test, card, PAGES(4), 0);
 }
 
-/* Of blocks that are neighbours and no buddies */
+/* The blocks of the hole are adjacent, but not buddies. */
 static void vram_mgr_alloc_contiguous_hole(struct kunit *test)
 {
 	static const struct layout_block holes[] = {
 		{ 1, 1 }, { 2, 2 }, { 6, 1 },
 	};
 	struct card *card = card_create(test, SZ_1M, 0);
-	struct taken *taken;
+	struct alloc *alloc;
 
-	take_all_but(test, card, holes, ARRAY_SIZE(holes));
-	KUNIT_ASSERT_EQ(test, take_contiguous(test, card, PAGES(3), 0, &taken),
+	alloc_all_but(test, card, holes, ARRAY_SIZE(holes));
+	KUNIT_ASSERT_EQ(test, alloc_contiguous(test, card, PAGES(3), 0, &alloc),
 			0);
-	KUNIT_EXPECT_EQ(test, extents_of(taken), 1);
-	KUNIT_EXPECT_EQ(test, sum_of(taken), PAGES(3));
-	KUNIT_EXPECT_EQ(test, vram_resource_offset(taken->res), PAGES(1));
+	KUNIT_EXPECT_EQ(test, extents_of(alloc), 1);
+	KUNIT_EXPECT_EQ(test, sum_of(alloc), PAGES(3));
+	KUNIT_EXPECT_EQ(test, vram_resource_offset(alloc->res), PAGES(1));
 	card_expect_avail(test, card, PAGES(1));
 }
 
@@ -451,31 +452,31 @@ static void vram_mgr_alloc_contiguous_too_large(struct kunit *test)
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(sizes); i++)
-		KUNIT_EXPECT_EQ(test, take_contiguous(test, card, sizes[i], 0,
-						      NULL), -ENOSPC);
+		KUNIT_EXPECT_EQ(test, alloc_contiguous(test, card, sizes[i], 0,
+						       NULL), -ENOSPC);
 	card_expect_avail(test, card, SZ_1M);
 }
 
 static void vram_mgr_alloc_contiguous_max_extent(struct kunit *test)
 {
 	struct card *card = card_create(test, SZ_1M, 0);
-	struct taken *taken = taken_new(test, card, PAGES(16));
+	struct alloc *alloc = alloc_new(test, card, PAGES(16));
 
-	taken->bo.max_extent = PAGES(1);
-	taken->place.flags = TTM_PL_FLAG_CONTIGUOUS;
-	KUNIT_ASSERT_EQ(test, taken_alloc(test, taken), 0);
-	KUNIT_EXPECT_EQ(test, extents_of(taken), 1);
+	alloc->bo.max_extent = PAGES(1);
+	alloc->place.flags = TTM_PL_FLAG_CONTIGUOUS;
+	KUNIT_ASSERT_EQ(test, alloc_try(test, alloc), 0);
+	KUNIT_EXPECT_EQ(test, extents_of(alloc), 1);
 }
 
 /*
- * The end of a place
+ * Contiguous allocations below an end
  */
 
 /**
- * struct end_param - contiguous memory before an end, in pages
- * @size: how much
- * @end: it ends there or before
- * @ret: 0 or the error
+ * struct end_param - a contiguous allocation below an end, in pages
+ * @size: size of the allocation
+ * @end: upper bound of its end
+ * @ret: expected return value
  */
 struct end_param {
 	u32 size;
@@ -503,33 +504,33 @@ static void vram_mgr_alloc_contiguous_before_end(struct kunit *test)
 {
 	const struct end_param *param = test->param_value;
 	struct card *card = card_create(test, SZ_1M, 0);
-	struct taken *taken;
+	struct alloc *alloc;
 
-	KUNIT_ASSERT_EQ(test, take_contiguous(test, card, PAGES(param->size),
-					      PAGES(param->end), &taken),
+	KUNIT_ASSERT_EQ(test, alloc_contiguous(test, card, PAGES(param->size),
+					       PAGES(param->end), &alloc),
 			param->ret);
 	if (param->ret) {
 		card_expect_avail(test, card, SZ_1M);
 		return;
 	}
-	KUNIT_EXPECT_EQ(test, extents_of(taken), 1);
-	KUNIT_EXPECT_LE(test, vram_resource_offset(taken->res) +
-			sum_of(taken), PAGES(param->end));
+	KUNIT_EXPECT_EQ(test, extents_of(alloc), 1);
+	KUNIT_EXPECT_LE(test, vram_resource_offset(alloc->res) +
+			sum_of(alloc), PAGES(param->end));
 	card_expect_avail(test, card, SZ_1M - PAGES(param->size));
 }
 
-static void vram_mgr_alloc_contiguous_before_end_taken(struct kunit *test)
+static void vram_mgr_alloc_contiguous_before_end_full(struct kunit *test)
 {
 	static const struct layout_block low[] = { { 0, 32 } };
 	struct card *card = card_create(test, SZ_1M, 0);
 
 	layout_create(test, card->vram, low, ARRAY_SIZE(low));
-	KUNIT_EXPECT_EQ(test, take_contiguous(test, card, PAGES(1), PAGES(32),
-					      NULL), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, alloc_contiguous(test, card, PAGES(1), PAGES(32),
+					       NULL), -ENOSPC);
 	KUNIT_EXPECT_EQ(test, vram_mgr_avail(&card->vram->mgr),
 			SZ_1M - PAGES(32));
-	KUNIT_EXPECT_EQ(test, take_contiguous(test, card, PAGES(1), PAGES(33),
-					      NULL), 0);
+	KUNIT_EXPECT_EQ(test, alloc_contiguous(test, card, PAGES(1), PAGES(33),
+					       NULL), 0);
 }
 
 static void vram_place_end_without_limit(struct kunit *test)
@@ -542,7 +543,7 @@ static void vram_place_end_without_limit(struct kunit *test)
 }
 
 /*
- * Questions of TTM's
+ * Queries by TTM
  */
 
 static void vram_mgr_intersects_place(struct kunit *test)
@@ -627,7 +628,7 @@ static void vram_mgr_debug_prints_free_memory(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, text);
 	iter.data = text;
-	take(test, card, SZ_512K, 0);
+	alloc_blocks(test, card, SZ_512K, 0);
 	vram_mgr_debug(&card->vram->mgr.base, &p);
 	KUNIT_EXPECT_NOT_NULL(test, strstr(text, "order- 7 free:      512 KiB, blocks: 1\n"));
 	KUNIT_EXPECT_NOT_NULL(test, strstr(text, "order- 8 free:        0 KiB, blocks: 0\n"));
@@ -652,14 +653,14 @@ static void poison_on(struct kunit *test)
 static void vram_mgr_free_poisons(struct kunit *test)
 {
 	struct card *card;
-	struct taken *taken;
+	struct alloc *alloc;
 	u64 *word;
 
 	poison_on(test);
 	card = card_create(test, SZ_1M, SZ_8K);
-	taken = take(test, card, SZ_1M - SZ_8K, 0);
+	alloc = alloc_blocks(test, card, SZ_1M - SZ_8K, 0);
 	memset(card->bytes, 0, card->size);
-	give_back(test, taken);
+	alloc_release(test, alloc);
 
 	word = (u64 *)card->bytes;
 	KUNIT_EXPECT_EQ(test, word[0], 0);
@@ -677,33 +678,33 @@ static void vram_mgr_alloc_checks_poison(struct kunit *test)
 	poison_on(test);
 	card = card_create(test, SZ_1M, 0);
 	kunit_warning_suppress(test) {
-		give_back(test, take(test, card, SZ_1M, 0));
+		alloc_release(test, alloc_blocks(test, card, SZ_1M, 0));
 		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 0);
 		card->bytes[SZ_1M - 1] ^= 1;
-		give_back(test, take(test, card, SZ_1M, 0));
+		alloc_release(test, alloc_blocks(test, card, SZ_1M, 0));
 		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
-		give_back(test, take(test, card, SZ_1M, 0));
+		alloc_release(test, alloc_blocks(test, card, SZ_1M, 0));
 		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
 	}
 }
 
 /*
- * In any order, and from several threads
+ * Random order and concurrency
  */
 
-#define RANDOM_TAKEN	32
+#define RANDOM_ALLOCS	32
 #define RANDOM_STEPS	600
 
-/* Every page of @taken becomes its own, or nobody's; it was the opposite. */
+/* Mark the pages of @alloc as @now; they must have been the opposite. */
 static void random_mark(struct kunit *test, unsigned long *busy,
-			struct taken *taken, bool now)
+			struct alloc *alloc, bool now)
 {
 	struct gpu_buddy_block *block;
 	unsigned long page, end;
 
-	list_for_each_entry(block, blocks_of(taken), link) {
+	list_for_each_entry(block, blocks_of(alloc), link) {
 		page = gpu_buddy_block_offset(block) >> PAGE_SHIFT;
-		end = page + (size_of(taken, block) >> PAGE_SHIFT);
+		end = page + (block_size_of(alloc, block) >> PAGE_SHIFT);
 		for (; page < end; page++) {
 			KUNIT_ASSERT_EQ(test, test_bit(page, busy), !now);
 			__assign_bit(page, busy, now);
@@ -711,23 +712,23 @@ static void random_mark(struct kunit *test, unsigned long *busy,
 	}
 }
 
-static struct taken *random_take(struct kunit *test, struct card *card,
-				 struct rnd_state *rnd)
+static struct alloc *random_alloc(struct kunit *test, struct card *card,
+				  struct rnd_state *rnd)
 {
 	u32 draw = prandom_u32_state(rnd);
 	u64 avail = vram_mgr_avail(&card->vram->mgr);
-	struct taken *taken = taken_new(test, card, PAGES(1 + draw % 24));
+	struct alloc *alloc = alloc_new(test, card, PAGES(1 + draw % 24));
 	int ret;
 
 	if (draw & BIT(8))
-		taken->place.flags = TTM_PL_FLAG_CONTIGUOUS;
+		alloc->place.flags = TTM_PL_FLAG_CONTIGUOUS;
 	else if (draw & BIT(9))
-		taken->bo.max_extent = PAGE_SIZE << (draw >> 10) % 4;
+		alloc->bo.max_extent = PAGE_SIZE << (draw >> 10) % 4;
 	if (draw & BIT(12))
-		taken->place.lpfn = 1 + (draw >> 13) % 256;
-	ret = taken_alloc(test, taken);
+		alloc->place.lpfn = 1 + (draw >> 13) % 256;
+	ret = alloc_try(test, alloc);
 	if (!ret)
-		return taken;
+		return alloc;
 
 	KUNIT_EXPECT_EQ(test, ret, -ENOSPC);
 	KUNIT_EXPECT_EQ(test, vram_mgr_avail(&card->vram->mgr), avail);
@@ -737,89 +738,89 @@ static struct taken *random_take(struct kunit *test, struct card *card,
 static void vram_mgr_random(struct kunit *test)
 {
 	struct card *card = card_create(test, SZ_1M, 0);
-	struct taken *all[RANDOM_TAKEN] = {};
+	struct alloc *all[RANDOM_ALLOCS] = {};
 	DECLARE_BITMAP(busy, 256) = {};
 	struct rnd_state rnd;
 	int step, i;
 
 	card_seed(test, &rnd);
 	for (step = 0; step < RANDOM_STEPS; step++) {
-		i = prandom_u32_state(&rnd) % RANDOM_TAKEN;
+		i = prandom_u32_state(&rnd) % RANDOM_ALLOCS;
 		if (all[i]) {
 			random_mark(test, busy, all[i], false);
-			give_back(test, all[i]);
+			alloc_release(test, all[i]);
 			all[i] = NULL;
 		} else {
-			all[i] = random_take(test, card, &rnd);
+			all[i] = random_alloc(test, card, &rnd);
 			if (all[i])
 				random_mark(test, busy, all[i], true);
 		}
 		card_expect_avail(test, card,
 				  SZ_1M - PAGES(bitmap_weight(busy, 256)));
 	}
-	for (i = 0; i < RANDOM_TAKEN; i++)
+	for (i = 0; i < RANDOM_ALLOCS; i++)
 		if (all[i])
-			give_back(test, all[i]);
+			alloc_release(test, all[i]);
 	card_expect_avail(test, card, SZ_1M);
-	take(test, card, SZ_1M, 0);
+	alloc_blocks(test, card, SZ_1M, 0);
 }
 
 #define WORKERS		4
 #define WORKER_STEPS	200
 
-static void worker_take_and_give(struct work_struct *work)
+static void worker_alloc_and_free(struct work_struct *work)
 {
-	struct taken *taken = container_of(work, struct taken, work);
-	struct ttm_resource_manager *man = &taken->card->vram->mgr.base;
+	struct alloc *alloc = container_of(work, struct alloc, work);
+	struct ttm_resource_manager *man = &alloc->card->vram->mgr.base;
 	int step;
 
 	for (step = 0; step < WORKER_STEPS; step++) {
-		if (vram_mgr_alloc(man, &taken->bo.tbo, &taken->place,
-				   &taken->res)) {
-			taken->wrong++;
+		if (vram_mgr_alloc(man, &alloc->bo.tbo, &alloc->place,
+				   &alloc->res)) {
+			alloc->wrong++;
 			continue;
 		}
-		taken->wrong += sum_of(taken) != taken->bo.tbo.base.size;
-		vram_mgr_free(man, taken->res);
+		alloc->wrong += sum_of(alloc) != alloc->bo.tbo.base.size;
+		vram_mgr_free(man, alloc->res);
 		cond_resched();
 	}
 }
 
-static void vram_mgr_from_workers(struct kunit *test)
+static void vram_mgr_concurrent(struct kunit *test)
 {
 	struct card *card = card_create(test, SZ_1M, 0);
-	struct taken *taken[WORKERS];
+	struct alloc *alloc[WORKERS];
 	int i;
 
 	for (i = 0; i < WORKERS; i++) {
-		taken[i] = taken_new(test, card, PAGES(7 + i));
+		alloc[i] = alloc_new(test, card, PAGES(7 + i));
 		if (i % 2)
-			taken[i]->place.flags = TTM_PL_FLAG_CONTIGUOUS;
+			alloc[i]->place.flags = TTM_PL_FLAG_CONTIGUOUS;
 		else
-			taken[i]->bo.max_extent = PAGE_SIZE;
-		INIT_WORK(&taken[i]->work, worker_take_and_give);
+			alloc[i]->bo.max_extent = PAGE_SIZE;
+		INIT_WORK(&alloc[i]->work, worker_alloc_and_free);
 	}
 	for (i = 0; i < WORKERS; i++)
-		queue_work(system_dfl_wq, &taken[i]->work);
+		queue_work(system_dfl_wq, &alloc[i]->work);
 	for (i = 0; i < WORKERS; i++) {
-		flush_work(&taken[i]->work);
-		KUNIT_EXPECT_EQ(test, taken[i]->wrong, 0);
+		flush_work(&alloc[i]->work);
+		KUNIT_EXPECT_EQ(test, alloc[i]->wrong, 0);
 	}
 	card_expect_avail(test, card, SZ_1M);
-	take(test, card, SZ_1M, 0);
+	alloc_blocks(test, card, SZ_1M, 0);
 }
 
 static struct kunit_case vram_mgr_cases[] = {
-	KUNIT_CASE(vram_mgr_init_has_all_of_vram),
-	KUNIT_CASE(vram_mgr_init_keeps_reserved),
+	KUNIT_CASE(vram_mgr_init_all_of_vram),
+	KUNIT_CASE(vram_mgr_init_reserves),
 	KUNIT_CASE(vram_mgr_init_of_odd_size),
-	KUNIT_CASE(vram_mgr_init_tells_lockdep),
+	KUNIT_CASE(vram_mgr_init_sets_lockdep_map),
 	KUNIT_CASE(vram_mgr_alloc_one_page),
-	KUNIT_CASE(vram_mgr_alloc_gives_no_page_more),
+	KUNIT_CASE(vram_mgr_alloc_exact_size),
 	KUNIT_CASE(vram_mgr_alloc_everything),
-	KUNIT_CASE(vram_mgr_alloc_never_gives_reserved),
+	KUNIT_CASE(vram_mgr_alloc_excludes_reserved),
 	KUNIT_CASE(vram_mgr_alloc_exhausted),
-	KUNIT_CASE(vram_mgr_alloc_of_single_pages),
+	KUNIT_CASE(vram_mgr_alloc_from_single_pages),
 	KUNIT_CASE(vram_mgr_alloc_without_memory),
 	KUNIT_CASE_PARAM(vram_mgr_alloc_max_extent, extent_gen_params),
 	KUNIT_CASE(vram_mgr_alloc_max_extent_not_smaller),
@@ -832,7 +833,7 @@ static struct kunit_case vram_mgr_cases[] = {
 	KUNIT_CASE(vram_mgr_alloc_contiguous_too_large),
 	KUNIT_CASE(vram_mgr_alloc_contiguous_max_extent),
 	KUNIT_CASE_PARAM(vram_mgr_alloc_contiguous_before_end, end_gen_params),
-	KUNIT_CASE(vram_mgr_alloc_contiguous_before_end_taken),
+	KUNIT_CASE(vram_mgr_alloc_contiguous_before_end_full),
 	KUNIT_CASE(vram_place_end_without_limit),
 	KUNIT_CASE(vram_mgr_intersects_place),
 	KUNIT_CASE(vram_mgr_compatible_place),
@@ -842,7 +843,7 @@ static struct kunit_case vram_mgr_cases[] = {
 	KUNIT_CASE(vram_mgr_free_poisons),
 	KUNIT_CASE(vram_mgr_alloc_checks_poison),
 	KUNIT_CASE(vram_mgr_random),
-	KUNIT_CASE(vram_mgr_from_workers),
+	KUNIT_CASE(vram_mgr_concurrent),
 	{}
 };
 

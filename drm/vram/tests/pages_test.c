@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Pages of buffers in system memory
+ * Page allocation for buffers in system memory
  */
 #include <kunit/test.h>
 
 #include "redirect.h"
 #include "../pages.c"
 
-/* The pages of a buffer that is at @place, none of them there yet */
+/* Create unpopulated TTM pages of a buffer in @place. */
 static struct ttm_tt *tt_create(struct kunit *test, u32 pages, u32 place)
 {
 	struct vram_tt *tt = kunit_kzalloc(test, sizeof(*tt), GFP_KERNEL);
@@ -45,7 +45,7 @@ static void vram_pages_alloc_zeroed(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, 0, vram_pages_alloc(NULL, tt, NULL));
 	KUNIT_EXPECT_EQ(test, tt_count(tt), pages);
 	for (i = 0; i < pages; i++) {
-		/* Each can be freed by itself. */
+		/* Each page can be freed separately. */
 		KUNIT_EXPECT_EQ(test, page_count(tt->pages[i]), 1);
 		KUNIT_EXPECT_NULL(test, memchr_inv(page_address(tt->pages[i]),
 						   0, PAGE_SIZE));
@@ -54,7 +54,7 @@ static void vram_pages_alloc_zeroed(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, tt_count(tt), 0);
 }
 
-static void vram_pages_alloc_smaller_pieces(struct kunit *test)
+static void vram_pages_alloc_falls_back_to_lower_order(struct kunit *test)
 {
 	struct ttm_tt *tt = tt_create(test, 512, TTM_PL_SYSTEM);
 
@@ -68,13 +68,13 @@ static void vram_pages_alloc_fails_halfway(struct kunit *test)
 {
 	struct ttm_tt *tt = tt_create(test, 3, TTM_PL_SYSTEM);
 
-	/* Two pages in one piece, then a single one. */
+	/* The first allocation has two pages, the second one page. */
 	card_fail_after(test, 1);
 	KUNIT_EXPECT_EQ(test, -ENOMEM, vram_pages_alloc(NULL, tt, NULL));
 	KUNIT_EXPECT_EQ(test, tt_count(tt), 0);
 }
 
-static void vram_pages_alloc_out_of_vram_has_another_payer(struct kunit *test)
+static void vram_pages_alloc_eviction_charges_current(struct kunit *test)
 {
 	struct ttm_tt *tt = tt_create(test, 3, TTM_PL_VRAM);
 
@@ -84,7 +84,7 @@ static void vram_pages_alloc_out_of_vram_has_another_payer(struct kunit *test)
 	vram_pages_free(NULL, tt);
 }
 
-static void vram_pages_free_of_none(struct kunit *test)
+static void vram_pages_free_unpopulated(struct kunit *test)
 {
 	struct ttm_tt *tt = tt_create(test, 3, TTM_PL_SYSTEM);
 
@@ -94,10 +94,10 @@ static void vram_pages_free_of_none(struct kunit *test)
 
 static struct kunit_case vram_pages_cases[] = {
 	KUNIT_CASE_PARAM(vram_pages_alloc_zeroed, sizes_gen_params),
-	KUNIT_CASE(vram_pages_alloc_smaller_pieces),
+	KUNIT_CASE(vram_pages_alloc_falls_back_to_lower_order),
 	KUNIT_CASE(vram_pages_alloc_fails_halfway),
-	KUNIT_CASE(vram_pages_alloc_out_of_vram_has_another_payer),
-	KUNIT_CASE(vram_pages_free_of_none),
+	KUNIT_CASE(vram_pages_alloc_eviction_charges_current),
+	KUNIT_CASE(vram_pages_free_unpopulated),
 	{}
 };
 

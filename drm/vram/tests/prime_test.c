@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How a place in VRAM, or pages, are described as a phyr list
+ * Description of VRAM and of system pages as phyr lists
  */
 #include <kunit/test.h>
 
@@ -13,7 +13,7 @@
 
 KUNIT_DEFINE_ACTION_WRAPPER(list_put, phyr_list_put, struct phyr_list *);
 
-/* A buffer that is where @layout is, as far as the description looks */
+/* Create a buffer with the resource @layout, enough for vram_describe(). */
 static struct vram_bo *bo_at(struct kunit *test, struct layout *layout)
 {
 	struct vram_bo *bo = kunit_kzalloc(test, sizeof(*bo), GFP_KERNEL);
@@ -40,7 +40,7 @@ static struct phyr_list *describe(struct kunit *test, struct vram_bo *bo)
 	return list;
 }
 
-/* The list has each page where the layout has it, in extents as few as can be. */
+/* Check the address of each page, and that adjacent extents are merged. */
 static void list_check(struct kunit *test, struct phyr_list *list,
 		       struct layout *layout)
 {
@@ -141,7 +141,7 @@ static void vram_describe_random(struct kunit *test)
 	list_check(test, describe(test, bo_at(test, layout)), layout);
 }
 
-/* The allocator's own blocks, spread as max_extent says */
+/* Blocks from the allocator, fragmented by max_extent */
 static void vram_describe_max_extent(struct kunit *test)
 {
 	struct card *card = card_create(test, SZ_1M, 0);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What a KUnit test includes before the production file that it tests
+ * Redirections for the production file that a KUnit test includes
  *
  *	#include "redirect.h"
  *	#include "../mgr.c"
  *
- * The file becomes part of phyr_vram_kunit.ko, static functions included.
- * phyr_vram.ko may be loaded: it exports nothing. What needs no redirection is
- * the card: struct card has ordinary memory where the BAR would be mapped.
+ * The file becomes part of phyr_vram_kunit.ko, so that tests can call its static
+ * functions. phyr_vram.ko may be loaded too, since it exports no symbols. Card
+ * accesses are not redirected: the VRAM of struct card is ordinary memory.
  */
 #ifndef _PHYR_VRAM_REDIRECT_H
 #define _PHYR_VRAM_REDIRECT_H
@@ -18,13 +18,13 @@
 
 #include "card.h"
 
-/* The included file's parameters are plain variables here. */
+/* Turn the included file's module parameters into plain variables. */
 #undef module_param
 #define module_param(name, type, perm)
 #undef MODULE_PARM_DESC
 #define MODULE_PARM_DESC(name, text)
 
-/* Allocations that a test can make fail: card_fail_after() */
+/* Allocations that card_fail_after() can make fail */
 #undef kzalloc_obj
 #define kzalloc_obj(obj, ...) \
 	(card_fails() ? NULL : kzalloc(sizeof(obj), default_gfp(__VA_ARGS__)))

@@ -2,9 +2,9 @@
 /*
  * phyr_vram: buffers in the page-less memory of a PCI card
  *
- * Every padding and unused flag must be zero; anything else is -EINVAL.
- * No ioctl tells where in physical memory a buffer lies. System memory that a
- * buffer takes is charged to the memory cgroup of the client that made it.
+ * Padding and unused flags must be zero, or the ioctl fails with -EINVAL.
+ * No ioctl exposes physical addresses. The system memory of a buffer is charged
+ * to the memory cgroup of the client that created it.
  */
 #ifndef _UAPI_PHYR_VRAM_DRM_H
 #define _UAPI_PHYR_VRAM_DRM_H
@@ -22,8 +22,8 @@ extern "C" {
 #define DRM_PHYR_VRAM_GEM_MOVE		0x04
 
 /**
- * struct drm_phyr_vram_info - the card
- * @vram_size: bytes of VRAM that buffers can be placed in
+ * struct drm_phyr_vram_info - properties of the card
+ * @vram_size: bytes of VRAM available to buffers
  * @page_size: bytes; sizes and extents are multiples of it
  * @pad: must be zero
  */
@@ -33,25 +33,26 @@ struct drm_phyr_vram_info {
 	__u32 pad;
 };
 
-/* Places a buffer may be in; the driver moves it between them as needed. */
+/* Places allowed for a buffer. The driver moves it between them as needed. */
 #define DRM_PHYR_VRAM_PLACE_VRAM	(1 << 0)
 #define DRM_PHYR_VRAM_PLACE_SYSTEM	(1 << 1)
 
 /**
- * struct drm_phyr_vram_gem_create - a new, zeroed buffer
+ * struct drm_phyr_vram_gem_create - create a zeroed buffer
  * @size: bytes, more than 0; rounded up to whole pages and written back
- * @placement: DRM_PHYR_VRAM_PLACE_* or both. With both, the buffer starts in
- *	VRAM and may be evicted to system memory
+ * @placement: one or both of DRM_PHYR_VRAM_PLACE_*. With both, the buffer
+ *	starts in VRAM if there is room, and may be evicted to system memory
  * @flags: must be zero
  * @max_extent: largest contiguous piece of VRAM to use, in bytes: a power of
- *	two and at least a page, or 0 for no limit. Forces fragmentation; a
- *	buffer that has been shown on a display is in one piece all the same
+ *	two and at least a page, or 0 for no limit. Forces fragmentation, except
+ *	that displaying the buffer moves it to contiguous VRAM
  * @handle: out: GEM handle
  * @pad: must be zero
  *
- * -EINVAL: one of the above is not so. -E2BIG: more than the card's VRAM, for
- * a buffer that must be in VRAM, or more than the system's memory. -ENOSPC:
- * VRAM is full and nothing could be evicted. -ENOMEM: no system memory.
+ * -EINVAL: an argument violates the rules above. -E2BIG: larger than the
+ * system's memory, or than the card's VRAM if @placement allows only VRAM.
+ * -ENOSPC: VRAM is full and nothing can be evicted. -ENOMEM: out of system
+ * memory. -ENODEV: the card is gone.
  */
 struct drm_phyr_vram_gem_create {
 	__u64 size;
@@ -63,10 +64,12 @@ struct drm_phyr_vram_gem_create {
 };
 
 /**
- * struct drm_phyr_vram_gem_mmap - where to mmap() a buffer
+ * struct drm_phyr_vram_gem_mmap - get the mmap() offset of a buffer
  * @handle: GEM handle
  * @pad: must be zero
  * @offset: out: offset for mmap() of the DRM node, in bytes
+ *
+ * -EINVAL: @pad is not zero. -ENOENT: unknown handle.
  */
 struct drm_phyr_vram_gem_mmap {
 	__u32 handle;
@@ -75,15 +78,15 @@ struct drm_phyr_vram_gem_mmap {
 };
 
 /**
- * struct drm_phyr_vram_gem_info - a buffer as it is now
+ * struct drm_phyr_vram_gem_info - current state of a buffer
  * @handle: GEM handle
- * @placement: out: the one DRM_PHYR_VRAM_PLACE_* it is in
+ * @placement: out: the current DRM_PHYR_VRAM_PLACE_*
  * @size: out: bytes
- * @id: out: number that names this buffer in the device's debugfs files
- * @extents: out: contiguous pieces of VRAM; 0 in system memory
+ * @id: out: number of the buffer in the device's debugfs files
+ * @extents: out: number of contiguous pieces of VRAM; 0 in system memory
  *
- * -ENOENT: no such handle. -EOPNOTSUPP: an imported buffer, which another
- * driver has placed.
+ * -ENOENT: unknown handle. -EOPNOTSUPP: an imported buffer, which another
+ * driver places.
  */
 struct drm_phyr_vram_gem_info {
 	__u32 handle;
@@ -94,16 +97,18 @@ struct drm_phyr_vram_gem_info {
 };
 
 /**
- * struct drm_phyr_vram_gem_move - put a buffer elsewhere, contents and all
+ * struct drm_phyr_vram_gem_move - move a buffer with its contents
  * @handle: GEM handle
- * @placement: one DRM_PHYR_VRAM_PLACE_* that the buffer was created with
+ * @placement: destination, one of the DRM_PHYR_VRAM_PLACE_* that the buffer was
+ *	created with
  *
- * Importers are told, and their DMA is waited for; CPU mappings find the new
- * place. The buffer may be evicted again at any time.
+ * Notifies importers and waits for their DMA. CPU mappings follow the move. The
+ * buffer may be evicted again at any time.
  *
- * -EINVAL: not such a placement. -ENOENT: no such handle. -EOPNOTSUPP: an
- * imported buffer. -EBUSY: the buffer is pinned elsewhere, for instance because
- * a display shows it. -ENODEV: the card is gone. -ENOSPC, -ENOMEM: no room.
+ * -EINVAL: @placement is not one allowed place. -ENOENT: unknown handle.
+ * -EOPNOTSUPP: an imported buffer. -EBUSY: the buffer is pinned elsewhere, for
+ * example because it is displayed. -ENODEV: the card is gone. -ENOSPC, -ENOMEM:
+ * not enough room at the destination.
  */
 struct drm_phyr_vram_gem_move {
 	__u32 handle;
