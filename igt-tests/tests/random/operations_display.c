@@ -5,31 +5,6 @@
 
 #include "world.h"
 
-static struct file *display_file(struct world *world)
-{
-	for (unsigned int i = 0; i < MAX_FILES; i++)
-		if (world->files[i].node->shows)
-			return &world->files[i];
-	return NULL;
-}
-
-void wait_for_picture(struct world *world)
-{
-	for (; world->flips; world->flips--)
-		wait_for_flip(&world->display);
-}
-
-void drop_fb(struct world *world, struct random_fb *fb)
-{
-	struct buffer *buffer = fb->buffer;
-
-	EXPECT(world, drmModeRmFB(world->display.fd, fb->fb.id), 0);
-	if (world->shown == fb)
-		world->shown = NULL;
-	fb->buffer = NULL;
-	put_buffer(world, buffer);
-}
-
 static int create_dumb(struct world *world)
 {
 	struct file *file = display_file(world);

@@ -385,14 +385,10 @@ static int wrong_framebuffer(struct world *world)
 {
 	struct fb fb = { .width = 64, .height = 64, .pitch = 256,
 			 .format = DRM_FORMAT_XRGB8888 };
-	struct file *file = NULL;
-	struct buffer *buffer;
+	struct file *file = display_file(world);
+	struct buffer *buffer = file ? buffer_of(world, file) : NULL;
 	uint32_t id;
 
-	for (unsigned int i = 0; i < MAX_FILES; i++)
-		if (world->files[i].node->shows)
-			file = &world->files[i];
-	buffer = file ? buffer_of(world, file) : NULL;
 	if (!buffer)
 		return NOT_NOW;
 	fb.handle = buffer->handle[file_number(world, file)];

@@ -214,7 +214,8 @@ int check_bytes(struct world *world, struct buffer *buffer, uint64_t offset,
 int write_bytes(struct world *world, struct buffer *buffer, uint64_t offset,
 		uint64_t len);
 
-/* The display. */
+/* The display. NULL where this client does not have it. */
+struct file *display_file(struct world *world);
 void wait_for_picture(struct world *world);
 void drop_fb(struct world *world, struct random_fb *fb);
 
