@@ -189,6 +189,22 @@ uint32_t import_buffer(int fd, int dmabuf)
 	return handle;
 }
 
+int try_import(int fd, int dmabuf)
+{
+	uint32_t handle;
+
+	return phyr_import(fd, dmabuf, &handle);
+}
+
+int try_import_into_engine(int dmabuf)
+{
+	int engine = open_copy(0);
+	int err = try_import(engine, dmabuf);
+
+	close(engine);
+	return err;
+}
+
 uint32_t import_from(int fd, int exporter, uint32_t handle)
 {
 	int dmabuf = export_buffer(exporter, handle);
@@ -239,20 +255,20 @@ void unmap(void *mem, uint64_t size)
 	igt_assert_eq(munmap(mem, size), 0);
 }
 
-void fill_vram(int fd, uint32_t handle, uint64_t size, uint64_t seed)
+static void fill_and_unmap(void *mem, uint64_t size, uint64_t seed)
 {
-	void *mem = map_vram(fd, handle, size);
-
 	phyr_fill(mem, seed, 0, size);
 	unmap(mem, size);
 }
 
+void fill_vram(int fd, uint32_t handle, uint64_t size, uint64_t seed)
+{
+	fill_and_unmap(map_vram(fd, handle, size), size, seed);
+}
+
 void fill_own(int fd, uint32_t handle, uint64_t size, uint64_t seed)
 {
-	void *mem = map_own(fd, handle, size);
-
-	phyr_fill(mem, seed, 0, size);
-	unmap(mem, size);
+	fill_and_unmap(map_own(fd, handle, size), size, seed);
 }
 
 void assert_bytes(const void *mem, uint64_t seed, uint64_t offset,
@@ -274,20 +290,20 @@ void assert_zero(const void *mem, uint64_t len)
 		     " is %#x, not 0\n", at, len, ((const uint8_t *)mem)[at]);
 }
 
-void assert_vram(int fd, uint32_t handle, uint64_t size, uint64_t seed)
+static void assert_and_unmap(void *mem, uint64_t size, uint64_t seed)
 {
-	void *mem = map_vram(fd, handle, size);
-
 	assert_bytes(mem, seed, 0, size);
 	unmap(mem, size);
 }
 
+void assert_vram(int fd, uint32_t handle, uint64_t size, uint64_t seed)
+{
+	assert_and_unmap(map_vram(fd, handle, size), size, seed);
+}
+
 void assert_own(int fd, uint32_t handle, uint64_t size, uint64_t seed)
 {
-	void *mem = map_own(fd, handle, size);
-
-	assert_bytes(mem, seed, 0, size);
-	unmap(mem, size);
+	assert_and_unmap(map_own(fd, handle, size), size, seed);
 }
 
 void copy(int fd, uint32_t src, uint32_t dst, uint64_t len)

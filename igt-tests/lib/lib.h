@@ -49,6 +49,9 @@ uint32_t create_own(int fd, uint64_t size);
 struct drm_phyr_vram_gem_info vram_info(int fd, uint32_t handle);
 int export_buffer(int fd, uint32_t handle);
 uint32_t import_buffer(int fd, int dmabuf);
+int try_import(int fd, int dmabuf);
+/* By a new client of the first engine, which is closed again. */
+int try_import_into_engine(int dmabuf);
 uint32_t import_from(int fd, int exporter, uint32_t handle);
 int create_dmabuf(int fd, uint64_t size, uint64_t max_extent);
 

@@ -81,16 +81,6 @@ static int submit(struct client *client)
 }
 
 /* A new importer, whoever it is. */
-static int import_error(int dmabuf)
-{
-	int engine = open_copy(0);
-	uint32_t handle;
-	int err = phyr_import(engine, dmabuf, &handle);
-
-	close(engine);
-	return err;
-}
-
 static void assert_exporter_gone(struct client *client)
 {
 	struct drm_phyr_vram_gem_info info;
@@ -108,7 +98,7 @@ static void assert_exporter_gone(struct client *client)
 		      -ENODEV);
 	igt_assert_eq(phyr_export(client->vram, client->handle), -ENODEV);
 	igt_assert_eq(submit(client), -ENODEV);
-	igt_assert_eq(import_error(client->dmabuf), -ENODEV);
+	igt_assert_eq(try_import_into_engine(client->dmabuf), -ENODEV);
 	/* The engine is as it was. */
 	copy(client->engine, client->own, create_own(client->engine, SIZE),
 	     SIZE);

@@ -38,8 +38,8 @@ static void hold_card_attack(void)
 		igt_assert(raises_sigbus(file));
 		igt_assert_eq(phyr_vram_gem_info(vram, handle, &info), -ENODEV);
 		igt_assert_eq(phyr_export(vram, handle), -ENODEV);
-		igt_assert_eq(phyr_import(open_device(&scene.engine), dmabuf,
-					  &imported), -ENODEV);
+		igt_assert_eq(try_import(open_device(&scene.engine), dmabuf),
+			      -ENODEV);
 		igt_assert_eq(phyr_copy_submit(engine, &submit), -ENODEV);
 		late = phyr_mmap(dmabuf, SIZE, PROT_READ, 0);
 		igt_assert(late == MAP_FAILED || raises_sigbus(late));
@@ -50,19 +50,25 @@ static void hold_card_attack(void)
 	}
 }
 
+/* Unbind @device while the engine hangs in the attacker's job. */
+static void hang_and_unbind(const struct phyr_device *device)
+{
+	be_told();
+	igt_assert_eq(phyr_hang(&scene.engine, 1), 0);
+	tell(0);
+	be_told();
+	take_away(device->busid, UNBIND);
+	tell(0);
+	be_told();
+}
+
 static void hold_card_victim(pid_t attacker)
 {
 	uint64_t free = vram_free(&scene.card);
 	int vram;
 
 	(void)attacker;
-	be_told();
-	igt_assert_eq(phyr_hang(&scene.engine, 1), 0);
-	tell(0);
-	be_told();
-	take_away(scene.card.busid, UNBIND);
-	tell(0);
-	be_told();
+	hang_and_unbind(&scene.card);
 	give_back(scene.card.busid, PHYR_VRAM_DRIVER, UNBIND);
 	vram = open_vram(0);
 	free = vram_free(&scene.card);
@@ -107,13 +113,7 @@ static void hold_engine_attack(void)
 static void hold_engine_victim(pid_t attacker)
 {
 	(void)attacker;
-	be_told();
-	igt_assert_eq(phyr_hang(&scene.engine, 1), 0);
-	tell(0);
-	be_told();
-	take_away(scene.engine.busid, UNBIND);
-	tell(0);
-	be_told();
+	hang_and_unbind(&scene.engine);
 	give_back(scene.engine.busid, PHYR_COPY_DRIVER, UNBIND);
 }
 

@@ -160,39 +160,23 @@ void sequence(void)
 /* What a camera's own buffer holds goes on, by its dma-buf, without the CPU. */
 void exported(void)
 {
-	struct video video = open_video();
-	int engine = open_copy(0), dmabuf;
-	struct video_frame frame;
-	uint32_t own, imported;
-	uint64_t size;
+	struct export export = capture_exported(640, 480);
 	uint8_t *mem;
 
-	video_set_format(&video, 640, 480, V4L2_PIX_FMT_XBGR32, 0);
-	size = video.pix.plane_fmt[0].sizeimage;
-	video_request(&video, V4L2_MEMORY_MMAP, 1);
-	dmabuf = video_export(&video, 0, 0);
-	imported = import_buffer(engine, dmabuf);
-	own = create_own(engine, size);
-	video_queue(&video, 0, NULL);
-	video_start(&video);
-	frame = video_take(&video);
-	copy(engine, imported, own, size);
-	video_stop(&video);
+	copy(export.engine, export.imported, export.own, export.size);
+	video_stop(&export.video);
 
-	/* The pages outlive the queue that they were made for. */
-	video_request(&video, V4L2_MEMORY_MMAP, 0);
-	mem = map_own(engine, own, size);
-	assert_frame(&video, (const uint8_t *const[]) { mem },
-		     look_at(frame.sequence));
-	unmap(mem, size);
-	close_video(&video);
-	copy(engine, imported, own, size);
-	mem = map_dmabuf(dmabuf, size);
-	assert_frame(&video, (const uint8_t *const[]) { mem },
-		     look_at(frame.sequence));
-	unmap(mem, size);
-	close(dmabuf);
-	close(engine);
+	/* The pages outlive the queue that they were allocated for. */
+	video_request(&export.video, V4L2_MEMORY_MMAP, 0);
+	assert_copy(&export);
+	close_video(&export.video);
+	copy(export.engine, export.imported, export.own, export.size);
+	mem = map_dmabuf(export.dmabuf, export.size);
+	assert_frame(&export.video, (const uint8_t *const[]) { mem },
+		     look_at(export.frame.sequence));
+	unmap(mem, export.size);
+	close(export.dmabuf);
+	close(export.engine);
 }
 
 /* One frame of a camera that looks at its ranges, and fails one that is too long. */

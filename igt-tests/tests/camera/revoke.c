@@ -230,35 +230,18 @@ void camera_gone(enum way way)
 /* With its own buffers mapped, exported and imported by another engine. */
 void camera_gone_ram(void)
 {
-	struct video video = open_video();
-	int engine = open_copy(0), dmabuf;
-	struct video_frame frame;
-	uint32_t own, imported;
-	uint64_t size;
-	uint8_t *mem;
+	struct export export = capture_exported(320, 240);
+	struct video *video = &export.video;
 
-	video_set_format(&video, 320, 240, V4L2_PIX_FMT_XBGR32, 0);
-	size = video.pix.plane_fmt[0].sizeimage;
-	video_request(&video, V4L2_MEMORY_MMAP, 2);
-	dmabuf = video_export(&video, 0, 0);
-	imported = import_buffer(engine, dmabuf);
-	own = create_own(engine, size);
-	video_queue(&video, 0, NULL);
-	video_start(&video);
-	frame = video_take(&video);
-	igt_assert_eq(frame.index, 0);
-	take_away(video.busid, UNBIND);
-	assert_frame(&video, (const uint8_t *const[]) { video.mem[0][0] },
-		     look_at(frame.sequence));
-	copy(engine, imported, own, size);
-	mem = map_own(engine, own, size);
-	assert_frame(&video, (const uint8_t *const[]) { mem },
-		     look_at(frame.sequence));
-	unmap(mem, size);
-	close(dmabuf);
-	close(engine);
-	close_video(&video);
-	give_back(video.busid, VIDEO_DRIVER, UNBIND);
+	take_away(video->busid, UNBIND);
+	assert_frame(video, (const uint8_t *const[]) { video->mem[0][0] },
+		     look_at(export.frame.sequence));
+	copy(export.engine, export.imported, export.own, export.size);
+	assert_copy(&export);
+	close(export.dmabuf);
+	close(export.engine);
+	close_video(video);
+	give_back(video->busid, VIDEO_DRIVER, UNBIND);
 }
 
 /* A frame that the engine hangs in is returned as an error; the next is not. */

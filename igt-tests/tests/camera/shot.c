@@ -71,3 +71,31 @@ uint32_t next_frame_sync(int fd)
 	igt_assert_eq(event.type, V4L2_EVENT_FRAME_SYNC);
 	return event.u.frame_sync.frame_sequence;
 }
+
+struct export capture_exported(uint32_t width, uint32_t height)
+{
+	struct export export = { .video = open_video() };
+	struct video *video = &export.video;
+
+	video_set_format(video, width, height, V4L2_PIX_FMT_XBGR32, 0);
+	export.size = video->pix.plane_fmt[0].sizeimage;
+	video_request(video, V4L2_MEMORY_MMAP, 1);
+	export.dmabuf = video_export(video, 0, 0);
+	export.engine = open_copy(0);
+	export.imported = import_buffer(export.engine, export.dmabuf);
+	export.own = create_own(export.engine, export.size);
+	video_queue(video, 0, NULL);
+	video_start(video);
+	export.frame = video_take(video);
+	igt_assert_eq(export.frame.index, 0);
+	return export;
+}
+
+void assert_copy(const struct export *export)
+{
+	uint8_t *mem = map_own(export->engine, export->own, export->size);
+
+	assert_frame(&export->video, (const uint8_t *const[]) { mem },
+		     look_at(export->frame.sequence));
+	unmap(mem, export->size);
+}

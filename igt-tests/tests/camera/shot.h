@@ -42,6 +42,30 @@ void start_with(struct video *video, struct shot *shots, int vram,
 /* Take one frame, check all its bytes, and queue its buffer again. */
 void go_on(const struct video *video, const struct shot *shots);
 
+/**
+ * struct export - a buffer of the camera, exported and imported by an engine
+ * @video: the camera, which streams
+ * @frame: the frame that the buffer holds
+ * @size: bytes
+ * @dmabuf: the exported buffer
+ * @engine: file of the engine
+ * @imported: handle of @dmabuf at @engine
+ * @own: a buffer of @engine of the same size, to copy into
+ */
+struct export {
+	struct video video;
+	struct video_frame frame;
+	uint64_t size;
+	int dmabuf;
+	int engine;
+	uint32_t imported;
+	uint32_t own;
+};
+
+struct export capture_exported(uint32_t width, uint32_t height);
+/* export->own holds the frame. */
+void assert_copy(const struct export *export);
+
 /* Wait for the next V4L2_EVENT_FRAME_SYNC and return its frame number. */
 uint32_t next_frame_sync(int fd);
 

@@ -44,25 +44,31 @@ void largest_mode(void)
 	close_display(&display);
 }
 
-/* Lines of 16-bit pixels that end within a word have a pitch that does not. */
+/* Show a picture whose lines are laid out like @layout says. */
+static void show_layout(const struct display *display, struct fb layout,
+			uint32_t seed)
+{
+	struct fb fb = create_fb(display, layout, seed);
+
+	show(display, &fb);
+	assert_shown(display, &fb);
+	turn_off(display);
+	remove_fb(display, &fb);
+}
+
+/* The pitch is a multiple of 4, also where a line of 16-bit pixels is not. */
 void own_mode(uint32_t width, uint32_t height)
 {
 	struct display display = open_display();
 
 	display.mode = make_mode(width, height);
-	for (unsigned int i = 0; i < NR_FORMATS; i++) {
-		struct fb fb = create_fb(&display, (struct fb){
+	for (unsigned int i = 0; i < NR_FORMATS; i++)
+		show_layout(&display, (struct fb){
 			.width = width,
 			.height = height,
 			.format = formats[i],
 			.pitch = (width * pixel_size(formats[i]) + 3) & ~3u,
 		}, 30 + i);
-
-		show(&display, &fb);
-		assert_shown(&display, &fb);
-		turn_off(&display);
-		remove_fb(&display, &fb);
-	}
 	close_display(&display);
 }
 
@@ -70,39 +76,29 @@ void long_pitch(void)
 {
 	struct display display = open_display();
 
-	for (unsigned int i = 0; i < NR_FORMATS; i++) {
-		struct fb fb = create_fb(&display, (struct fb){
+	for (unsigned int i = 0; i < NR_FORMATS; i++)
+		show_layout(&display, (struct fb){
 			.width = 1024,
 			.height = 768,
 			.format = formats[i],
 			.pitch = 1024 * pixel_size(formats[i]) + 52,
 		}, 40 + i);
-
-		show(&display, &fb);
-		assert_shown(&display, &fb);
-		remove_fb(&display, &fb);
-	}
 	close_display(&display);
 }
 
-/* A picture that begins at some pixel of some line of its buffer. */
+/* The picture starts at a pixel in the middle of a line of its buffer. */
 void pictures_at_offset(void)
 {
 	struct display display = open_display();
 
-	for (unsigned int i = 0; i < NR_FORMATS; i++) {
-		struct fb fb = create_fb(&display, (struct fb){
+	for (unsigned int i = 0; i < NR_FORMATS; i++)
+		show_layout(&display, (struct fb){
 			.width = 1024,
 			.height = 768,
 			.format = formats[i],
 			.pitch = 1100 * pixel_size(formats[i]),
 			.offset = (7 * 1100 + 40) * pixel_size(formats[i]),
 		}, 50 + i);
-
-		show(&display, &fb);
-		assert_shown(&display, &fb);
-		remove_fb(&display, &fb);
-	}
 	close_display(&display);
 }
 

@@ -259,7 +259,7 @@ static int release(struct world *world)
 static int vmap(struct world *world)
 {
 	struct buffer *buffer = with_dmabuf(world);
-	struct phyr_test_vmap vmap = { .fill = draw(world) };
+	struct phyr_test_vmap vmap = { .fill = random_u64(world) };
 	bool drivers = percent(world, 50);
 	int err;
 

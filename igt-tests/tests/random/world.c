@@ -15,7 +15,7 @@
  * Chance: splitmix64
  */
 
-uint64_t draw(struct world *world)
+uint64_t random_u64(struct world *world)
 {
 	uint64_t x = world->random += 0x9e3779b97f4a7c15ull;
 
@@ -26,7 +26,7 @@ uint64_t draw(struct world *world)
 
 uint64_t below(struct world *world, uint64_t limit)
 {
-	return draw(world) % limit;
+	return random_u64(world) % limit;
 }
 
 bool percent(struct world *world, unsigned int chance)
@@ -188,7 +188,7 @@ struct file *any_file(struct world *world, bool engine)
 uint32_t no_handle(struct world *world, const struct file *file)
 {
 	uint32_t handle = percent(world, 50) ? 1 + below(world, 64) :
-			  draw(world) >> (32 + below(world, 24));
+			  random_u64(world) >> (32 + below(world, 24));
 	unsigned int number = file_number(world, file);
 
 	for (unsigned int i = 0; i < MAX_BUFFERS; i++)
@@ -552,7 +552,7 @@ int check_bytes(struct world *world, struct buffer *buffer, uint64_t offset,
 int write_bytes(struct world *world, struct buffer *buffer, uint64_t offset,
 		uint64_t len)
 {
-	uint64_t seed = draw(world);
+	uint64_t seed = random_u64(world);
 	uint8_t *old = malloc(len);
 	int ret;
 

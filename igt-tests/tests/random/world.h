@@ -151,8 +151,8 @@ struct world {
 	unsigned int flips;		/* whose events are to come */
 };
 
-/* Chance. */
-uint64_t draw(struct world *world);
+/* Random: a number, one below @limit, true in @chance percent of calls. */
+uint64_t random_u64(struct world *world);
 uint64_t below(struct world *world, uint64_t limit);
 bool percent(struct world *world, unsigned int chance);
 
