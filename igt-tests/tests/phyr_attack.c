@@ -7,7 +7,7 @@
 
 #include "attack/attacks.h"
 
-IGT_TEST_DESCRIPTION("What a process without privileges may try, and what it gets for it");
+IGT_TEST_DESCRIPTION("What an unprivileged process can and cannot do");
 
 static int set_name(int dmabuf, const void *name)
 {
@@ -61,90 +61,90 @@ static void dmabuf_ioctls(void)
 
 igt_main()
 {
-	igt_describe("GEM handles of others, by number");
+	igt_describe("Guess GEM handles of other clients");
 	igt_subtest("guess-handles")
 		attack_client(guess_handles);
 
-	igt_describe("Buffers by global name, also one that exists");
+	igt_describe("Guess global names, one of which exists");
 	igt_subtest("guess-names")
 		guess_names();
 
-	igt_describe("Importing what is no dma-buf; taking one from another process");
+	igt_describe("Import files that are not dma-bufs; take a dma-buf from another process");
 	igt_subtest("never-shared")
 		attack_client(never_shared);
 
-	igt_describe("Mapping more than there is, in all places, by node and dma-buf");
+	igt_describe("Map beyond the end of buffers in all placements, by node and dma-buf");
 	igt_subtest("mmap-past-end") {
-		/* Of one of the system calls that are tried. */
+		/* remap_file_pages() causes it. */
 		igt_emit_ignore_dmesg_regex("deprecated remap_file_pages");
 		under_attack(mmap_past_end, NULL);
 	}
 
-	igt_describe("A dma-buf has no bytes to read, and does not change its size");
+	igt_describe("A dma-buf cannot be read, written or resized");
 	igt_subtest("dmabuf-as-a-file")
 		under_attack(dmabuf_as_a_file, NULL);
 
-	igt_describe("Mapping another client's buffer by its offset, known or guessed");
+	igt_describe("Map another client's buffer by its offset, known or guessed");
 	igt_subtest("mmap-guessed-offset")
 		mmap_guessed();
 
-	igt_describe("Mapping by the offset of a buffer whose handle was closed");
+	igt_describe("Map by the offset of a buffer whose handle was closed");
 	igt_subtest("mmap-after-close")
 		under_attack(mmap_after_close, NULL);
 
-	igt_describe("No mapping is executable, now or later");
+	igt_describe("No mapping can be or become executable");
 	igt_subtest("mmap-exec")
 		under_attack(mmap_exec, NULL);
 
-	igt_describe("No mapping is a private one");
+	igt_describe("No mapping can be private");
 	igt_subtest("mmap-private")
 		under_attack(mmap_private, NULL);
 
-	igt_describe("A read-only dma-buf is not mapped to be written, now or later");
+	igt_describe("A read-only dma-buf cannot be mapped for writing, at once or later");
 	igt_subtest("mmap-read-only")
 		under_attack(mmap_read_only, NULL);
 
-	igt_describe("Files, mappings, a dma-buf and a job, while the card goes and comes back");
+	igt_describe("Hold files, mappings, a dma-buf and a job while the card is unbound and bound");
 	igt_subtest("hold-card")
 		hold_card();
 
-	igt_describe("The same while the engine goes");
+	igt_describe("The same while the engine is unbound");
 	igt_subtest("hold-engine")
 		hold_engine();
 
-	igt_describe("New buffers, to the end of their last page, after another client");
+	igt_describe("New buffers contain no bytes of an earlier client, up to the end of their last page");
 	igt_subtest("stale-bytes")
 		stale_bytes();
 
-	igt_describe("Copies that leave their buffers");
+	igt_describe("Copies out of range");
 	igt_subtest("copy-out-of-range")
 		copy_out_of_range();
 
-	igt_describe("What is root's: debugfs, tracing, the test device, binding, the BARs");
+	igt_describe("Root's files: debugfs, tracing, the test device, binding, the BARs");
 	igt_subtest("root-files")
 		root_files();
 
-	igt_describe("What is the DRM master's, on the primary and on the render node");
+	igt_describe("The DRM master's ioctls, on the primary and on the render node");
 	igt_subtest("master-only")
 		attack_display(master_only_attack);
 
-	igt_describe("Atomic commits of somebody who is not the master");
+	igt_describe("Atomic commits by a client that is not the master");
 	igt_subtest("atomic-by-others")
 		attack_display(atomic_attack);
 
-	igt_describe("Framebuffers of others give nothing away");
+	igt_describe("Framebuffers of other clients do not reveal their handles");
 	igt_subtest("others-framebuffers")
 		attack_display(others_framebuffers_attack);
 
-	igt_describe("Property blobs of others stay");
+	igt_describe("Property blobs of other clients cannot be destroyed");
 	igt_subtest("others-blobs")
 		others_blobs();
 
-	igt_describe("Names, CPU access and fences of a dma-buf, with garbage");
+	igt_describe("Invalid arguments for names, CPU access and fences of a dma-buf");
 	igt_subtest("dmabuf-ioctls")
 		under_attack(dmabuf_ioctls, NULL);
 
-	igt_describe("Syncobjs of others, by number");
+	igt_describe("Guess syncobjs of other clients");
 	igt_subtest("others-syncobjs")
 		attack_client(others_syncobjs);
 

@@ -27,7 +27,7 @@ static void close_out(FILE *file)
 	igt_assert_eq(fclose(file), 0);
 }
 
-/* What must be where in the file that is the card's VRAM. */
+/* The expected bytes and their places in the file behind the card's VRAM. */
 static void tell_host(const struct phyr_list_dump *list, const uint8_t *bytes,
 		      uint64_t size)
 {
@@ -71,7 +71,7 @@ static void assert_verdict(void)
 		     WAIT_SECONDS);
 }
 
-/* What the camera must have written, made without a look at the VRAM. */
+/* The expected frame, computed without reading VRAM. */
 static uint8_t *draw(const struct video *video, uint32_t number)
 {
 	struct video_look look = {
@@ -133,7 +133,7 @@ static void frame(void)
 
 igt_main()
 {
-	igt_describe("Frame 5 in 19 pieces of VRAM");
+	igt_describe("Frame 5 in 19 extents of VRAM");
 	igt_subtest("frame")
 		frame();
 }

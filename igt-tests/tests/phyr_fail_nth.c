@@ -3,11 +3,11 @@
 
 #include "fail_nth/stage.h"
 
-IGT_TEST_DESCRIPTION("Every allocation of every call fails in its turn");
+IGT_TEST_DESCRIPTION("Each allocation of each call fails once");
 
 #define FEWEST_POINTS	301
 
-/* Drivers are unbound, so that DMA-API debugging tells what is still mapped. */
+/* Unbind the drivers so that DMA-API debug reports what is still mapped. */
 static void leaks(void)
 {
 	clear_stage();
@@ -23,10 +23,10 @@ static const struct {
 	const char *describe;
 	void (*run)(void);
 } subtests[] = {
-	{ "files", "Files of both drivers: opened, closed, read", sweep_files },
-	{ "buffers", "Buffers of the card: made, looked at, moved, closed",
+	{ "files", "Open, close and read files of both drivers", sweep_files },
+	{ "buffers", "Create, query, move and close buffers of the card",
 	  sweep_buffers },
-	{ "evict", "A buffer for which another one has to go", sweep_eviction },
+	{ "evict", "Create a buffer that evicts another", sweep_eviction },
 	{ "mmap", "mmap and page faults, of nodes and dma-bufs", sweep_mappings },
 	{ "prime", "Exports and imports of both drivers", sweep_prime },
 	{ "engine", "Buffers and jobs of the engine", sweep_engine },
@@ -60,8 +60,8 @@ igt_main()
 		igt_describe(subtests[i].describe);
 		igt_subtest(subtests[i].name) {
 			/*
-			 * TTM, debugfs and others tell of what they did not
-			 * get; vm/scan-log knows what would be a bug.
+			 * TTM, debugfs and others log failed allocations;
+			 * vm/scan-log knows which messages are bugs.
 			 */
 			igt_emit_ignore_dmesg_regex(".");
 			subtests[i].run();
@@ -73,7 +73,7 @@ igt_main()
 	igt_subtest("leaks")
 		leaks();
 
-	igt_describe("All of them have more than 300 points to fail at");
+	igt_describe("All sweeps together have more than 300 failure points");
 	igt_subtest("points") {
 		igt_require_f(ran == ARRAY_SIZE(subtests),
 			      "%u of %zu other subtests have run\n", ran,

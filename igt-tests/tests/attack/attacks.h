@@ -9,7 +9,7 @@
 #include "lib.h"
 
 #define SIZE	SZ_64K
-/* Every byte of a secret. */
+/* Every byte that must not leak. */
 #define MARK	0xa7
 
 /**

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
-/* Bytes of others: in new buffers, and beyond the ends of a copy. */
+/* Bytes of other clients: in new buffers, and out of the range of a copy. */
 #include <string.h>
 
 #include "attacks.h"
 
-/* New buffers, all VRAM of the smaller card, to their last page's last byte. */
+/*
+ * Allocate all VRAM of the smaller card; check every byte up to the end of the
+ * last page.
+ */
 static void stale_bytes_attack(void)
 {
 	int vram = open_device(&scene.display), engine = open_device(&scene.engine);
@@ -72,7 +75,7 @@ void stale_bytes(void)
 	wait_for_vram_free(&small, free);
 }
 
-/* Copies that leave their buffers, by a byte or by the whole address space. */
+/* Copies out of range, by one byte or by the whole address space. */
 static void copy_out_of_range_attack(void)
 {
 	static const struct {
@@ -117,12 +120,12 @@ static void copy_out_of_range_attack(void)
 					    copies[i].dst, copies[i].len),
 			      copies[i].err);
 	}
-	/* Nor may a buffer be copied onto itself. */
+	/* Overlapping copies are refused. */
 	igt_assert_eq(phyr_copy_run(engine, own, 0, own, SZ_4K - 1, SZ_4K),
 		      -EINVAL);
 	igt_assert_eq(phyr_copy_run(engine, own, SZ_4K - 1, own, 0, SZ_4K),
 		      -EINVAL);
-	/* All of it is zero, as it was made: nobody else's byte came in. */
+	/* Everything is still zero: no foreign byte was copied. */
 	for (int i = 0; i < 2; i++) {
 		void *mem = i ? map_own(engine, own, SIZE) :
 				map_vram(vram, handle, SIZE);
@@ -132,7 +135,7 @@ static void copy_out_of_range_attack(void)
 	}
 }
 
-/* The victim's buffers are the neighbours, in VRAM and in system memory. */
+/* The client's buffers are neighbours, in VRAM and in system memory. */
 void copy_out_of_range(void)
 {
 	uint32_t others[8];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Handles, names, file descriptors and syncobjs of others, guessed. */
+/* Guess handles, names, file descriptors and syncobjs of other clients. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
@@ -46,7 +46,7 @@ void guess_handles(void)
 		guess_handle(vram, engine, odd[i]);
 }
 
-/* Global names are an old way to share; those who have them are DRM masters' friends. */
+/* Global names (flink): only authenticated clients may use them. */
 static void guess_names_on(const char *path, uint32_t known)
 {
 	int fd = open_path(path);
@@ -75,7 +75,10 @@ void guess_names(void)
 {
 	struct phyr_device card = vram_device(0);
 	struct drm_gem_flink flink = { 0 };
-	/* Root's: master of the one, and on the other at least no attacker is. */
+	/*
+	 * Root is master of the card; open the engine so that no attacker
+	 * becomes its master.
+	 */
 	int primary = open_path(card.primary);
 	int master = open_path(copy_device(0).primary);
 
@@ -166,7 +169,7 @@ void others_syncobjs(void)
 	guess_syncobj(engine, own, 0xffffffff);
 	igt_assert_eq(phyr_ioctl(engine, DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE, &handle),
 		      -EINVAL);
-	/* The card has none. */
+	/* The card's driver has no syncobjs. */
 	igt_assert_eq(phyr_ioctl(vram, DRM_IOCTL_SYNCOBJ_CREATE, &create),
 		      -EOPNOTSUPP);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Files, mappings and jobs of a device that goes. */
+/* Files, mappings and jobs of a device that is unbound. */
 #include <string.h>
 
 #include "attacks.h"
@@ -30,7 +30,7 @@ static void hold_card_attack(void)
 	be_told();
 	igt_assert_eq(phyr_copy_submit(engine, &submit), 0);
 	tell(0);
-	/* The card goes, and comes back with another client on it. */
+	/* The card is unbound, and bound again with another client on it. */
 	for (int round = 0; round < 2; round++) {
 		be_told();
 		igt_assert(raises_sigbus(node));
@@ -43,7 +43,7 @@ static void hold_card_attack(void)
 		igt_assert_eq(phyr_copy_submit(engine, &submit), -ENODEV);
 		late = phyr_mmap(dmabuf, SIZE, PROT_READ, 0);
 		igt_assert(late == MAP_FAILED || raises_sigbus(late));
-		/* The job was the engine's until it gave up; it copied nothing. */
+		/* The job timed out in the engine, and copied nothing. */
 		wait_for_jobs(engine, submit.out_syncobj, -ETIMEDOUT);
 		assert_zero(own, SIZE);
 		tell(0);
@@ -104,7 +104,7 @@ static void hold_engine_attack(void)
 	igt_assert_eq(phyr_copy_gem_info(engine, submit.src_handle, &info),
 		      -ENODEV);
 	igt_assert_eq(phyr_copy_create(engine, SIZE, &handle), -ENODEV);
-	/* Its own pages stay its own, and nobody else's. */
+	/* Its own pages stay, and belong to nobody else. */
 	igt_assert(raises_sigbus(mem) || *(uint8_t *)mem == MARK);
 	close(dmabuf);
 	tell(0);

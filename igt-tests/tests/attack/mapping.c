@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Mappings: past the end, by guessed offsets, executable, private, read-only. */
+/* Mappings: out of bounds, guessed, executable, private, read-only. */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
@@ -8,14 +8,17 @@
 
 #include "attacks.h"
 
-/* Something of SIZE bytes that the attacker may map, all of it. */
+/* A buffer of SIZE bytes that the attacker may map. */
 struct window {
 	const char *name;
 	int fd;
 	uint64_t offset;
 };
 
-/* VRAM, system memory and the engine's own; each by its node and as a dma-buf. */
+/*
+ * Buffers in VRAM, in system memory and of the engine, each by its node and as
+ * a dma-buf.
+ */
 static unsigned int open_windows(struct window *windows)
 {
 	int vram = open_device(&scene.card), engine = open_device(&scene.engine);
@@ -75,13 +78,16 @@ void mmap_past_end(void)
 		assert_no_map(window, 0, SIZE + SZ_4K, PROT_READ, MAP_SHARED,
 			      EINVAL);
 		assert_no_map(window, 0, SZ_4G, PROT_READ, MAP_SHARED, EINVAL);
-		/* Behind it on the node is the next buffer, which is its own. */
+		/*
+		 * On the node it is followed by the next buffer, which is the
+		 * client's own.
+		 */
 		if (!window->offset)
 			assert_no_map(window, SIZE, SZ_4K, PROT_READ,
 				      MAP_SHARED, EINVAL);
 		assert_no_map(window, SIZE - SZ_4K, 2 * SZ_4K, PROT_READ,
 			      MAP_SHARED, EINVAL);
-		/* The last page that there is, by a number that overflows. */
+		/* The offset of the last page, so that the sum overflows. */
 		assert_no_map(window, (1ull << 63) - SZ_4K - window->offset,
 			      SZ_4K, PROT_READ, MAP_SHARED, EINVAL);
 		assert_no_map(window, -SZ_4K - window->offset, 2 * SZ_4K,
@@ -95,14 +101,14 @@ void mmap_past_end(void)
 			     EFAULT);
 		ASSERT_ERRNO((long)mremap(mem, 0, 2 * SIZE, MREMAP_MAYMOVE),
 			     EFAULT);
-		/* and not slide along the file. */
+		/* nor move to another offset. */
 		ASSERT_ERRNO(remap_file_pages(mem, SIZE, 0, 1ull << 40, 0),
 			     EINVAL);
 		unmap(mem, SIZE);
 	}
 }
 
-/* Nor is there another way into a dma-buf, or out of its size. */
+/* A dma-buf cannot be read, written or resized. */
 void dmabuf_as_a_file(void)
 {
 	struct window windows[MAX_WINDOWS];
@@ -135,7 +141,7 @@ static void guess_offsets_of(int fd, uint64_t known)
 	igt_assert(mem == MAP_FAILED);
 	igt_assert_eq(errno, EACCES);
 
-	/* Offsets are given out from here on, without gaps. */
+	/* Offsets are allocated from here, without gaps. */
 	for (uint64_t page = 0; page < 2000; page++) {
 		mem = phyr_mmap(fd, SZ_4K, PROT_READ, first + page * SZ_4K);
 		igt_assert(mem == MAP_FAILED);
@@ -151,7 +157,7 @@ static void mmap_guessed_attack(void)
 {
 	guess_offsets_of(open_device(&scene.card), victims_offset);
 	guess_offsets_of(open_device(&scene.engine), victims_own_offset);
-	/* The same device by its other node. */
+	/* The same device by its primary node. */
 	guess_offsets_of(open_path(scene.card.primary), victims_offset);
 	guess_offsets_of(open_path(scene.engine.primary), victims_own_offset);
 }
@@ -165,7 +171,7 @@ void mmap_guessed(void)
 	end_client();
 }
 
-/* What was allowed once is so no more when the handle is closed. */
+/* Closing the handle revokes the permission to map. */
 void mmap_after_close(void)
 {
 	int vram = open_device(&scene.card), engine = open_device(&scene.engine);
@@ -181,7 +187,7 @@ void mmap_after_close(void)
 	igt_assert_eq(phyr_close_handle(vram, handle), 0);
 	igt_assert_eq(phyr_close_handle(engine, own), 0);
 	for (unsigned int i = 0; i < ARRAY_SIZE(closed); i++) {
-		/* The dma-buf keeps the buffer, but not the right to it. */
+		/* The dma-buf keeps the buffer, but not the permission. */
 		assert_no_map(&closed[i], 0, SIZE, PROT_READ, MAP_SHARED,
 			      EACCES);
 		close(dmabufs[i]);
@@ -207,9 +213,9 @@ void mmap_exec(void)
 		mem = map_window(&windows[i]);
 		ASSERT_ERRNO(mprotect(mem, SIZE, PROT_READ | PROT_EXEC), EACCES);
 		ASSERT_ERRNO(mprotect(mem, SZ_4K, PROT_EXEC), EACCES);
-		/* Old programs get PROT_EXEC with PROT_READ, unasked. */
+		/* READ_IMPLIES_EXEC adds PROT_EXEC to PROT_READ. */
 		igt_assert(personality(was | READ_IMPLIES_EXEC) >= 0);
-		/* Not of dma-bufs, whose file system is one without programs. */
+		/* Not for dma-bufs: their file system is mounted noexec. */
 		if (windows[i].offset)
 			assert_no_map(&windows[i], 0, SIZE, PROT_READ,
 				      MAP_SHARED, EPERM);
@@ -236,7 +242,7 @@ void mmap_private(void)
 	}
 }
 
-/* Who got it to read may not map it to write. */
+/* A read-only dma-buf cannot be mapped for writing. */
 void mmap_read_only(void)
 {
 	int vram = open_device(&scene.card), dmabuf;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What is root's, or the DRM master's. */
+/* Files that are root's, and ioctls that are the DRM master's. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -56,7 +56,7 @@ static void root_files_attack(void)
 		assert_closed_of(&scene.card, device_files[i]);
 		assert_closed_of(&scene.engine, device_files[i]);
 	}
-	/* The BAR itself. */
+	/* The BARs. */
 	assert_closed_of(&scene.card, "resource2");
 	assert_closed_of(&scene.card, "resource2_wc");
 	assert_closed_of(&scene.display, "resource0");
@@ -65,7 +65,7 @@ static void root_files_attack(void)
 
 static int passed_test_device;
 
-/* Not even with a file descriptor from root. */
+/* Not even with root's file descriptor. */
 static void test_device_attack(void)
 {
 	static const unsigned long requests[] = {
@@ -93,7 +93,7 @@ void root_files(void)
 static struct display shown;
 static struct fb shown_fb;
 
-/* The victim is the DRM master, and shows something. */
+/* This process is the DRM master and shows a picture. */
 void attack_display(void (*attack)(void))
 {
 	shown = open_display();
@@ -125,12 +125,15 @@ void master_only_attack(void)
 	uint64_t args[64] = { 0 };
 
 	for (unsigned int n = 0; n < ARRAY_SIZE(cards); n++) {
-		/* The engine has a primary node too, without a master now. */
+		/*
+		 * The engine has a primary node, too, at the moment without a
+		 * master.
+		 */
 		int fd = open_path(cards[n]->primary);
 
 		for (unsigned int i = 0; n == 0 && i < ARRAY_SIZE(requests); i++)
 			ASSERT_ERRNO(ioctl(fd, requests[i], args), EACCES);
-		/* Dumb buffers and all of KMS are not for render nodes. */
+		/* Render nodes have no dumb buffers and no KMS. */
 		close(fd);
 		fd = open_path(cards[n]->render);
 		for (unsigned int i = 0; i < ARRAY_SIZE(requests); i++)
@@ -152,7 +155,7 @@ void atomic_attack(void)
 	fb = create_mode_fb(&mine, DRM_FORMAT_XRGB8888, 611);
 	view.fb = &fb;
 
-	/* With what is there, and with the master's own. */
+	/* Commit its own framebuffer, and the master's. */
 	igt_assert_eq(try_show_view(&mine, &view, 0), -EACCES);
 	igt_assert_eq(try_show_view(&mine, &view, DRM_MODE_ATOMIC_ALLOW_MODESET),
 		      -EACCES);
@@ -167,7 +170,7 @@ void atomic_attack(void)
 					       fb.id), -EACCES);
 }
 
-/* A framebuffer's number is known to all; the buffer in it is not. */
+/* Framebuffer ids are public; the handles in them are not. */
 void others_framebuffers_attack(void)
 {
 	int fd = open_path(scene.display.primary);

@@ -41,7 +41,7 @@ void vram_frames(void)
 	wait_for_vram_free(&card, free);
 }
 
-/* A buffer is recognised at whatever index it comes back. */
+/* A dma-buf is recognised at any index. */
 void recognised(void)
 {
 	struct video video = open_video();
@@ -61,7 +61,7 @@ void recognised(void)
 	for (int i = 2; i < 8 * BUFFERS; i++) {
 		frame = video_take(&video);
 		assert_shot(&video, &shots[at[frame.index]], frame.sequence);
-		/* 7 and 4 have no common divisor: each comes to each index. */
+		/* 7 and 4 are coprime: each buffer gets to each index. */
 		at[frame.index] = i * 7 / 3 % BUFFERS;
 		if (at[frame.index] == at[!frame.index])
 			at[frame.index] = (at[frame.index] + 1) % BUFFERS;
@@ -71,7 +71,7 @@ void recognised(void)
 	igt_assert_eq_u64(video_cache(&video).mapped, BUFFERS);
 	igt_assert_eq(video_cache(&video).imports, BUFFERS);
 
-	/* Without a stream, what no index has is let go of. */
+	/* Without a stream, buffers without an index are detached. */
 	video_stop(&video);
 	igt_assert_eq(video_cache(&video).imports, 2);
 	video_request(&video, V4L2_MEMORY_DMABUF, 0);
@@ -82,7 +82,7 @@ void recognised(void)
 	close(vram);
 }
 
-/* The camera's own buffer is in somebody's address space, another's is not. */
+/* Only the camera's own buffers are mapped by a process. */
 void mapped_flag(void)
 {
 	struct video video = open_video();
@@ -104,7 +104,7 @@ void mapped_flag(void)
 	close(vram);
 }
 
-/* What its users have closed does not live on in the cache. */
+/* The cache drops buffers that userspace has closed. */
 void forgotten(void)
 {
 	struct phyr_device card = vram_device(0);
@@ -130,18 +130,18 @@ void forgotten(void)
 	for (int i = 0; i < BUFFERS; i++)
 		close_shot(vram, &shots[i]);
 
-	/* The next buffer to be queued, while it streams. */
+	/* Drops them at the next QBUF while streaming. */
 	video_queue(&video, 1, &keep.dmabuf);
 	wait_for_vram_free(&card, free);
 	igt_assert_eq(video_cache(&video).imports, 1);
 
-	/* Closing the node, with a stream and buffers. */
+	/* Close the node while streaming. */
 	close_video(&video);
 	close_shot(vram, &keep);
 	close(vram);
 }
 
-/* Without a stream there is no cache, whatever other buffers have. */
+/* Without a stream nothing is cached. */
 void uncached(void)
 {
 	struct phyr_device card = vram_device(0);
@@ -158,7 +158,7 @@ void uncached(void)
 		video_queue(&video, i, &shots[i].dmabuf);
 	igt_assert_eq(video_cache(&video).imports, 2);
 
-	/* They come back, and one index gets another. */
+	/* Return them, and queue another buffer at one index. */
 	video_stop(&video);
 	video_queue(&video, 0, &shots[2].dmabuf);
 	igt_assert_eq(video_cache(&video).imports, 2);

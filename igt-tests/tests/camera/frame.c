@@ -51,7 +51,7 @@ void multi_planar(void)
 	formats(open_multiplanar_video(), fourccs, ARRAY_SIZE(fourccs));
 }
 
-/* Both planes of a frame in one dma-buf each, then in the same. */
+/* One dma-buf per plane, then both planes in the same. */
 void multi_planar_vram(void)
 {
 	struct video video = open_multiplanar_video();
@@ -84,7 +84,7 @@ void multi_planar_vram(void)
 	close(vram);
 }
 
-/* While it streams, a control changes the frames that follow. */
+/* A control changes the following frames. */
 void controls(void)
 {
 	struct video video = open_video();
@@ -117,7 +117,7 @@ void controls(void)
 	close_video(&video);
 }
 
-/* No frame is lost, none comes twice, and each was announced. */
+/* No frame is lost or repeated, and each has an event. */
 void sequence(void)
 {
 	struct v4l2_event_subscription subscription = {
@@ -147,7 +147,10 @@ void sequence(void)
 				      V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC);
 			before = frame.time;
 			igt_assert_eq(next_frame_sync(video.fd), i);
-			/* The last four are this round's last. */
+			/*
+			 * The last four buffers of the round are not queued
+			 * again.
+			 */
 			if (i < 60 - BUFFERS)
 				video_queue(&video, frame.index, NULL);
 		}
@@ -157,7 +160,7 @@ void sequence(void)
 	close_video(&video);
 }
 
-/* What a camera's own buffer holds goes on, by its dma-buf, without the CPU. */
+/* An exported buffer of the camera is copied without the CPU. */
 void exported(void)
 {
 	struct export export = capture_exported(640, 480);
@@ -179,7 +182,10 @@ void exported(void)
 	close(export.engine);
 }
 
-/* One frame of a camera that looks at its ranges, and fails one that is too long. */
+/*
+ * phyr_null_video checks its ranges, and fails a frame with one that is too
+ * long.
+ */
 static void within_limits(struct video *video, uint32_t memory,
 			  const int *dmabuf)
 {

@@ -4,7 +4,7 @@
 
 #include "shot.h"
 
-/* Between two frames, and while it waits for its frame. */
+/* Moves between two frames, and while a buffer waits for its frame. */
 void moved(void)
 {
 	struct video video = open_video();
@@ -20,7 +20,7 @@ void moved(void)
 		struct shot *shot = &shots[frame.index];
 
 		assert_shot(&video, shot, frame.sequence);
-		/* One is ours, the other is queued or in flight. */
+		/* One is dequeued, the other is queued or in flight. */
 		move_buffer(vram, shot->handle, place);
 		move_buffer(vram, shots[!frame.index].handle, place);
 		assert_shot(&video, shot, frame.sequence);
@@ -35,7 +35,7 @@ void moved(void)
 	close(vram);
 }
 
-/* In the clock and the units of frames' timestamps. */
+/* The clock and units of frame timestamps. */
 static uint64_t now(void)
 {
 	struct timespec time;
@@ -45,10 +45,10 @@ static uint64_t now(void)
 }
 
 /*
- * A move waits for the frame in flight, not for the queue. A frame's fence is there
- * when its event comes, and its timestamp is taken before that signals: a move that
- * begins after the event ends after the timestamp. One that began after that, too,
- * has shown nothing: once more.
+ * A move waits for the frame in flight, not for the queue. A frame's fence
+ * exists when its event arrives, and its timestamp is taken before the fence
+ * signals. So a move that begins after the event ends after the timestamp. If
+ * it began after the timestamp, too, the round has shown nothing: repeat it.
  */
 void moved_in_flight(void)
 {
@@ -83,7 +83,7 @@ void moved_in_flight(void)
 	video_queue(&video, 0, &shots[0].dmabuf);
 	go_on(&video, shots);
 
-	/* Nothing is in flight before STREAMON: this returns. */
+	/* Before STREAMON nothing is in flight, so the move returns. */
 	video_stop(&video);
 	video_queue(&video, 0, &shots[0].dmabuf);
 	move_buffer(vram, shots[0].handle, place ^ EVICTABLE);

@@ -28,7 +28,7 @@ void refused(void)
 	close_video(&video);
 }
 
-/* A dma-buf that is said to be long enough, and is not. */
+/* A dma-buf shorter than the length given with it. */
 void refused_length(void)
 {
 	struct phyr_device card = vram_device(0);
@@ -64,7 +64,7 @@ static unsigned int module_users(const char *module)
 	return users;
 }
 
-/* A dma-buf is one, and the last to let go may be a worker. */
+/* Each dma-buf is a user, and a worker may drop the last one. */
 static void wait_for_module_users(const char *module, unsigned int users)
 {
 	for (int tries = 0; tries < 300; tries++) {
@@ -76,8 +76,8 @@ static void wait_for_module_users(const char *module, unsigned int users)
 }
 
 /*
- * The card of one plane is gone before the camera sees its dma-buf. The books of
- * that card say nothing of what is left; its module's users do.
+ * The card of one plane is unbound before the camera attaches. Its debugfs is
+ * gone, so check for leaks by the module's reference count.
  */
 void refused_revoked(void)
 {
@@ -110,7 +110,7 @@ void refused_revoked(void)
 	give_back(cards[0].busid, PHYR_VRAM_DRIVER, UNBIND);
 }
 
-/* A dma-buf that has room for the first plane, and not for the second. */
+/* A dma-buf large enough for the first plane, but not for the second. */
 void refused_shared(void)
 {
 	struct phyr_device card = vram_device(0);
@@ -131,7 +131,10 @@ void refused_shared(void)
 		      -EFAULT);
 	video_request(&video, V4L2_MEMORY_DMABUF, 0);
 
-	/* Likewise if it is attached already, for planes that it has room for. */
+	/*
+	 * The same while it is attached for planes that it is large enough
+	 * for.
+	 */
 	video_set_pitch(&video, 1, 64);
 	video_request(&video, V4L2_MEMORY_DMABUF, 1);
 	video_queue(&video, 0, dmabufs);

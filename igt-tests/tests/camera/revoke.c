@@ -6,7 +6,7 @@
 #include "shot.h"
 #include "traffic.h"
 
-/* Take frames until the buffer at @index came back with the error flag. */
+/* Dequeue until the buffer at @index has the error flag. */
 static void wait_for_error(const struct video *video, uint32_t index,
 			   const struct shot *others)
 {
@@ -26,8 +26,9 @@ static void wait_for_error(const struct video *video, uint32_t index,
 }
 
 /*
- * One buffer is on the card that goes, three on the other: those go on. The
- * camera takes frames all the while, so that some revokes find one in flight.
+ * One buffer is on the card that is removed; three are on another card and
+ * must continue. Frames are captured all the time, so that some revokes find
+ * one in flight.
  */
 void revoked(enum way way, int rounds)
 {
@@ -48,13 +49,13 @@ void revoked(enum way way, int rounds)
 	for (uint32_t i = 0; i < gone; i++)
 		video_queue(&video, i, &shots[i].dmabuf);
 	video_start(&video);
-	/* A round may have all frames captured before the card goes. */
+	/* All frames of a round may be captured before the card is removed. */
 	for (int round = 0; round < rounds || !errors; round++) {
 		vram = open_device(&card);
 		shots[gone] = create_shot(vram, &video, IN_VRAM);
 		video_queue(&video, gone, &shots[gone].dmabuf);
 		if (round % 2) {
-			/* It was captured into, and is queued once more. */
+			/* It has been captured into and is queued again. */
 			do {
 				frame = video_take(&video);
 				video_queue(&video, frame.index,
@@ -89,7 +90,7 @@ void revoked(enum way way, int rounds)
 	close(other);
 }
 
-/* Surely while it is queued: the stream has not begun. */
+/* Certainly queued: the stream has not started. */
 void revoked_while_queued(void)
 {
 	struct phyr_device card = vram_device(0);
@@ -119,8 +120,9 @@ void revoked_while_queued(void)
 }
 
 /*
- * Queued again and again while the card goes, to a camera that sees nothing and takes
- * no time: once refused, it stays refused, at the latest when the card is gone.
+ * Queue repeatedly while the card is being unbound, to a camera without
+ * hardware that completes at once. A refused buffer must stay refused, at the
+ * latest once the card is gone.
  */
 void revoked_beside(void)
 {
@@ -162,7 +164,7 @@ void revoked_beside(void)
 	close_video(&video);
 }
 
-/* All of the stream's buffers are taken, and a process waits for another. */
+/* Dequeue all buffers; another process waits for one. */
 static pid_t wait_in_vain(const struct video *video)
 {
 	struct video_frame frame;
@@ -189,7 +191,7 @@ static void assert_told(pid_t pid)
 		     "DQBUF ended with %d\n", WEXITSTATUS(status));
 }
 
-/* The camera goes while it streams, and who has it open is told. */
+/* Remove the camera while it streams; its open files return errors. */
 void camera_gone(enum way way)
 {
 	struct phyr_device card = vram_device(0);
@@ -218,7 +220,7 @@ void camera_gone(enum way way)
 			      -ENODEV);
 		for (int i = 0; i < BUFFERS; i++)
 			close_shot(vram, &shots[i]);
-		/* All that the camera had is given back, whoever has it open. */
+		/* All its memory is freed while the node is still open. */
 		wait_for_vram_free(&card, free);
 		close(vram);
 		give_back(video.busid, VIDEO_DRIVER, way);
@@ -227,7 +229,7 @@ void camera_gone(enum way way)
 	}
 }
 
-/* With its own buffers mapped, exported and imported by another engine. */
+/* With its own buffers mapped, exported, and imported by another engine. */
 void camera_gone_ram(void)
 {
 	struct export export = capture_exported(320, 240);
@@ -244,7 +246,7 @@ void camera_gone_ram(void)
 	give_back(video->busid, VIDEO_DRIVER, UNBIND);
 }
 
-/* A frame that the engine hangs in is returned as an error; the next is not. */
+/* A frame whose job hangs has the error flag; the next one does not. */
 void hang(void)
 {
 	struct video video = open_video();

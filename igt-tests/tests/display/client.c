@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Clients: render nodes, a lessee; and a picture for people. */
+/* Render nodes, a lessee, and a test card. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +15,7 @@ static uint32_t card_colour(const void *data, uint32_t x, uint32_t y)
 	return card->colours[y][x];
 }
 
-/* Stays in /out/testcard.ppm; docs/display.png is it. */
+/* Kept as /out/testcard.ppm; docs/display.png is a copy. */
 void show_testcard(void)
 {
 	struct testcard *card = malloc(sizeof(*card));
@@ -66,7 +66,7 @@ void render_only(void)
 	wait_for_vram_free(&card, free);
 }
 
-/* No master, no picture. */
+/* Only a master can show a picture. */
 void render_node(void)
 {
 	struct display display = open_display();
@@ -84,7 +84,7 @@ void render_node(void)
 	close_display(&display);
 }
 
-/* A lessee shows and flips; the lessor cannot, until the lease is over. */
+/* A lessee shows and flips; the lessor cannot until the lease ends. */
 void lessee(void)
 {
 	struct display display = open_display(), lessee;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-/* What is on the screen over time: legacy calls, writes, off, the console. */
+/* The screen over time: legacy calls, CPU writes, off, the console. */
 #include "screen.h"
 #include "subtests.h"
 
-/* The way that every client knows: a dumb buffer, and the legacy calls. */
+/* A dumb buffer and the legacy calls, which every client can use. */
 void legacy_calls(void)
 {
 	struct drm_mode_create_dumb dumb = {
@@ -34,7 +34,7 @@ void legacy_calls(void)
 	close_display(&display);
 }
 
-/* Plain stores, and no call to the kernel afterwards. */
+/* CPU stores without a system call afterwards. */
 void cpu_writes(void)
 {
 	struct rect part = { 100, 200, 333, 44 };
@@ -66,7 +66,7 @@ void off_and_on(void)
 	close_display(&display);
 }
 
-/* Neither is seen what others do to the memory afterwards. */
+/* Later writes to the freed memory are not shown either. */
 void removed_fb(void)
 {
 	struct display display = open_display();
@@ -90,13 +90,16 @@ void set_console(bool on)
 	struct phyr_device card = display_device();
 
 	take_away(card.busid, UNBIND);
-	/* Not before: with 0 there, drm_fb_helper_fini() frees no console. */
+	/*
+	 * Only while unbound: with 0, drm_fb_helper_fini() would not free the
+	 * console.
+	 */
 	write_file("/sys/module/drm_kms_helper/parameters/fbdev_emulation",
 		   on ? "1" : "0");
 	give_back(card.busid, PHYR_VRAM_DRIVER, UNBIND);
 }
 
-/* Nobody takes over who could hide what the last client has left. */
+/* Without a console nothing else replaces the last client's picture. */
 void last_close(void)
 {
 	struct display display;
@@ -130,6 +133,6 @@ void console_returns(void)
 	for (uint64_t i = 0; i < 1280 * 800 * 3; i++)
 		lit += screen.rgb[i] != 0;
 	free_screen(&screen);
-	/* Letters on black. */
+	/* Text on black. */
 	igt_assert(lit > 100 && lit < 1280 * 800);
 }

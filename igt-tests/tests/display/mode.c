@@ -102,7 +102,7 @@ void pictures_at_offset(void)
 	close_display(&display);
 }
 
-/* In colours that a format of 16 bits has, too. */
+/* Paint colours that RGB565 can represent. */
 static void paint_few_colours(const struct fb *fb, uint32_t seed)
 {
 	uint32_t cpp = pixel_size(fb->format);
@@ -124,8 +124,8 @@ static uint64_t crc_of_fb(const struct display *display, const struct fb *fb)
 }
 
 /*
- * What is between the lines, before the first one, and in bits that are not
- * shown is noise; each pixel counts, the last one as well as the first.
+ * Padding, the bytes before the first line, and unused bits are noise and do
+ * not count. Every pixel counts, the last as well as the first.
  */
 void crcs(void)
 {
@@ -181,7 +181,7 @@ void crcs(void)
 	close_display(&display);
 }
 
-/* What the display offers, it can show. */
+/* Every mode that the connector lists can be set. */
 void offered_modes(void)
 {
 	struct display display = open_display();

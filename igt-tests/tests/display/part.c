@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* A picture larger than the screen, or only on a part of it. */
+/* Pictures larger than the screen, or on a part of it. */
 #include <string.h>
 
 #include "screen.h"
@@ -28,7 +28,7 @@ void pan_over_picture(uint32_t format)
 	close_display(&display);
 }
 
-/* Smaller than the screen, beside it, all over it, and not on it at all. */
+/* Smaller than the screen, across its edges, covering it, and outside of it. */
 static void part_of_screen(const struct display *display, struct fb *fb)
 {
 	static const struct view views[] = {
@@ -75,7 +75,7 @@ void parts_of_screen(uint32_t format)
 	close_display(&display);
 }
 
-/* The copy is next to others' buffers, and must not write a byte of theirs. */
+/* The copy lies next to other buffers and must not write into them. */
 void parts_keep_out(uint32_t x, uint32_t y)
 {
 	struct fb fb = { .width = 704, .height = 512,

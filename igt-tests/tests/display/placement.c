@@ -14,7 +14,7 @@ static uint64_t offset_in_vram(const struct display *display, uint32_t handle)
 	return offset;
 }
 
-/* What the display reserves for itself is no part of what buffers can have. */
+/* The display's own reservation is not part of the memory for buffers. */
 static uint64_t vram_end(const struct display *display)
 {
 	struct phyr_vram_dump dump;
@@ -25,10 +25,10 @@ static uint64_t vram_end(const struct display *display)
 }
 
 /**
- * struct tenants - buffers all over VRAM that cannot leave it
+ * struct tenants - pinned buffers that fill VRAM
  * @size: bytes of each
  * @handles: the buffers
- * @offsets: where they are
+ * @offsets: their offsets in VRAM
  * @nr: their number
  */
 struct tenants {
@@ -51,7 +51,7 @@ static struct tenants occupy(const struct display *display, uint64_t size)
 	return tenants;
 }
 
-/* One that is all in the given part of VRAM makes room. */
+/* Free one tenant that lies entirely in this range of VRAM. */
 static void vacate(const struct display *display, struct tenants *tenants,
 		   uint64_t start, uint64_t end)
 {
@@ -68,7 +68,7 @@ static void vacate(const struct display *display, struct tenants *tenants,
 		     (unsigned long long)start, (unsigned long long)end);
 }
 
-/* The last line of a buffer at the very end of VRAM is not past the end. */
+/* The last line of a buffer at the very end of VRAM can be shown. */
 void pan_at_end(uint32_t placement)
 {
 	struct fb fb = {
@@ -87,7 +87,10 @@ void pan_at_end(uint32_t placement)
 	vacate(&display, &tenants, start, end);
 	fb = create_fb(&display, fb, 70);
 	igt_assert_eq_u64(offset_in_vram(&display, fb.handle), start);
-	/* The display reads whole lines, and may not be able to there. */
+	/*
+	 * The display reads whole lines, and cannot where the last one crosses
+	 * the end.
+	 */
 	err = try_show_view(&display, &view, 0);
 	igt_assert(!err || err == -ENOSPC);
 	if (err)
@@ -139,7 +142,7 @@ void from_system(void)
 	close_display(&display);
 }
 
-/* Nobody can bring it into VRAM: it is copied, and stays where it is. */
+/* It cannot move to VRAM: it is copied, and stays. */
 void system_only(void)
 {
 	struct rect part = { 500, 300, 77, 55 };
@@ -163,7 +166,7 @@ void system_only(void)
 }
 
 /*
- * The offset registers count lines, 65,535 of them: short ones do not reach
+ * The offset registers count up to 65,535 lines, so short lines do not reach
  * the end of VRAM.
  */
 void out_of_reach(void)

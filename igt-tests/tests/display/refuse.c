@@ -5,12 +5,12 @@
 #include "subtests.h"
 
 /**
- * struct bad_fb - a framebuffer that is wrong in one thing
- * @what: is wrong
+ * struct bad_fb - a framebuffer with one error
+ * @what: the error
  * @fb: the framebuffer
- * @size: of its buffer; 0 is what it takes
- * @handle: 0 for that of the buffer
- * @err: what ADDFB2 says
+ * @size: of its buffer; 0 for the minimum
+ * @handle: 0 for the buffer's
+ * @err: expected result of ADDFB2
  */
 struct bad_fb {
 	const char *what;
@@ -75,7 +75,7 @@ void refused_fbs(void)
 		uint32_t handle, id;
 		int err;
 
-		/* In system memory, where there is room for any. */
+		/* System memory has room for any size. */
 		handle = create_vram(display.fd,
 				     bad->size ? bad->size : fb_bytes(&fb) + 1,
 				     IN_SYSTEM, 0);
@@ -91,10 +91,10 @@ void refused_fbs(void)
 }
 
 /**
- * struct bad_view - a commit that is wrong in one thing
- * @what: is wrong
+ * struct bad_view - a commit with one error
+ * @what: the error
  * @view: of a framebuffer of 1024x768 on a display of 640x480
- * @err: what the commit says
+ * @err: expected result
  */
 struct bad_view {
 	const char *what;
@@ -114,7 +114,7 @@ static const struct bad_view bad_views[] = {
 	  { .src = { .y = 289 } }, -ENOSPC },
 };
 
-/* There are framebuffers for cursors, but no plane has cursors. */
+/* The driver accepts ARGB framebuffers for cursors, but has no cursor plane. */
 void refused_alpha(void)
 {
 	struct display display = open_display();
@@ -134,7 +134,7 @@ void refused_alpha(void)
 	close_display(&display);
 }
 
-/* The picture that is on stays on. */
+/* The current picture stays. */
 void refused_views(void)
 {
 	struct display display = open_display();
@@ -150,7 +150,7 @@ void refused_views(void)
 		use_mode(&display, 640, 480);
 		view.fb = &fb;
 		for (int real = 0; real < 2; real++) {
-			/* The good one would be shown. */
+			/* The valid one would be shown. */
 			if (real && !bad_views[i].err)
 				break;
 			err = try_show_view(&display, &view, real ? 0 :
@@ -180,7 +180,7 @@ void refused_modes(void)
 	show(&display, &shown);
 	for (unsigned int i = 0; i < ARRAY_SIZE(sizes); i++) {
 		uint32_t width = sizes[i][0], height = sizes[i][1];
-		/* 8192 pixels are fine, if not that many lines of them. */
+		/* 8192 pixels per line are allowed, but not that many lines. */
 		int want = height == 64 ? 0 : -EINVAL, err;
 		struct fb fb = {
 			.width = width,

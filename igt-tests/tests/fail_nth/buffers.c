@@ -115,7 +115,7 @@ int move_in(const void *data)
 	return try_move_buffer(stage.vram, stage.handle, IN_VRAM);
 }
 
-/* A move that failed leaves it where it was, and the next one gets through. */
+/* A failed move leaves the buffer in place, and the next move succeeds. */
 void verify_moved_out(const void *data, int result)
 {
 	igt_assert_eq(vram_info(stage.vram, stage.handle).placement,
@@ -168,13 +168,11 @@ void sweep_buffers(void)
 	SWEEP(calls);
 }
 
-/*
- * A full card: what is made has to push out what is there.
- */
+/* A full card: a new buffer evicts another. */
 
 static uint32_t ballast;
 
-/* Leaves just as much as one buffer needs, in pages that are not neighbours. */
+/* Leave room for one buffer, in scattered pages. */
 static void fill_card(void)
 {
 	uint64_t free = vram_free(&stage.card);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What else is done to a dma-buf; and the card goes, and comes back. */
+/* Other calls on a dma-buf; and unbinding the card under importers. */
 #include <fcntl.h>
 #include <linux/dma-buf.h>
 #include <stdio.h>
@@ -82,7 +82,7 @@ static void verify_fences(const void *data, int result)
 	verify_closed(data, result);
 }
 
-/* The word that it writes is put right again. */
+/* Restore the word that vmap writes. */
 static int vmap_kernel(const void *data)
 {
 	struct phyr_test_vmap vmap = { .fd = stage.dmabuf, .fill = 0x5a5a5a5a };
@@ -154,7 +154,7 @@ static void verify_export(const void *data, int result)
 	verify_works(data, result);
 }
 
-/* More entries than there is room for in a list without a chunk of its own. */
+/* More entries than a list can hold without an extra chunk. */
 static int check_list(const void *data)
 {
 	struct phyr_test_range vecs[600];
@@ -165,7 +165,7 @@ static int check_list(const void *data)
 	};
 
 	(void)data;
-	/* Descending, so that the check has to sort. */
+	/* Descending, so that the check must sort. */
 	for (unsigned int i = 0; i < ARRAY_SIZE(vecs); i++) {
 		vecs[i].addr = (ARRAY_SIZE(vecs) - i) * 2 * SZ_4K;
 		vecs[i].len = SZ_4K;
@@ -203,9 +203,7 @@ void sweep_dma_buf(void)
 	SWEEP(calls);
 }
 
-/*
- * The card goes, and comes back
- */
+/* The card is unbound and bound again */
 
 static int card_file = -1;
 
@@ -238,13 +236,15 @@ static void setup_revoke(const void *data)
 	open_card_file("unbind");
 }
 
-/* Gone for everybody, whatever failed; and the card can be had again. */
+/*
+ * The mapping and the importers are revoked, and the card can be bound again.
+ */
 static void verify_revoked(const void *data, int result)
 {
 	struct phyr_test_held held = { .id = stage.held.id };
 
 	(void)data;
-	/* The kernel's own file may fail before it gets to the driver. */
+	/* The sysfs file itself may fail before it calls the driver. */
 	igt_assert_eq(raises_sigbus(stage.mem), !result);
 	if (!result) {
 		igt_assert_eq(phyr_ioctl(stage.test, PHYR_TEST_IOC_MAP, &held),

@@ -105,7 +105,7 @@ static int submit(const void *data)
 	return phyr_copy_submit(stage.copy, &job);
 }
 
-/* What was not queued has no fence; the next one runs. */
+/* A refused job has no fence; the next one runs. */
 static void finish_job(int result)
 {
 	if (result) {
@@ -153,7 +153,7 @@ static void verify_syncobj(const void *data, int result)
 void sweep_engine(void)
 {
 	const struct fail_nth_call calls[] = {
-		/* shmem says ENOSPC when it gets no inode. */
+		/* shmem returns ENOSPC when it cannot allocate an inode. */
 		{ "copy create", NULL, create_own_buffer, verify_own_created,
 		  .also = ENOSPC },
 		{ "copy gem info", setup_own, own_info, verify_own,
@@ -186,7 +186,7 @@ void sweep_engine(void)
 
 #define LONG	(5 * SZ_1M)
 
-/* A job of several scripts, whichever way the engine sees the memory. */
+/* A job of several scripts, however the engine's memory is mapped. */
 static void setup_long_job(const void *data)
 {
 	(void)data;

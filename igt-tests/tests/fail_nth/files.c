@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Nodes of both drivers, and the files that tell of them. */
+/* Nodes of both drivers, and their procfs and debugfs files. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -27,7 +27,7 @@ static int open_primary(const void *data)
 	return as_errno(stage.fd);
 }
 
-/* With a buffer that goes with it. */
+/* With a buffer that close() frees. */
 static void setup_close(const void *data)
 {
 	stage.fd = open_device(data);

@@ -41,7 +41,7 @@ static int make_foreign(void)
 	return create_udmabuf(SIZE);
 }
 
-/* An importer, and what it imports. */
+/* An importer, and the exporter of its dma-buf. */
 struct importer {
 	const char *name;
 	uint32_t kind;
@@ -112,7 +112,7 @@ static int detach(const void *data)
 	return test_call(PHYR_TEST_IOC_RELEASE);
 }
 
-/* Mapped or not, it can be mapped; then it goes. */
+/* Mapped or not, it can still be mapped; then release it. */
 static void verify_held(const void *data, int result)
 {
 	(void)data;

@@ -79,7 +79,7 @@ static void setup_off(const void *data)
 	turn_off(&display);
 }
 
-/* As a program without atomic commits does it. */
+/* Legacy mode setting. */
 static int set_mode(const void *data)
 {
 	const struct fb *fb = data;
@@ -206,7 +206,7 @@ void sweep_display(void)
 		  .data = NULL },
 		{ "display commit", setup_shown, commit_fb, verify_committed,
 		  .data = &other },
-		/* udmabuf's vmap says EINVAL when it cannot map. */
+		/* udmabuf's vmap returns EINVAL when it cannot map. */
 		{ "display commit, foreign", setup_shown, commit_fb,
 		  verify_committed, .data = &foreign, .also = EINVAL },
 		{ "display commit, later", setup_shown, commit_event,
@@ -244,7 +244,7 @@ static int commit_and_wait(const void *data)
 	return err;
 }
 
-/* A commit does not fail late: what it could not copy comes with the next. */
+/* A commit cannot fail late: what was not copied is copied by the next one. */
 static void verify_copied(const void *data, int result)
 {
 	const struct fb *fb = data;

@@ -37,7 +37,7 @@ static void setup_mapped(const void *data)
 	igt_assert_eq(map_offset(data), 0);
 }
 
-/* By the kernel's hand: it gets an errno where a program gets a signal. */
+/* Let write() fault: it returns an errno instead of raising a signal. */
 static int fault(const void *data)
 {
 	(void)data;

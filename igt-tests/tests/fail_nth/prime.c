@@ -145,7 +145,7 @@ static void verify_own_imported(const void *data, int result)
 	verify_own(data, result);
 }
 
-/* Into the card that it is from: the handle is another client's. */
+/* Import into the exporting card, by another client. */
 static int import_home(const void *data)
 {
 	(void)data;

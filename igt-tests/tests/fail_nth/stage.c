@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What all calls share: see stage.h. */
+/* State and helpers of all calls: see stage.h. */
 #include <errno.h>
 #include <xf86drm.h>
 
@@ -14,7 +14,7 @@ void set_stage(void)
 	stage.card = vram_device(0);
 	stage.engine = copy_device(0);
 	stage.test = open_phyr_test(SECOND_IVSHMEM);
-	/* Dumb buffers are not for render nodes. */
+	/* Render nodes have no dumb buffers: use the primary node. */
 	primary = stage.card;
 	primary.render[0] = '\0';
 	stage.vram = open_device(&primary);
@@ -36,7 +36,6 @@ void clear_stage(void)
 	close(stage.test);
 }
 
-/* Card and engine do what they are there for: in few calls, for it is often. */
 void assert_works(void)
 {
 	struct drm_phyr_copy_submit job = {

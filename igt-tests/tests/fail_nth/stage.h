@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The calls of phyr_fail_nth, each swept by lib/fail_nth.h. A call has a set-up, and a
- * verify function that undoes call and set-up.
+ * The calls of phyr_fail_nth, which lib/fail_nth.h sweeps. Each has an
+ * optional set-up function, and a verify function that undoes both.
  */
 #ifndef PHYR_TESTS_STAGE_H
 #define PHYR_TESTS_STAGE_H
@@ -21,7 +21,7 @@
  * struct stage - what the calls work with
  * @card: a card without a display
  * @engine: a copy engine
- * @vram: a file of @card; its primary node, since render nodes have no dumb buffers
+ * @vram: a file of @card's primary node, for dumb buffers
  * @copy: a file of @engine
  * @test: /dev/phyr_test
  * @witness: a buffer in VRAM that no call touches
@@ -54,7 +54,7 @@ extern struct stage stage;
 void set_stage(void);
 void clear_stage(void);
 
-/* Check that card and engine still work. Few calls, since every step does it. */
+/* Check with few calls, since each step does, that card and engine work. */
 void assert_works(void);
 
 /* Results of system calls, as struct fail_nth_call wants them. */

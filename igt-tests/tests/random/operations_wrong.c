@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Wrong arguments: each call is one that would do, but for one thing. The errno
- * is the documented one; nothing is changed by it.
+ * Invalid arguments: each call has one error, must return the documented
+ * errno, and changes nothing.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +17,7 @@ static uint32_t any_bit(struct world *world)
 	return 1u << below(world, 32);
 }
 
-/* A size that no memory has. */
+/* A size larger than any memory. */
 static uint64_t huge(struct world *world)
 {
 	return percent(world, 20) ? ~0ull - below(world, 2 * SZ_4K) :
@@ -181,7 +181,7 @@ static int wrong_move(struct world *world)
 	return EXPECT(world, try_move_buffer(file->fd, handle, to), wanted);
 }
 
-/* Which mmap there is to be had: by offset of a DRM node, or of a dma-buf. */
+/* Try to mmap() a DRM node or a dma-buf. */
 static int try_mmap(int fd, uint64_t offset, uint64_t len, int prot, int flags)
 {
 	void *mem = mmap(NULL, len, prot, flags, fd, offset);
@@ -353,7 +353,7 @@ static int wrong_dmabuf_ioctl(struct world *world)
 					&sync), -ENOTTY);
 }
 
-/* Numbers that the drivers do not have, and what is not theirs to do. */
+/* Unknown ioctl numbers, and ioctls of features that the drivers lack. */
 static int wrong_ioctl(struct world *world)
 {
 	struct file *card = any_file(world, false);
