@@ -22,7 +22,10 @@ struct scene scene;
 static bool is_attacker;
 static int to_attacker[2] = { -1, -1 }, to_victim[2] = { -1, -1 };
 
-/* An attacker of a subtest that failed waits for the other end of these. */
+/*
+ * Close the old ends: an attacker left over from a failed subtest waits for
+ * them.
+ */
 static void make_pipe(int ends[2])
 {
 	close(ends[0]);
@@ -101,7 +104,7 @@ static void open_nodes(const char *driver)
 	}
 }
 
-/* A node may have gone with its card, and be a new one. */
+/* A node may have been removed with its card and created again. */
 void close_nodes(void)
 {
 	while (nr_nodes--)
@@ -141,7 +144,7 @@ static void become_attacker(void)
 	igt_assert_eq(setresgid(NOBODY, NOBODY, NOBODY), 0);
 	igt_assert_eq(setresuid(NOBODY, NOBODY, NOBODY), 0);
 	igt_assert_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-	/* Or its own files in /proc would be root's. */
+	/* Otherwise its own files in /proc would belong to root. */
 	igt_assert_eq(prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), 0);
 	assert_no_capabilities();
 }
@@ -152,7 +155,10 @@ static void enter_cgroup(void)
 
 	snprintf(pid, sizeof(pid), "%d", getpid());
 	write_file(CGROUP "/cgroup.procs", pid);
-	/* libigt has made it the first to be killed; that is for its children. */
+	/*
+	 * libigt sets this to the maximum for itself; undo it for the
+	 * attacker.
+	 */
 	write_file("/proc/self/oom_score_adj", "0");
 }
 
@@ -166,7 +172,7 @@ static void run_attack(bool limited, void (*attack)(void),
 	make_pipe(to_attacker);
 	make_pipe(to_victim);
 	close_nodes();
-	/* Which nodes the attacker may open is udev's to say. */
+	/* Set the modes that udev would set. */
 	run("/phyr/vm/guest/udev");
 	open_nodes(PHYR_VRAM_DRIVER);
 	open_nodes(PHYR_COPY_DRIVER);
@@ -195,9 +201,7 @@ void under_attack(void (*attack)(void), void (*victim)(pid_t attacker))
 	run_attack(false, attack, victim);
 }
 
-/*
- * Its cgroup
- */
+/* The attacker's cgroup */
 
 static void mount_cgroups(void)
 {
@@ -218,7 +222,10 @@ static bool has_controller(const char *name)
 	return found;
 }
 
-/* An old one may still be charged for what is being freed. */
+/*
+ * Replace the old cgroup, which may still be charged for memory that is being
+ * freed.
+ */
 static void make_cgroup(const char *controller, const char *limit)
 {
 	char text[64];

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An attacker: a process of its own with uid and gid 65534, without groups and
- * capabilities. It has what udev's rules give to the users of a desktop: all
- * nodes of phyr's devices, opened by itself. While it lives their mode is 0666,
- * which stands for the groups "render" and "video".
+ * An attacker: a separate process with uid and gid 65534, without
+ * supplementary groups and capabilities. It can open all nodes of phyr's
+ * devices, as udev's rules allow desktop users: while it runs, their mode is
+ * 0666, which stands for the groups "render" and "video".
  *
- * As in lib.h every helper asserts success; failures end the subtest, also those
- * in the attacker.
+ * As in lib.h every helper asserts success. A failure in the attacker fails
+ * the subtest, too.
  */
 #ifndef PHYR_TESTS_ATTACKER_H
 #define PHYR_TESTS_ATTACKER_H
@@ -18,7 +18,7 @@
 #include "lib.h"
 
 /**
- * struct scene - what both sides know; the attacker gets a copy
+ * struct scene - devices and processes; the attacker has a copy
  * @card: the card whose VRAM is a file of the host
  * @display: the card with a display
  * @engine: a copy engine
@@ -34,25 +34,31 @@ struct scene {
 extern struct scene scene;
 
 /*
- * Runs @attack in an attacker, and, unless it is NULL, @victim meanwhile in this
- * process, with the attacker's pid; returns when both are done.
+ * Run @attack in an attacker and, unless @victim is NULL, @victim with the
+ * attacker's pid in this process at the same time. Return when both are done.
  */
 void under_attack(void (*attack)(void), void (*victim)(pid_t attacker));
 
-/* The same in a memory cgroup of its own, limited to @bytes. */
+/* The same with the attacker in its own memory cgroup, limited to @bytes. */
 void under_attack_limited(uint64_t bytes, void (*attack)(void),
 			  void (*victim)(pid_t attacker));
 
-/* The same in a cgroup that may have @bytes of @card's VRAM. */
+/*
+ * The same with the attacker in a dmem cgroup limited to @bytes of @card's
+ * VRAM.
+ */
 void under_attack_with_vram(const struct phyr_device *card, uint64_t bytes,
 			    void (*attack)(void),
 			    void (*victim)(pid_t attacker));
 
-/* Between the two sides: one number is sent, and taken by the other side. */
+/* Send a number to the other process; wait for one from it. */
 void tell(uint64_t number);
 uint64_t be_told(void);
 
-/* Of that cgroup; also when the attacker has ended, until the next one begins. */
+/*
+ * memory.current and memory.events of the attacker's cgroup. Valid until the
+ * next attacker starts, also after this one has ended.
+ */
 uint64_t limited_bytes(void);
 uint64_t limited_event(const char *event);
 
@@ -63,14 +69,14 @@ uint64_t limited_event(const char *event);
 		igt_assert_eq(errno, wanted); \
 	} while (0)
 
-/* To read and write. */
+/* Open for reading and writing. */
 int open_path(const char *path);
 
-/* ARENA bytes to read and write, and nothing behind them. */
+/* ARENA bytes of memory, followed by an inaccessible page. */
 #define ARENA	(8 * SZ_4K)
 uint8_t *make_arena(void);
 
-/* What root does to the nodes is undone, if a subtest failed before it could. */
+/* Restore the nodes' modes; needed where a subtest failed before it could. */
 void close_nodes(void);
 
 #endif

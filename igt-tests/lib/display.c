@@ -110,8 +110,9 @@ struct display open_display_of(int fd)
 }
 
 /*
- * What a subtest that failed has left open must not make all others fail, too:
- * its mappings keep the file, and its buffers, as the file descriptor does.
+ * A failed subtest must not fail the following ones: unmap its framebuffers
+ * and close its file. Mappings keep a file and its buffers alive like the file
+ * descriptor does.
  */
 static int left_open = -1;
 static struct {
@@ -226,7 +227,7 @@ void use_largest_mode(struct display *display)
 	igt_assert(most);
 }
 
-/* At 60 Hz, with the least of blanking. */
+/* 60 Hz, minimal blanking. */
 drmModeModeInfo make_mode(uint32_t width, uint32_t height)
 {
 	drmModeModeInfo mode = {
@@ -345,7 +346,7 @@ static void paint_part(struct fb *fb, const struct rect *rect, uint32_t seed)
 		end_cpu(fb->dmabuf);
 }
 
-/* What no line shows is not black either. */
+/* Fill the padding with noise, not with black. */
 void paint_fb(struct fb *fb, uint32_t seed)
 {
 	struct rect all = { .width = fb->width, .height = fb->height };
@@ -483,9 +484,7 @@ void turn_off(const struct display *display)
 	igt_assert_eq(try_turn_off(display), 0);
 }
 
-/*
- * What is seen
- */
+/* The screen */
 
 static uint32_t fb_colour(const struct fb *fb, uint32_t x, uint32_t y)
 {
@@ -535,7 +534,7 @@ void assert_shown(const struct display *display, const struct fb *fb)
 	assert_shown_at(display, fb, 0, 0);
 }
 
-/* The file's first line: the one frame that it begins with is enough. */
+/* The first line is enough: it belongs to the first complete frame. */
 uint64_t shown_crc(const struct display *display)
 {
 	char path[96], line[40] = "";

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The display of a card: modes, framebuffers with a known picture in them, and
- * atomic commits. As in lib.h every helper asserts success, but for try_*(),
- * which return 0 or a negative errno.
+ * The display of a card: modes, framebuffers with known pictures, and atomic
+ * commits. As in lib.h every helper asserts success, but for try_*(), which
+ * return 0 or a negative errno.
  */
 #ifndef PHYR_TESTS_DISPLAY_H
 #define PHYR_TESTS_DISPLAY_H
@@ -41,10 +41,10 @@ enum display_property {
  * @crtc: object id
  * @plane: object id
  * @connector: object id
- * @properties: their ids
- * @modes: what the connector offers
+ * @properties: ids of the properties
+ * @modes: modes of the connector
  * @nr_modes: their number
- * @mode: what commits set
+ * @mode: the mode that commits set
  */
 struct display {
 	struct phyr_device card;
@@ -61,19 +61,19 @@ struct display {
 
 struct phyr_device display_device(void);
 struct display open_display(void);
-/* The same with a file descriptor of one's own, such as a lessee's. */
+/* The same for another file descriptor, such as a lessee's. */
 struct display open_display_of(int fd);
-/* All VRAM must come back, */
+/* Close it; assert that all VRAM is freed, */
 void close_display(struct display *display);
-/* unless the card does not. */
+/* or do not, where the card is gone. */
 void leave_display(struct display *display);
 
-/* What the connector offers; use_mode() takes it for the next commits. */
+/* Modes of the connector; use_mode() selects one for the next commits. */
 bool has_mode(const struct display *display, uint32_t width, uint32_t height);
 void use_mode(struct display *display, uint32_t width, uint32_t height);
-/* The offered mode with most pixels that the driver takes. */
+/* Select the offered mode with the most pixels. */
 void use_largest_mode(struct display *display);
-/* A mode that nobody offers. */
+/* Construct a mode that the connector does not list. */
 drmModeModeInfo make_mode(uint32_t width, uint32_t height);
 
 /**
@@ -81,18 +81,18 @@ drmModeModeInfo make_mode(uint32_t width, uint32_t height);
  * @width: pixels
  * @height: pixels
  * @format: DRM_FORMAT_*
- * @pitch: bytes; 0 has it made as small as can be
+ * @pitch: bytes; 0 selects the minimum
  * @offset: of the first pixel, in bytes
- * @placement: of the buffer; 0 is in VRAM, and evictable
- * @max_extent: likewise
+ * @placement: of the buffer; 0 means EVICTABLE
+ * @max_extent: of the buffer
  * @id: DRM object
  * @handle: the buffer
  * @size: its bytes
  * @dmabuf: of a foreign buffer; -1 for one of the card
  * @mem: mapping of the buffer
- * @seed: the picture
+ * @seed: of the picture
  * @patch: a part with another picture
- * @patch_seed: which
+ * @patch_seed: of the picture in @patch
  */
 struct fb {
 	uint32_t width;
@@ -113,27 +113,27 @@ struct fb {
 	uint32_t patch_seed;
 };
 
-/* From a template: its first seven members. Its picture is @seed's. */
+/* Create from a template (the first seven members) with the picture @seed. */
 struct fb create_fb(const struct display *display, struct fb fb, uint32_t seed);
-/* Of the mode's size. */
+/* Create with the size of the current mode. */
 struct fb create_mode_fb(const struct display *display, uint32_t format,
 			 uint32_t seed);
-/* Of a foreign buffer, whose dma-buf it keeps and closes. */
+/* Create from a foreign dma-buf, which the framebuffer owns and closes. */
 struct fb import_fb(const struct display *display, struct fb fb, int dmabuf,
 		    uint32_t seed);
 uint64_t fb_bytes(const struct fb *fb);
 int try_add_fb(int fd, const struct fb *fb, uint32_t *id);
 void remove_fb(const struct display *display, struct fb *fb);
-/* The framebuffer itself, and its handle, are left to the client's end. */
+/* Unmap only: the framebuffer and its handle live until the file is closed. */
 void abandon_fb(struct fb *fb);
 void paint_fb(struct fb *fb, uint32_t seed);
 void patch_fb(struct fb *fb, const struct rect *rect, uint32_t seed);
 
 /**
  * struct view - what a plane shows; a size of 0 is the mode's
- * @fb: of this framebuffer
- * @src: this part, in pixels
- * @dst: and there; left of the screen and above it, x and y wrap around
+ * @fb: the framebuffer
+ * @src: the part of @fb, in pixels
+ * @dst: its place on the screen; negative x and y wrap around
  */
 struct view {
 	const struct fb *fb;
@@ -141,33 +141,33 @@ struct view {
 	struct rect dst;
 };
 
-/* Sets the mode, and everything else; @flags are DRM_MODE_ATOMIC_*. */
+/* Commit mode, CRTC, connector and plane; @flags are DRM_MODE_ATOMIC_*. */
 int try_show_view(const struct display *display, const struct view *view,
 		  uint32_t flags);
 void show_at(const struct display *display, const struct fb *fb, uint32_t x,
 	     uint32_t y);
 void show(const struct display *display, const struct fb *fb);
 
-/* Sets the framebuffer, and nothing else; flip() waits until that is seen. */
+/* Commit only the framebuffer; flip() waits until it is visible. */
 int try_flip(const struct display *display, const struct fb *fb,
 	     uint32_t flags);
 void flip(const struct display *display, const struct fb *fb);
-/* The event of a flip with DRM_MODE_PAGE_FLIP_EVENT. */
+/* Wait for the event of a flip with DRM_MODE_PAGE_FLIP_EVENT. */
 void wait_for_flip(const struct display *display);
 bool flip_is_over(const struct display *display);
 
 int try_turn_off(const struct display *display);
 void turn_off(const struct display *display);
 
-/* The screen shows that, and black around it: pixel for pixel. */
+/* Assert that the screen shows this, pixel for pixel, and black around it. */
 void assert_view(const struct display *display, const struct view *view);
-/* The framebuffer, from that pixel on. */
+/* The same for the framebuffer from that pixel on. */
 void assert_shown_at(const struct display *display, const struct fb *fb,
 		     uint32_t x, uint32_t y);
 void assert_shown(const struct display *display, const struct fb *fb);
-/* What the driver's own CRC says of a frame that is shown now. */
+/* The driver's CRC of the frame that is being shown. */
 uint64_t shown_crc(const struct display *display);
-/* From where it is: in VRAM, in one piece. */
+/* Assert that it is scanned out in place: in VRAM, contiguous. */
 void assert_not_copied(const struct display *display, const struct fb *fb);
 
 #endif

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * A library to preload into v4l2-compliance, which takes dma-bufs from V4L2
- * devices only: what it asks vivid to export, it gets from somewhere else.
+ * Preloaded into v4l2-compliance, which takes dma-bufs from V4L2 devices only:
+ * VIDIOC_EXPBUF on vivid returns a dma-buf from elsewhere.
  *
- *	PHYR_EXPBUF=vram	the first card of phyr_vram, in pieces of 64 KiB
+ *	PHYR_EXPBUF=vram	the first card of phyr_vram, in extents of 64 KiB
  *	PHYR_EXPBUF=heap	the system's dma-heap
  */
 #include <dlfcn.h>

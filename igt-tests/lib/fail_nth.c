@@ -13,13 +13,13 @@
 #define DEBUGFS		"/sys/kernel/debug/"
 #define FAIL_WORK	DEBUGFS "phyr/fail_work/"
 
-/* No call has so many: something is in a loop. */
+/* More points than any call has: the sweep would be an endless loop. */
 #define MOST_POINTS	2000
 
 /*
- * A range of return addresses that is required and that no code has: such a
- * fault is neither counted nor made. Bytes that are not copied from or to
- * userspace are no allocation; nor is a delay of ours.
+ * Requiring a range of return addresses that contains no code turns a fault
+ * attribute off: its faults are neither injected nor counted. Copies from and
+ * to userspace are no allocations, nor are the drivers' injected delays.
  */
 static char dma_debug_start[32], dma_debug_end[32];
 
@@ -60,8 +60,8 @@ unsigned int fail_nth_points(void)
 }
 
 /*
- * DMA-API debugging switches itself off when it gets no memory: its own
- * allocations, those under add_dma_entry(), are let through.
+ * DMA-API debugging disables itself when an allocation fails, so exclude its
+ * own allocations, which are those under add_dma_entry().
  */
 static void find_dma_debug(void)
 {
@@ -70,7 +70,7 @@ static void find_dma_debug(void)
 	uint64_t addr, start = 0, end = UINT64_MAX;
 
 	igt_assert_f(file, "/proc/kallsyms: %s\n", strerror(errno));
-	/* They come in the order of their addresses. */
+	/* The file is sorted by address. */
 	while (fgets(line, sizeof(line), file)) {
 		if (sscanf(line, "%" SCNx64 " %*c %127s", &addr, name) != 2)
 			continue;
@@ -88,10 +88,10 @@ static void find_dma_debug(void)
 }
 
 /*
- * Objects of all kinds may fail, but those that kmemleak and debug objects make
- * of each other object, which have their reserves, and blocks of upstream's
- * gpu_buddy: where it cannot split one (alloc_from_freetree()) it frees it, and
- * leaves it in its tree of free blocks.
+ * Exclude the objects that kmemleak and debug objects allocate for every other
+ * object: they have their own reserves. Exclude gpu_buddy's blocks, too: when
+ * upstream's alloc_from_freetree() cannot split a block it frees it and leaves
+ * it in the tree of free blocks.
  */
 static bool slab_may_fail(const char *slab)
 {
@@ -161,7 +161,7 @@ static void arm_task(unsigned int nth)
 	igt_assert_eq(pwrite(fail_nth, text, len, 0), len);
 }
 
-/* By "space" each fault that is not made costs one. */
+/* Each suppressed fault reduces "space" by one. */
 static void arm_workers(unsigned int nth)
 {
 	char text[16];
@@ -191,7 +191,7 @@ static bool worker_faulted(void)
 	return !atoi(text);
 }
 
-/* Was the fault made? */
+/* Return: true if a fault was injected. */
 static bool disarm(const struct fail_nth_call *call)
 {
 	char text[16] = "";
@@ -207,7 +207,7 @@ static bool disarm(const struct fail_nth_call *call)
 	return faulted;
 }
 
-/* Return: true if the call failed as it may. */
+/* Return: true if the call failed with an allowed errno. */
 static bool failed(const struct fail_nth_call *call, unsigned int nth,
 		   bool faulted, int result)
 {
@@ -232,16 +232,16 @@ static void assert_no_leak(const struct fail_nth_call *call, unsigned int nth,
 }
 
 /**
- * struct sweep - what came out
- * @points: allocations that failed, each once
- * @survived: those without which the call got along
+ * struct sweep - result of a sweep
+ * @points: allocations that were failed
+ * @survived: those after which the call succeeded
  */
 struct sweep {
 	unsigned int points;
 	unsigned int survived;
 };
 
-/* @before: where what is held is to be compared after each of them. */
+/* @before: if not NULL, compare the ledger after each call */
 static struct sweep sweep(const struct fail_nth_call *call,
 			  const struct ledger *before)
 {
@@ -269,14 +269,14 @@ static struct sweep sweep(const struct fail_nth_call *call,
 		if (sweep.points < nth)
 			break;
 	}
-	/* The last one had nothing to survive. */
+	/* The last call had no fault to survive. */
 	sweep.survived--;
 	return sweep;
 }
 
 /*
- * What leaks stays: to look once is enough to see that something does. To see
- * where, everything is done again.
+ * A leak persists, so one check after the sweep is enough. To find the
+ * allocation that leaks, sweep again and check after each call.
  */
 void fail_nth_sweep(const struct fail_nth_call *call)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fail-nth: every allocation of a call fails in its turn
+ * fail-nth: fail each allocation of a call in turn
  *
- * Needs a kernel with fault injection (vm/run --kernel debug). What counts as
- * an allocation are slab objects and pages, of any order and in any context. Of
- * what workers do for a call, it is the failure points that the drivers have
- * there (include/linux/phyr_inject.h).
+ * Needs a kernel with fault injection (vm/run --kernel debug). Allocations are
+ * slab objects and pages of any order, in any context. In workers that run on
+ * behalf of a call, only the drivers' own failure points count
+ * (include/linux/phyr_inject.h).
  */
 #ifndef PHYR_TESTS_FAIL_NTH_H
 #define PHYR_TESTS_FAIL_NTH_H
@@ -14,20 +14,20 @@
 
 bool fail_nth_available(void);
 
-/* Set the kernel up, and back as it was. */
+/* Configure fault injection; restore the old configuration. */
 void fail_nth_begin(void);
 void fail_nth_end(void);
 
 /**
  * struct fail_nth_call - a call to sweep
- * @name: for people to read
- * @setup: makes what the call needs; may be NULL
+ * @name: for messages
+ * @setup: prepares the call; may be NULL
  * @call: the call; 0 or a negative errno
- * @verify: after a call with that result: all that is there is as it should be
- *	and usable; undoes @call, if it succeeded, and @setup; may be NULL
+ * @verify: checks, after a call with that result, that all objects are intact and
+ *	usable; undoes @call, if it succeeded, and @setup; may be NULL
  * @also: an errno, beside ENOMEM, that the call may fail with; 0 for none
- * @in_worker: fail what workers do; @call waits for it
- * @data: for the three
+ * @in_worker: fail allocations in workers; @call waits for them
+ * @data: argument of the three functions
  */
 struct fail_nth_call {
 	const char *name;
@@ -40,14 +40,14 @@ struct fail_nth_call {
 };
 
 /*
- * Fails the call's first allocation, its second, … until it gets through
- * without. Each time it has a documented errno, or gets along without that
- * allocation, and leaves nothing behind (ledger.h). Prints and counts how many
- * there were.
+ * Repeat the call, failing its first allocation, then its second, and so on
+ * until all succeed. Each time the call must return a documented errno or
+ * succeed without that allocation, and must not leak (ledger.h). Prints and
+ * counts the failure points.
  */
 void fail_nth_sweep(const struct fail_nth_call *call);
 
-/* How many there were in all sweeps. */
+/* Number of failure points in all sweeps so far. */
 unsigned int fail_nth_points(void);
 
 #endif

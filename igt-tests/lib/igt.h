@@ -2,10 +2,10 @@
 /*
  * The part of IGT's interface that these tests use
  *
- * Debian ships libigt without its headers. Where they are installed they are
- * taken; otherwise these declarations of the same names stand in for them.
- * They match libigt.so.0 of IGT 2.x, whose blocks are written with
- * parentheses: igt_main(), igt_fixture(), igt_subtest_group().
+ * Debian ships libigt without its headers. Use the headers where they are
+ * installed; otherwise declare the same names here. The declarations match
+ * libigt.so.0 of IGT 2.x, whose blocks take parentheses: igt_main(),
+ * igt_fixture(), igt_subtest_group().
  */
 #ifndef PHYR_IGT_H
 #define PHYR_IGT_H

@@ -105,7 +105,7 @@ static void see_framebuffer(const char *line, struct ledger *ledger)
 	ledger->framebuffers += !strncmp(line, "framebuffer[", 12);
 }
 
-/* Both drivers begin the line alike. */
+/* Both drivers use the same prefix. */
 static void see_buffer(const char *line, struct ledger *ledger)
 {
 	uint64_t size;
@@ -116,7 +116,7 @@ static void see_buffer(const char *line, struct ledger *ledger)
 	ledger->bytes += size;
 }
 
-/* Looked for once: that takes longer than all the rest. */
+/* Find it once; the search takes longer than everything else. */
 static struct phyr_device devices[8];
 static int nr_cards, nr_devices;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a test holds, and what phyr holds for it: as long before as afterwards,
- * or something leaks.
+ * What a test holds, and what phyr holds for it. A difference between two
+ * ledgers is a leak.
  */
 #ifndef PHYR_TESTS_LEDGER_H
 #define PHYR_TESTS_LEDGER_H
@@ -12,13 +12,13 @@
 /**
  * struct ledger - counts
  * @fds: this process's file descriptors
- * @handles: bytes of what its GEM handles name
+ * @handles: bytes of the buffers that its GEM handles refer to
  * @attachments: of phyr, in the whole system
  * @dmabufs: in the whole system
  * @framebuffers: of all cards
  * @buffers: of all cards and engines
- * @bytes: theirs
- * @lost: bytes of VRAM that are neither free nor a buffer's
+ * @bytes: of @buffers
+ * @lost: bytes of VRAM that are neither free nor part of a buffer
  */
 struct ledger {
 	uint64_t fds;
@@ -33,10 +33,13 @@ struct ledger {
 
 struct ledger ledger_now(void);
 
-/* Waits for workers, which may be the last to let go. */
+/*
+ * Wait until the ledger equals @before again; workers may drop the last
+ * references.
+ */
 bool ledger_comes_to(const struct ledger *before, struct ledger *now);
 
-/* What differs, for people to read; valid until the next call. */
+/* Describe the difference; valid until the next call. */
 const char *ledger_difference(const struct ledger *before,
 			      const struct ledger *now);
 

@@ -25,7 +25,7 @@ bool iommu_is(const char *mode)
 	return !strcmp(from_environment("PHYR_IOMMU", "intel"), mode);
 }
 
-/* Told by the environment, and seen at edu's IOMMU group. */
+/* From the environment; checked against edu's IOMMU group. */
 bool iommu_is_on(void)
 {
 	bool told = !iommu_is("off");
@@ -39,7 +39,7 @@ bool iommu_is_on(void)
 	return told;
 }
 
-/* Told by the environment, and seen at edu's path. */
+/* From the environment; checked against edu's PCI address. */
 bool is_on_switch(void)
 {
 	bool told = !strcmp(from_environment("PHYR_TOPOLOGY", "flat"), "switch");
@@ -125,7 +125,9 @@ uint64_t vram_free(const struct phyr_device *device)
 	return dump.free;
 }
 
-/* Freeing may be left to a worker. igt_runner's timeout is far behind. */
+/*
+ * A worker may still be freeing. The limit is far below igt_runner's timeout.
+ */
 void wait_for_vram_free(const struct phyr_device *device, uint64_t bytes)
 {
 	for (int tries = 0; tries < 300; tries++) {
@@ -189,6 +191,22 @@ uint32_t import_buffer(int fd, int dmabuf)
 	return handle;
 }
 
+int try_import(int fd, int dmabuf)
+{
+	uint32_t handle;
+
+	return phyr_import(fd, dmabuf, &handle);
+}
+
+int try_import_into_engine(int dmabuf)
+{
+	int engine = open_copy(0);
+	int err = try_import(engine, dmabuf);
+
+	close(engine);
+	return err;
+}
+
 uint32_t import_from(int fd, int exporter, uint32_t handle)
 {
 	int dmabuf = export_buffer(exporter, handle);
@@ -239,20 +257,20 @@ void unmap(void *mem, uint64_t size)
 	igt_assert_eq(munmap(mem, size), 0);
 }
 
-void fill_vram(int fd, uint32_t handle, uint64_t size, uint64_t seed)
+static void fill_and_unmap(void *mem, uint64_t size, uint64_t seed)
 {
-	void *mem = map_vram(fd, handle, size);
-
 	phyr_fill(mem, seed, 0, size);
 	unmap(mem, size);
 }
 
+void fill_vram(int fd, uint32_t handle, uint64_t size, uint64_t seed)
+{
+	fill_and_unmap(map_vram(fd, handle, size), size, seed);
+}
+
 void fill_own(int fd, uint32_t handle, uint64_t size, uint64_t seed)
 {
-	void *mem = map_own(fd, handle, size);
-
-	phyr_fill(mem, seed, 0, size);
-	unmap(mem, size);
+	fill_and_unmap(map_own(fd, handle, size), size, seed);
 }
 
 void assert_bytes(const void *mem, uint64_t seed, uint64_t offset,
@@ -274,20 +292,20 @@ void assert_zero(const void *mem, uint64_t len)
 		     " is %#x, not 0\n", at, len, ((const uint8_t *)mem)[at]);
 }
 
-void assert_vram(int fd, uint32_t handle, uint64_t size, uint64_t seed)
+static void assert_and_unmap(void *mem, uint64_t size, uint64_t seed)
 {
-	void *mem = map_vram(fd, handle, size);
-
 	assert_bytes(mem, seed, 0, size);
 	unmap(mem, size);
 }
 
+void assert_vram(int fd, uint32_t handle, uint64_t size, uint64_t seed)
+{
+	assert_and_unmap(map_vram(fd, handle, size), size, seed);
+}
+
 void assert_own(int fd, uint32_t handle, uint64_t size, uint64_t seed)
 {
-	void *mem = map_own(fd, handle, size);
-
-	assert_bytes(mem, seed, 0, size);
-	unmap(mem, size);
+	assert_and_unmap(map_own(fd, handle, size), size, seed);
 }
 
 void copy(int fd, uint32_t src, uint32_t dst, uint64_t len)
@@ -310,9 +328,11 @@ void launch(int fd, struct drm_phyr_copy_submit job)
 }
 
 /*
- * udmabuf's own table has a segment for each run of pages, however long, and its
- * device claims no more than 64 KiB: DMA-API debug reports that, where memory is
- * not fragmented. With every other piece of 64 KiB first, no two are neighbours.
+ * udmabuf builds one segment per run of contiguous pages and never raises its
+ * device's maximum segment size of 64 KiB. DMA-API debug reports longer
+ * segments, which occur when memory is not fragmented. List the odd pieces of
+ * 64 KiB before the even ones, so that no two neighbouring entries are
+ * contiguous.
  */
 int create_udmabuf(uint64_t size)
 {
@@ -325,8 +345,9 @@ int create_udmabuf(uint64_t size)
 	memfd = memfd_create("phyr", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	igt_assert_eq(ftruncate(memfd, size), 0);
 	/*
-	 * Pages, before the list tells another order to allocate them in. Those
-	 * that fallocate() makes are not cleared, and udmabuf shows what they had.
+	 * Allocate the pages in order before they are listed out of order.
+	 * Write to them: fallocate() does not clear pages, so udmabuf would
+	 * expose their old contents.
 	 */
 	for (uint64_t at = 0; at < size; at += SZ_4K)
 		igt_assert_eq(pwrite(memfd, "", 1, at), 1);
@@ -354,7 +375,7 @@ int create_udmabuf(uint64_t size)
 	return dmabuf;
 }
 
-/* To standard output: igt_runner takes anything on stderr for a warning. */
+/* Redirect stderr: igt_runner reports any output on it as a warning. */
 void run(const char *command)
 {
 	char line[512];
@@ -402,7 +423,7 @@ bool pci_find(const char *vendor, const char *device, int index, char *busid)
 	return found;
 }
 
-/* The driver's name, or "" where there is none. */
+/* The name of the bound driver, or "". */
 void pci_driver(const char *busid, char *driver, size_t size)
 {
 	char path[96], target[256];
@@ -454,7 +475,7 @@ void take_away(const char *busid, enum way way)
 	write_file(path, way == UNPLUG ? "1" : busid);
 }
 
-/* A card that comes back is another one to sysfs: it has no override yet. */
+/* A rescanned device is a new device to sysfs, without driver_override. */
 void give_back(const char *busid, const char *driver, enum way way)
 {
 	if (way == UNPLUG) {
@@ -465,7 +486,7 @@ void give_back(const char *busid, const char *driver, enum way way)
 	pci_bind(busid, driver);
 }
 
-/* Both copy engines; vm/guest/bind may have bound one only. */
+/* vm/guest/bind may have bound only one of them. */
 void bind_engines(void)
 {
 	char busid[16];
@@ -478,8 +499,9 @@ void bind_engines(void)
 }
 
 /*
- * The first ivshmem is the one whose memory is build/vram.bin, the card of
- * phyr_vram in all runs but phyr_huge's. Bus numbers are in vm/run's order.
+ * The first ivshmem device is backed by build/vram.bin and is phyr_vram's card
+ * in all configurations but phyr_huge's. Bus numbers follow the order of
+ * vm/run.
  */
 int open_phyr_test(int ivshmem)
 {
@@ -526,7 +548,7 @@ int test_export(int test, uint32_t style, uint64_t start, uint64_t count,
 	return export.fd;
 }
 
-/* kmalloc-32, kmalloc-rnd-07-1k, …: the names end in the size. */
+/* Cache names such as kmalloc-32 and kmalloc-rnd-07-1k end in the size. */
 uint64_t kmalloc_objects(unsigned int size)
 {
 	char line[512], name[64], suffix[16];
@@ -554,7 +576,7 @@ uint64_t kmalloc_objects(unsigned int size)
 	return sum;
 }
 
-/* File descriptors of this process, and two more: to compare, not to know. */
+/* Two more than the number of open file descriptors; only for comparisons. */
 unsigned int open_files(void)
 {
 	DIR *dir = opendir("/proc/self/fd");
@@ -567,7 +589,10 @@ unsigned int open_files(void)
 	return count;
 }
 
-/* Only kernels that tell their configuration have it: the debug kernel does. */
+/*
+ * Only kernels with CONFIG_IKCONFIG_PROC can have it, such as the debug
+ * kernel.
+ */
 bool kasan_is_on(void)
 {
 	return !access("/proc/config.gz", R_OK) &&
@@ -575,15 +600,16 @@ bool kasan_is_on(void)
 }
 
 /*
- * How often to do what the stock kernel does @times: KASAN, lockdep and DMA-API
- * debug make a round ten times as long, and see what is wrong in each.
+ * Number of rounds for @times rounds on the stock kernel. KASAN, lockdep and
+ * DMA-API debug slow a round down tenfold, but detect in one round what
+ * otherwise takes many.
  */
 int repeats(int times)
 {
 	return kasan_is_on() ? (times + 19) / 20 : times;
 }
 
-/* The same for what is found by chance only: a tenth. */
+/* The same for random tests: a tenth. */
 int chances(int times)
 {
 	return kasan_is_on() ? (times + 9) / 10 : times;

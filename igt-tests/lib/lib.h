@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the tests share. Every helper here asserts that what it does succeeds;
- * a test of a failure uses libphyr or the ioctl itself.
+ * Helpers that all tests share. Every helper asserts that it succeeds; try_*()
+ * return 0 or a negative errno. Tests of failures use those, libphyr or the
+ * ioctl itself.
  */
 #ifndef PHYR_TESTS_LIB_H
 #define PHYR_TESTS_LIB_H
@@ -49,6 +50,9 @@ uint32_t create_own(int fd, uint64_t size);
 struct drm_phyr_vram_gem_info vram_info(int fd, uint32_t handle);
 int export_buffer(int fd, uint32_t handle);
 uint32_t import_buffer(int fd, int dmabuf);
+int try_import(int fd, int dmabuf);
+/* By a new client of the first engine, which is closed again. */
+int try_import_into_engine(int dmabuf);
 uint32_t import_from(int fd, int exporter, uint32_t handle);
 int create_dmabuf(int fd, uint64_t size, uint64_t max_extent);
 
@@ -65,39 +69,47 @@ void assert_zero(const void *mem, uint64_t len);
 void assert_vram(int fd, uint32_t handle, uint64_t size, uint64_t seed);
 void assert_own(int fd, uint32_t handle, uint64_t size, uint64_t seed);
 void copy(int fd, uint32_t src, uint32_t dst, uint64_t len);
-/* Of whole buffers from their first byte; the caller adds fences, and launch() does not wait. */
+/*
+ * A copy of the first @len bytes of @src to @dst. The caller adds fences;
+ * launch() submits it and does not wait.
+ */
 struct drm_phyr_copy_submit job(uint32_t src, uint32_t dst, uint64_t len);
 void launch(int fd, struct drm_phyr_copy_submit job);
 
-/* A dma-buf that is nobody's of ours: pages of a memfd. */
+/* A dma-buf of memfd pages. */
 int create_udmabuf(uint64_t size);
 
-/* Run @command in the shell; it must succeed. */
+/* Run @command in the shell and assert that it exits with 0. */
 void run(const char *command);
 
-/* Write @text to a file that exists; it must succeed. */
+/* Write @text to an existing file. */
 void write_file(const char *path, const char *text);
 
-/* PCI devices by ids and order; @busid has room for 16 characters. */
+/*
+ * PCI devices by vendor, device and index; @busid has room for 16 characters.
+ */
 bool pci_find(const char *vendor, const char *device, int index, char *busid);
 void pci_driver(const char *busid, char *driver, size_t size);
 void pci_bind(const char *busid, const char *driver);
 
-/* A device goes from its driver, or from the machine; and comes back to @driver. */
+/*
+ * Unbind a device or remove it from the bus; and bring it back and bind it to
+ * @driver.
+ */
 enum way { UNBIND, UNPLUG };
 void take_away(const char *busid, enum way way);
 void give_back(const char *busid, const char *driver, enum way way);
 
 void bind_engines(void);
 
-/* /dev/phyr_test, bound to edu and to an ivshmem: the second, or the first. */
+/* /dev/phyr_test, bound to edu and to the first or second ivshmem device. */
 enum { FIRST_IVSHMEM, SECOND_IVSHMEM };
 int open_phyr_test(int ivshmem);
 uint64_t test_bar(int test);
 int test_export(int test, uint32_t style, uint64_t start, uint64_t count,
 		uint64_t len, int64_t stride);
 
-/* Moves between places, GEM_MOVE. */
+/* Move a buffer to another placement (GEM_MOVE). */
 void move_buffer(int fd, uint32_t handle, uint32_t placement);
 int try_move_buffer(int fd, uint32_t handle, uint32_t placement);
 
@@ -107,10 +119,13 @@ uint32_t hold_mapped(int test, int dmabuf, uint32_t kind, uint32_t unmap);
 struct phyr_test_held held_now(int test, uint32_t id);
 void release_held(int test, uint32_t id);
 
-/* Load phyr_vram anew, for instance with "poison=1", and bind its cards. */
+/*
+ * Reload phyr_vram with module parameters such as "poison=1", and bind its
+ * cards.
+ */
 void reload_vram(const char *parameters);
 
-/* Count of live objects in the slab caches for kmalloc(@size). */
+/* Number of live objects in the slab caches for kmalloc(@size). */
 uint64_t kmalloc_objects(unsigned int size);
 unsigned int open_files(void);
 bool kasan_is_on(void);
@@ -123,7 +138,7 @@ void trace_write(const char *file, const char *text);
 void trace_append(const char *file, const char *text);
 void trace_start(void);
 void trace_stop(void);
-/* The trace, line by line, to @see. */
+/* Call @see for each line of the trace. */
 void trace_each(void (*see)(char *line, void *data), void *data);
 
 #endif

@@ -12,7 +12,7 @@ static const uint32_t corners[2][2] = {
 	{ 0x0000ff, 0xffffff },
 };
 
-/* Knuth's multipliers, and a mix: the same place never looks the same twice. */
+/* Knuth's multipliers, then a mix, so that no position repeats. */
 static uint32_t noise(uint32_t seed, uint32_t x, uint32_t y)
 {
 	uint32_t n = seed * 2654435761u + x * 2246822519u + y * 3266489917u;
@@ -31,7 +31,10 @@ uint32_t picture_colour(uint32_t seed, uint32_t x, uint32_t y, uint32_t width,
 	    (y < CORNER || y >= height - CORNER))
 		return corners[y >= CORNER][x >= CORNER];
 
-	/* All bits of all three are noise; the slope is for whoever looks. */
+	/*
+	 * All bits of the three channels are noise; the slope is for human
+	 * viewers.
+	 */
 	n = noise(seed, x, y);
 	slope = (x * 128 / width) << 16 | (y * 128 / height) << 8;
 	return ((n & 0x7f7fff) + slope) & 0xffffff;
@@ -70,7 +73,7 @@ uint32_t shown_colour(uint32_t format, uint32_t colour)
 	if (format != DRM_FORMAT_RGB565)
 		return colour;
 
-	/* The high bits once more, as QEMU's pixman does. */
+	/* Replicate the high bits, as QEMU's pixman does. */
 	colour &= 0xf8fcf8;
 	return colour | (colour >> 5 & 0x070007) | (colour >> 6 & 0x000300);
 }

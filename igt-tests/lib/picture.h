@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pictures to show: noise that a seed tells, on a slope, with marked corners.
- * No two rows, columns or seeds look alike, and what a display does to pixels
- * of a format is done here too. A colour is 0xRRGGBB.
+ * Test pictures: noise from a seed, on a slope, with marked corners. No two
+ * rows, columns or seeds are equal. Also models how a display converts pixels.
+ * A colour is 0xRRGGBB.
  */
 #ifndef PHYR_TESTS_PICTURE_H
 #define PHYR_TESTS_PICTURE_H
@@ -17,20 +17,23 @@ struct rect {
 	uint32_t height;
 };
 
-/* The colour of the pixel at @x, @y, in a picture of that size. */
+/* The colour of the pixel at @x, @y in a picture of @width times @height. */
 uint32_t picture_colour(uint32_t seed, uint32_t x, uint32_t y, uint32_t width,
 			uint32_t height);
 
-/* Bytes of a pixel of a DRM_FORMAT_* that the display has. */
+/* Bytes per pixel of a DRM_FORMAT_* that the display supports. */
 uint32_t pixel_size(uint32_t format);
 
-/* Bits that a format does not show are noise. */
+/* Store a pixel; unused bits of the format get noise. */
 void put_pixel(void *at, uint32_t format, uint32_t colour);
 
-/* What is left of a colour when a display shows it in 8 bits each again. */
+/* The colour after conversion to @format and back to 8 bits per channel. */
 uint32_t shown_colour(uint32_t format, uint32_t colour);
 
-/* Part of a picture of @width times @height whose first pixel is at @mem. */
+/*
+ * Paint @rect of the picture of @width times @height whose first pixel is at
+ * @mem.
+ */
 void paint_rect(uint8_t *mem, uint32_t pitch, uint32_t format, uint32_t width,
 		uint32_t height, const struct rect *rect, uint32_t seed);
 

@@ -41,13 +41,13 @@ static int open_port(void)
 		    port_is(entry->d_name, "phyr.screen"))
 			snprintf(path, sizeof(path), "/dev/%s", entry->d_name);
 	closedir(ports);
-	igt_assert_f(path[0], "there is no port phyr.screen: the tests need a guest of vm/run\n");
+	igt_assert_f(path[0], "no port phyr.screen: run the tests in a guest of vm/run\n");
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	igt_assert_f(fd >= 0, "%s: %s\n", path, strerror(errno));
 	return fd;
 }
 
-/* The host may go away, but is never late: nothing here waits by the clock. */
+/* No timeout by the clock: the host may end, but it is never late. */
 static void ask_for_picture(void)
 {
 	static const char request[] = NAME "\n";
@@ -55,7 +55,9 @@ static void ask_for_picture(void)
 	char answer[256];
 	FILE *port;
 
-	/* An answer that nobody read must not pass an old picture off as new. */
+	/*
+	 * Discard unread answers: an old picture must not pass for a new one.
+	 */
 	unlink(PICTURE);
 	igt_assert_eq(write(fd, request, strlen(request)), strlen(request));
 	port = fdopen(fd, "r");
@@ -81,12 +83,12 @@ struct screen take_screen(void)
 	igt_assert_f(file, PICTURE ": %s\n", strerror(errno));
 	igt_assert_f(fscanf(file, "P6 %u %u %u", &screen.width, &screen.height,
 			    &max) == 3 && max == 255 && fgetc(file) == '\n',
-		     PICTURE " is no PPM of 8 bits\n");
+		     PICTURE " is not an 8-bit PPM\n");
 	size = (size_t)screen.width * screen.height * 3;
 	screen.rgb = malloc(size);
 	igt_assert(screen.rgb);
 	igt_assert_f(fread(screen.rgb, 1, size, file) == size,
-		     PICTURE " is short\n");
+		     PICTURE " is truncated\n");
 	fclose(file);
 	return screen;
 }
@@ -105,7 +107,7 @@ uint32_t screen_colour(const struct screen *screen, uint32_t x, uint32_t y)
 	return rgb[0] << 16 | rgb[1] << 8 | rgb[2];
 }
 
-/* Under a name of its own, where the next picture does not replace it. */
+/* Keep it under a name that the next picture does not overwrite. */
 static const char *keep_picture(void)
 {
 	static char path[64];

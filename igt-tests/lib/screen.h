@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The screen: what somebody in front of the bochs-display would see, taken from
- * outside the guest (vm/run --help: phyr.screen).
+ * The screen of the bochs-display as seen from outside the guest (vm/run
+ * --help: phyr.screen).
  */
 #ifndef PHYR_TESTS_SCREEN_H
 #define PHYR_TESTS_SCREEN_H
@@ -24,15 +24,15 @@ struct screen take_screen(void);
 void free_screen(struct screen *screen);
 uint32_t screen_colour(const struct screen *screen, uint32_t x, uint32_t y);
 
-/* Of that size, and of the colours that @want tells, pixel for pixel. */
+/* Assert the screen's size, and the colour that @want returns at each pixel. */
 void assert_screen(uint32_t width, uint32_t height,
 		   uint32_t (*want)(const void *data, uint32_t x, uint32_t y),
 		   const void *data);
 
-/* Of whatever size. */
+/* Assert a black screen of any size. */
 void assert_screen_black(void);
 
-/* The picture of the latest assertion, for people: /out/NAME.ppm. */
+/* Keep the screen of the latest assertion as /out/NAME.ppm. */
 void keep_screen(const char *name);
 
 #endif

@@ -71,7 +71,7 @@ void trace_attachments(void)
 	trace_start();
 }
 
-/* What to look for in the trace, and how often it was there. */
+/* What to count in the trace, and the count. */
 struct traced {
 	char exporter[48];
 	char device[48];

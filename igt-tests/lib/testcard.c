@@ -7,7 +7,7 @@
 #define GLYPH_WIDTH	5
 #define GLYPH_HEIGHT	7
 
-/* Lines of bits, the leftmost the highest. */
+/* Rows of bits, the highest bit leftmost. */
 static const uint8_t glyphs[128][GLYPH_HEIGHT] = {
 	[','] = { 0x00, 0x00, 0x00, 0x00, 0x06, 0x04, 0x08 },
 	['-'] = { 0x00, 0x00, 0x00, 0x1f, 0x00, 0x00, 0x00 },
@@ -85,7 +85,7 @@ static void draw_background(struct testcard *card)
 					      0x5b6770 : 0x2b3238;
 }
 
-/* Round on a screen whose pixels are square. */
+/* A circle, if the pixels are square. */
 static void draw_circle(struct testcard *card, int radius, int width)
 {
 	int inner = (radius - width) * (radius - width);
@@ -113,7 +113,7 @@ static void draw_bars(struct testcard *card, int top, int height)
 		fill(card, 80 + i * 60, top, 60, height, bars[i]);
 }
 
-/* Every step that eight bits have, for grey and for each colour. */
+/* All 256 levels of grey and of each colour. */
 static void draw_ramps(struct testcard *card, int top, int height)
 {
 	static const uint32_t units[] = { 0x010101, 0x010000, 0x000100, 1 };
@@ -124,7 +124,7 @@ static void draw_ramps(struct testcard *card, int top, int height)
 			     units[i] * (x / 2));
 }
 
-/* An edge that is cut off is missed. */
+/* A frame: a cropped edge is visible. */
 static void draw_frame(struct testcard *card)
 {
 	fill(card, 0, 0, CARD_WIDTH, 1, 0xffffff);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A test card: a picture for people, with a legend of what shows it. */
+/* A test card: a picture for people, with a legend that names the driver. */
 #ifndef PHYR_TESTS_TESTCARD_H
 #define PHYR_TESTS_TESTCARD_H
 
@@ -8,12 +8,15 @@
 #define CARD_WIDTH	640
 #define CARD_HEIGHT	480
 
-/* Its colours, 0xRRGGBB. */
+/* Colours, 0xRRGGBB. */
 struct testcard {
 	uint32_t colours[CARD_HEIGHT][CARD_WIDTH];
 };
 
-/* A title, and two lines below; of letters and digits, and a few others. */
+/*
+ * Draw a title and two lines of text: letters, digits and a few other
+ * characters.
+ */
 void draw_testcard(struct testcard *card, const char *title, const char *line,
 		   const char *second);
 

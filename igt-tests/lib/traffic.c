@@ -13,18 +13,18 @@
 
 #define LANES	4
 
-/* How a traffic process ends; anything else is a failure. */
+/* Exit statuses of a traffic process; any other is a failure. */
 enum { TRAFFIC_STOPPED = 0, TRAFFIC_WRONG = 1, TRAFFIC_GONE = 2 };
 
 /**
- * struct lane - one copy there and back at a time
+ * struct lane - one round trip of bytes at a time
  * @syncobj: its fence
- * @out: the engine's own buffer, with the bytes to write
- * @back: likewise, with what came back, and behind it some of the first half
+ * @out: a buffer of the engine with the bytes to write
+ * @back: likewise, for the bytes read back, followed by a part of the first half
  * @out_mem: mapping of @out
  * @back_mem: mapping of @back
  * @seed: of the bytes in @out
- * @first: where in the dma-buf the second part of @back is from
+ * @first: offset in the dma-buf of the second part of @back
  * @busy: jobs are queued
  */
 struct lane {
@@ -42,8 +42,8 @@ struct lane {
  * struct road - a traffic process
  * @fd: the engine
  * @buffer: the dma-buf, imported
- * @size: its bytes
- * @len: bytes of a lane
+ * @size: bytes of the dma-buf
+ * @len: bytes per lane
  * @seed: pattern of the first half
  * @copies: queued so far
  * @lanes: all of them
@@ -98,7 +98,7 @@ static int road_open(struct road *road, const struct phyr_device *engine,
 	return err;
 }
 
-/* Queue: write, read back, read some of the first half. */
+/* Queue three jobs: write, read back, read a part of the first half. */
 static int lane_queue(struct road *road, struct lane *lane)
 {
 	uint64_t at = road->size / 2 + (lane - road->lanes) * road->len;
@@ -155,7 +155,7 @@ static int road_run(struct road *road, int beats)
 
 		if (lane->busy) {
 			err = lane_finish(road, lane);
-			/* Nobody may be listening; then the pipe is full. */
+			/* If nobody reads, the pipe is full; ignore that. */
 			if (!err && write(beats, "", 1) < 0 && errno != EAGAIN)
 				err = -errno;
 		}
@@ -225,7 +225,7 @@ void traffic_wait(struct traffic *traffic, int copies)
 	}
 	while (copies--)
 		igt_assert_f(read(traffic->beats, bytes, 1) == 1,
-			     "the traffic has ended\n");
+			     "the traffic process has ended\n");
 }
 
 static int traffic_end(struct traffic *traffic)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Traffic: a process of its own that imports a dma-buf and keeps a copy engine
- * busy with it, several jobs deep, while the test does something to the buffer.
+ * Traffic: a process that imports a dma-buf and keeps a copy engine busy with
+ * it, several jobs deep, while the test acts on the buffer.
  *
- * It only reads the first half, which holds the pattern @seed all the time, and
- * writes the third quarter and reads it back. Every byte that comes out of the
- * engine is compared. The last quarter is not touched.
+ * The traffic only reads the first half, which always holds the pattern @seed.
+ * It writes the third quarter and reads it back. It compares every byte that
+ * it reads. It does not access the last quarter.
  */
 #ifndef PHYR_TESTS_TRAFFIC_H
 #define PHYR_TESTS_TRAFFIC_H
@@ -23,28 +23,28 @@ struct traffic {
 struct traffic traffic_start(const struct phyr_device *engine, int dmabuf,
 			     uint64_t size, uint64_t seed);
 
-/* Until @copies more have been done, and found right, from now on. */
+/* Wait until @copies more copies were done and verified. */
 void traffic_wait(struct traffic *traffic, int copies);
 
-/* Make it stop; all it has seen was right. */
+/* Stop it; assert that all its bytes were right. */
 void traffic_stop(struct traffic *traffic);
 
-/* It ends of itself: its engine, or the memory, says that it is gone. */
+/* Assert that it ends by itself because the engine or the memory is gone. */
 void traffic_assert_gone(struct traffic *traffic);
 
-/* Either: what was gone may be back before it looked. */
+/* Either of these: the device may be back before the traffic uses it. */
 void traffic_stop_or_gone(struct traffic *traffic);
 
-/* One byte at @mem: does touching it raise SIGBUS? */
+/* True if reading the byte at @mem raises SIGBUS. */
 bool raises_sigbus(const void *mem);
 
-/* Which process: its kernel stack has @function (needs root). */
+/* True if @function is on the kernel stack of @pid (needs root). */
 bool sleeps_in(pid_t pid, const char *function);
 
-/* Wait until @pid sleeps in @function; it must not end before. */
+/* Wait until @pid sleeps in @function; fail if it ends before that. */
 void wait_until_sleeps_in(pid_t pid, const char *function);
 
-/* A process that writes @text to @path; ends as it is done. */
+/* Start a process that writes @text to @path and then exits. */
 pid_t write_in_background(const char *path, const char *text);
 void assert_ends_well(pid_t pid);
 

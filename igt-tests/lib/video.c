@@ -78,7 +78,7 @@ static bool is_node(int fd, const char *driver, const char *card,
 	       (!card || !strcmp((char *)caps->card, card));
 }
 
-/* @card NULL is any; @caps is what QUERYCAP tells. */
+/* @card NULL matches any; @caps returns QUERYCAP's answer. */
 static void open_node(struct video *video, const char *driver, const char *card,
 		      struct v4l2_capability *caps)
 {
@@ -92,7 +92,7 @@ static void open_node(struct video *video, const char *driver, const char *card,
 			return;
 		close(video->fd);
 	}
-	igt_assert_f(false, "no /dev/video* is of %s\n", driver);
+	igt_assert_f(false, "no /dev/video* belongs to %s\n", driver);
 }
 
 static void video_get_format(struct video *video)
@@ -116,7 +116,10 @@ static void video_get_format(struct video *video)
 
 static int opened = -1;
 
-/* Mappings keep an open file, and the queue its owner: a new camera has neither. */
+/*
+ * Rebind the camera: mappings left by a failed subtest keep its file open, and
+ * with it the queue's owner.
+ */
 static void forget_opened(void)
 {
 	if (opened < 0)
@@ -165,7 +168,7 @@ struct video open_null_video(const char *memory_operations)
 
 	run("modprobe " NULL_DRIVER);
 	igt_assert_f(pci_find("0x1234", "0x11e8", 0, video.busid), "no edu\n");
-	/* As open_video(): nothing is left of a subtest that failed. */
+	/* As in open_video(): drop what a failed subtest has left. */
 	unbind(video.busid, NULL_DRIVER);
 	pci_bind(video.busid, NULL_DRIVER);
 	open_node(&video, NULL_DRIVER, memory_operations, &caps);
@@ -431,9 +434,7 @@ struct video_frame video_take(const struct video *video)
 	return frame;
 }
 
-/*
- * What the camera sees: as media/camera/pattern.c describes it
- */
+/* Expected frames, as media/camera/pattern.c describes them */
 
 struct rgb {
 	int r;
@@ -504,7 +505,7 @@ static uint8_t luma(struct rgb c)
 
 static uint8_t chroma(int r, int g, int b, struct rgb c)
 {
-	/* Rounds down, below 0, too. */
+	/* Round down, also below 0. */
 	return (r * c.r + g * c.g + b * c.b + 128 + 256 * 128) / 256;
 }
 
@@ -518,7 +519,7 @@ static uint8_t red(struct rgb c)
 	return chroma(112, -94, -18, c);
 }
 
-/* The bytes of the pixel at @x in the first plane; their number. */
+/* Encode the pixel at @x of the first plane. Return: the number of bytes. */
 static int encode(const struct video *video, struct rgb c, struct rgb even,
 		  uint32_t x, uint8_t *bytes)
 {
@@ -624,9 +625,7 @@ void assert_shared_frame(const struct video *video, const uint8_t *mem,
 	assert_first_plane(video, mem, overwritten, look);
 }
 
-/*
- * What the driver tells root
- */
+/* The driver's debugfs files */
 
 static void debugfs_path(const struct video *video, const char *name,
 			 char *path, size_t size)

@@ -12,13 +12,13 @@
 #include "attacker.h"
 #include "lib.h"
 
-IGT_TEST_DESCRIPTION("No file that anybody may read tells where in memory a buffer is");
+IGT_TEST_DESCRIPTION("No world-readable file reveals the address of a buffer");
 
 /**
- * struct secret - numbers that nobody may learn
+ * struct secret - numbers that must not be revealed
  * @start: the first
- * @count: how many
- * @what: they are
+ * @count: their count
+ * @what: their meaning
  */
 struct secret {
 	uint64_t start;
@@ -50,7 +50,7 @@ static bool is_hex(char c)
 }
 
 /*
- * Every run of digits may be a number, hexadecimal (with 0x before it or not) or
+ * Treat every run of digits as hexadecimal (with or without 0x) and as
  * decimal; the "0" of "0x" makes no difference.
  */
 static const struct secret *find_in_text(const char *text, size_t len,
@@ -80,7 +80,7 @@ static const struct secret *find_in_text(const char *text, size_t len,
 	return found;
 }
 
-/* As they would be in a structure. Shorter words are those numbers by chance. */
+/* Search for them in binary form. Shorter words match by chance. */
 static const struct secret *find_in_words(const char *bytes, size_t len,
 					  uint64_t *number)
 {
@@ -95,7 +95,7 @@ static const struct secret *find_in_words(const char *bytes, size_t len,
 
 static char file_bytes[1 << 20];
 
-/* -1 where it is not for us. */
+/* -1 if it may not be read. */
 static ssize_t read_all(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
@@ -124,9 +124,9 @@ static const struct secret *find_in_file(const char *path, uint64_t *number)
 }
 
 /*
- * Two files of each PCI device tell everybody its BARs, because PCI's own code
- * wants it so, whichever driver the device has: "resource", and "config", whose
- * first 64 bytes are the standard header. All others must not.
+ * The PCI core shows everybody the BARs of each device in two files, whatever
+ * its driver: "resource", and "config", whose first 64 bytes are the standard
+ * header. No other file may.
  */
 static bool is_excepted(const char *path)
 {
@@ -172,7 +172,7 @@ static void search_tree(const char *path)
 		igt_assert_eq(nftw(real, search_entry, 16, FTW_PHYS), 0);
 }
 
-/* @exceptions: files of it that the search must find. */
+/* @exceptions: files in which the search must find it. */
 static void search_device(const struct phyr_device *device,
 			  unsigned int exceptions)
 {
@@ -184,7 +184,7 @@ static void search_device(const struct phyr_device *device,
 	igt_assert_eq(files_excepted, before + exceptions);
 }
 
-/* Page frame numbers are in the low 55 bits, where one may see them. */
+/* The low 55 bits are the page frame number, for privileged readers. */
 static void search_pagemap(const void *mem, uint64_t size)
 {
 	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
@@ -201,7 +201,7 @@ static void search_pagemap(const void *mem, uint64_t size)
 	close(fd);
 }
 
-/* PCI's lines of the log tell the BARs, for those who may read it; ours must not. */
+/* The PCI core logs the BARs for those who may read the log; phyr must not. */
 static void search_log(void)
 {
 	int len = klogctl(3, file_bytes, sizeof(file_bytes));
@@ -226,7 +226,7 @@ static void search_log(void)
 	}
 }
 
-/* What the searcher has, and the victim looks up for it. */
+/* The searcher's buffers, whose addresses the victim looks up. */
 struct holdings {
 	int vram;
 	int screen;
@@ -248,7 +248,7 @@ static struct holdings hold_buffers(void)
 	uint32_t own;
 	int dmabuf;
 
-	/* Few pages, so that no other number is one of theirs by chance. */
+	/* Few pages, so that chance matches are unlikely. */
 	have.in_vram = create_vram(have.vram, 4 * SZ_4K, IN_VRAM, SZ_4K);
 	have.on_screen = create_vram(have.screen, 4 * SZ_4K, IN_VRAM, SZ_4K);
 	dmabuf = export_buffer(have.vram, have.in_vram);
@@ -343,7 +343,7 @@ static void add_ranges(const struct phyr_device *device, uint64_t id)
 	phyr_ranges_dump_free(&dump);
 }
 
-/* All those that the search knows are in root's files: it must find one. */
+/* The numbers are in root's files: the search must find one there. */
 static void assert_root_finds(const struct phyr_device *device,
 			      const char *file)
 {
@@ -383,7 +383,7 @@ static void search_victim(pid_t attacker)
 
 igt_main()
 {
-	igt_describe("No file that phyr makes or fills tells an address");
+	igt_describe("No file that phyr creates or fills reveals an address");
 	igt_subtest("addresses")
 		under_attack(search_attack, search_victim);
 }

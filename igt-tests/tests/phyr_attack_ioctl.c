@@ -9,12 +9,12 @@
 #include "attacker.h"
 #include "lib.h"
 
-IGT_TEST_DESCRIPTION("Ioctls that are wrong in number, size, direction or argument");
+IGT_TEST_DESCRIPTION("Ioctls with a wrong number, size, direction or argument");
 
 /*
- * Whatever is wrong with a call, the arguments that the driver sees are those
- * bytes that came, with zeroes behind. What each ioctl has to say about such
- * arguments is known here.
+ * Whatever size a call has, the driver sees the bytes passed, followed by
+ * zeroes. The expected result of each ioctl for such arguments is computed
+ * here.
  */
 
 static int judge_vram_info(const void *args)
@@ -24,7 +24,7 @@ static int judge_vram_info(const void *args)
 	return info->pad ? EINVAL : 0;
 }
 
-/* Of the bytes used here none make a good buffer. */
+/* No fill byte used here makes a valid buffer. */
 static int judge_vram_create(const void *args)
 {
 	(void)args;
@@ -102,8 +102,8 @@ static unsigned long resized(unsigned long request, unsigned int dir,
 }
 
 /*
- * One call with @size bytes of @fill that end where the mapping does, so that
- * a byte more is noticed both ways.
+ * Call with @size bytes of @fill at the end of the mapping, so that an access
+ * beyond them faults.
  */
 static void try_call(const int fds[2], uint8_t *arena, const struct call *call,
 		     unsigned int dir, unsigned int size, uint8_t fill)
@@ -188,7 +188,10 @@ static void ioctl_pointers(void)
 		for (unsigned int n = 0; n < ARRAY_SIZE(bad); n++)
 			ASSERT_ERRNO(ioctl(fd, call->request, bad[n]), EFAULT);
 
-		/* To be read only: what cannot be answered is EFAULT. */
+		/*
+		 * Read-only arguments: results cannot be copied back, so
+		 * EFAULT.
+		 */
 		memset(arena, 0, SZ_4K);
 		igt_assert_eq(mprotect(arena, SZ_4K, PROT_READ), 0);
 		wanted = _IOC_DIR(call->request) & _IOC_READ ?
@@ -198,7 +201,9 @@ static void ioctl_pointers(void)
 		igt_assert_eq(mprotect(arena, SZ_4K, PROT_READ | PROT_WRITE), 0);
 	}
 
-	/* A buffer whose handle cannot be told is the client's all the same. */
+	/*
+	 * The client still owns the buffer whose handle could not be returned.
+	 */
 	create[0] = SZ_1M;
 	create[1] = IN_VRAM;
 	igt_assert_eq(mprotect(arena, SZ_4K, PROT_READ), 0);
@@ -208,7 +213,7 @@ static void ioctl_pointers(void)
 	igt_assert_eq(phyr_close_handle(fds[0], 1), -EINVAL);
 }
 
-/* What a render node has; all else of DRM's is for primary nodes, or for nobody. */
+/* DRM's ioctls on render nodes; others are for primary nodes or unused. */
 static bool for_render_nodes(unsigned int nr)
 {
 	static const unsigned int numbers[] = {
@@ -222,7 +227,7 @@ static bool for_render_nodes(unsigned int nr)
 	       nr == 0xcf;
 }
 
-/* Of those numbers DRM knows none, in no driver. */
+/* Numbers that DRM does not use in any driver. */
 static bool is_hole(unsigned int nr)
 {
 	return nr == 0x03 || nr == 0x04 || nr == 0x08 || nr == 0x0e ||
@@ -252,7 +257,7 @@ static void ioctl_numbers_on(int fd, unsigned int own_calls)
 			igt_assert_f(got == wanted, "number %#x: %s, not %s\n",
 				     nr, strerror(got), strerror(wanted));
 		}
-		/* Other letters are other people's. */
+		/* Other type letters belong to other subsystems. */
 		for (unsigned int type = 0; type < 0x100; type++)
 			if (type != DRM_IOCTL_BASE &&
 			    _IOC(3, type, nr, 16) != FIOQSIZE)
@@ -276,7 +281,7 @@ static void ioctl_numbers(void)
 
 igt_main()
 {
-	igt_describe("Every ioctl with every size up to its own, and with larger ones");
+	igt_describe("Every ioctl with every size up to its own, and larger ones");
 	igt_subtest("sizes")
 		under_attack(ioctl_sizes, NULL);
 
@@ -284,11 +289,11 @@ igt_main()
 	igt_subtest("directions")
 		under_attack(ioctl_directions, NULL);
 
-	igt_describe("Every ioctl with arguments that are not there, or not to be written");
+	igt_describe("Every ioctl with unmapped and read-only arguments");
 	igt_subtest("pointers")
 		under_attack(ioctl_pointers, NULL);
 
-	igt_describe("All numbers and types that are no ioctls of a render node");
+	igt_describe("All numbers and types that are not ioctls of a render node");
 	igt_subtest("numbers")
 		under_attack(ioctl_numbers, NULL);
 }

@@ -13,7 +13,7 @@
 #include "lib.h"
 #include "traffic.h"
 
-IGT_TEST_DESCRIPTION("A client that wants everything gets its share, and others go on");
+IGT_TEST_DESCRIPTION("A client that exhausts memory gets only its share, and others continue");
 
 #define SIZE	SZ_64K
 
@@ -21,7 +21,7 @@ IGT_TEST_DESCRIPTION("A client that wants everything gets its share, and others 
  * VRAM
  */
 
-/* All the VRAM there is; how many bytes. */
+/* Allocate all VRAM. Return: the number of bytes. */
 static uint64_t take_vram(int vram)
 {
 	uint64_t taken = 0;
@@ -44,11 +44,11 @@ static void exhaust_vram_attack(void)
 
 	igt_info("the attacker has %" PRIu64 " KiB\n", taken / 1024);
 	igt_assert(taken >= SZ_1M);
-	/* It can have no more, neither so */
+	/* No more fits, neither in large pieces */
 	handle = create_vram(vram, SIZE, EVICTABLE, 0);
 	igt_assert_eq(vram_info(vram, handle).placement, IN_SYSTEM);
 	igt_assert_eq(try_move_buffer(vram, handle, IN_VRAM), -ENOSPC);
-	/* nor so. */
+	/* nor in small ones. */
 	igt_assert_eq(phyr_vram_create(vram, SZ_4K, IN_VRAM, SZ_4K, &handle),
 		      -ENOSPC);
 	igt_assert_eq(phyr_vram_create(vram, SZ_4G, IN_VRAM, 0, &handle),
@@ -59,10 +59,10 @@ static void exhaust_vram_attack(void)
 
 static struct display shown;
 static struct fb shown_fb;
-/* Another buffer of the victim's, in VRAM. */
+/* Another buffer of the victim in VRAM. */
 static uint32_t kept;
 
-/* What the victim shows stays; it makes do with system memory otherwise. */
+/* The shown buffer stays; others fall back to system memory. */
 static void exhaust_vram_victim(pid_t attacker)
 {
 	struct rect patch = { 16, 16, 64, 64 };
@@ -95,7 +95,7 @@ static void exhaust_vram(void)
 	show(&shown, &shown_fb);
 	kept = create_vram(shown.fd, SIZE, IN_VRAM, SZ_4K);
 	fill_vram(shown.fd, kept, SIZE, 4);
-	/* The console, which nobody sees now, gives way already to this. */
+	/* Evicts the console, which is not shown now. */
 	vram = open_device(&shown.card);
 	take_vram(vram);
 	close(vram);
@@ -108,7 +108,7 @@ static void exhaust_vram(void)
 	close_display(&shown);
 }
 
-/* Where the administrator gives each client its share. */
+/* Where cgroups limit VRAM per client. */
 #define SHARE	(8 * SZ_1M)
 
 static void share_vram_attack(void)
@@ -151,15 +151,15 @@ static void share_vram(void)
 }
 
 /*
- * Memory: in a cgroup with that limit. What makes the buffers is a process of the
- * attacker's own that the kernel kills first, should it kill any.
+ * Memory: in a cgroup with a limit. The buffers are allocated by a child of
+ * the attacker that the OOM killer prefers.
  */
 #define LIMIT		(64 * SZ_1M)
 #define STEP		(4 * SZ_1M)
 
 enum { GOT_ENOMEM, GOT_SOMETHING_ELSE, GOT_TOO_MUCH };
 
-/* Returns how @make ended: 0 or a negative errno, or GOT_TOO_MUCH. */
+/* Return: the result of @make: 0, a negative errno, or GOT_TOO_MUCH. */
 static int repeat(int (*make)(int fd), int fd, unsigned int most)
 {
 	for (unsigned int i = 0; i < most; i++) {
@@ -215,7 +215,7 @@ static int make_system(int fd)
 	return phyr_vram_create(fd, STEP, IN_SYSTEM, 0, &handle);
 }
 
-/* In VRAM until they must make room for each other. */
+/* In VRAM until they evict each other. */
 static int make_evictable(int fd)
 {
 	uint32_t handle;
@@ -230,7 +230,7 @@ static int make_own(int fd)
 
 	if (err)
 		return err;
-	/* Pages are made when it is mapped. */
+	/* Pages are allocated at the first fault. */
 	if (phyr_copy_mmap(fd, handle, STEP, PROT_READ) == MAP_FAILED)
 		return -errno;
 	return 0;
@@ -296,14 +296,14 @@ static void exhaust_fbs_attack(void)
 {
 	struct phyr_device primary = scene.display;
 
-	/* Framebuffers are the primary node's. */
+	/* Framebuffers need the primary node. */
 	primary.render[0] = '\0';
 	expect_enomem(&primary, make_fb, 1000000);
 }
 
 static uint64_t limit;
 
-/* Everybody else goes on, whatever they want. */
+/* Other clients continue. */
 static void exhaust_memory_victim(pid_t attacker)
 {
 	int vram, engine;
@@ -333,7 +333,7 @@ static void exhaust_memory_victim(pid_t attacker)
 	tell(0);
 }
 
-/* Freed memory is uncharged when the last CPU has handed it back. */
+/* Memory is uncharged when the last CPU has returned it. */
 static void wait_until_uncharged(void)
 {
 	for (int tries = 0; tries < 300; tries++) {
@@ -348,9 +348,8 @@ static void exhaust_memory(uint64_t bytes, void (*attack)(void))
 {
 	limit = bytes;
 	/*
-	 * The kernel tells of a client that it kills, in dozens of lines, and TTM
-	 * of an eviction that nobody can pay for. What would be a bug among these
-	 * lines, vm/scan-log still finds.
+	 * The kernel logs an OOM kill in dozens of lines, and TTM a failed
+	 * eviction. vm/scan-log still finds bugs among them.
 	 */
 	igt_emit_ignore_dmesg_regex(".");
 	under_attack_limited(bytes, attack, exhaust_memory_victim);
@@ -358,8 +357,8 @@ static void exhaust_memory(uint64_t bytes, void (*attack)(void))
 }
 
 /*
- * A client whose cgroup is full has VRAM, of buffers that may be evicted: it must
- * not keep others out of it because it cannot pay for the pages.
+ * A client with a full cgroup has evictable buffers in VRAM. It must not keep
+ * others out of VRAM because it cannot be charged for the pages.
  */
 static void full_evictable_attack(void)
 {
@@ -422,7 +421,7 @@ static void exhaust_jobs_attack(void)
 	igt_assert_eq(sigaction(SIGUSR1, &action, NULL), 0);
 	submit.src_handle = create_own(engine, SZ_4K);
 	submit.dst_handle = create_own(engine, SZ_4K);
-	/* The engine hangs in the first. */
+	/* The engine hangs in the first job. */
 	while (!ioctl(engine, DRM_IOCTL_PHYR_COPY_SUBMIT, &submit)) {
 		queued++;
 		igt_assert_lte_u64(queued, PHYR_COPY_MAX_JOBS);
@@ -432,7 +431,7 @@ static void exhaust_jobs_attack(void)
 	igt_assert_eq(errno, EINTR);
 	igt_assert_eq(queued, PHYR_COPY_MAX_JOBS);
 	tell(0);
-	/* What it has queued gets done. */
+	/* Its queued jobs complete. */
 	igt_assert_eq(phyr_copy_run(engine, submit.src_handle, 0,
 				    submit.dst_handle, 0, SZ_4K), 0);
 }
@@ -446,7 +445,10 @@ static void exhaust_jobs_victim(pid_t attacker)
 	wait_until_sleeps_in(attacker, "copy_submit_ioctl");
 	igt_assert_eq(kill(attacker, SIGUSR1), 0);
 	be_told();
-	/* Others are not behind all of the attacker's, nor refused. */
+	/*
+	 * Other clients do not wait behind all of the attacker's jobs and are
+	 * not refused.
+	 */
 	fill_own(engine, src, SIZE, 8);
 	copy(engine, src, dst, SIZE);
 	assert_own(engine, dst, SIZE, 8);
@@ -463,27 +465,27 @@ static void exhaust_jobs(void)
 
 igt_main()
 {
-	igt_describe("All VRAM of a card, while another client has it shown on its display");
+	igt_describe("Exhaust a card's VRAM while another client shows a buffer on its display");
 	igt_subtest("vram")
 		exhaust_vram();
 
-	igt_describe("VRAM is bounded by the client's cgroup for device memory");
+	igt_describe("VRAM is limited by the client's dmem cgroup");
 	igt_subtest("vram-share")
 		share_vram();
 
-	igt_describe("Buffers in system memory are bounded by the client's memory cgroup");
+	igt_describe("Buffers in system memory are limited by the client's memory cgroup");
 	igt_subtest("system-memory")
 		exhaust_memory(LIMIT, exhaust_system_attack);
 
-	igt_describe("Buffers that evict one another are, too");
+	igt_describe("So are buffers that evict one another");
 	igt_subtest("eviction")
 		exhaust_memory(LIMIT / 4, exhaust_evictable_attack);
 
-	igt_describe("The engine's own buffers are, too");
+	igt_describe("So are the engine's buffers");
 	igt_subtest("engine-memory")
 		exhaust_memory(LIMIT, exhaust_own_attack);
 
-	igt_describe("Buffers that nobody touches are bounded by what the kernel knows of them");
+	igt_describe("Buffers that are never touched are limited by the kernel's own data structures");
 	igt_subtest("untouched")
 		exhaust_memory(LIMIT / 8, exhaust_untouched_attack);
 
@@ -495,11 +497,11 @@ igt_main()
 	igt_subtest("framebuffers")
 		exhaust_memory(LIMIT / 8, exhaust_fbs_attack);
 
-	igt_describe("A client that can pay for no more memory makes room in VRAM all the same");
+	igt_describe("VRAM of a client with a full memory cgroup can be evicted");
 	igt_subtest("full-and-evictable")
 		full_evictable();
 
-	igt_describe("A client's copies are bounded, and others' are not behind them");
+	igt_describe("A client's queued copies are limited and do not delay others");
 	igt_subtest("jobs")
 		exhaust_jobs();
 

@@ -7,14 +7,14 @@ IGT_TEST_DESCRIPTION("What queueing a buffer costs, in a guest whose time counts
 
 #define REPEATS		9
 #define MAX_EXTENT	SZ_64K
-/* A frame, and the frame of the nodes that see nothing, in whole pages. */
+/* A frame of the camera and of the null nodes, in whole pages. */
 #define FULL_HD		(1920 * 1080 * 4ull)
 #define SMALL		(640 * 480 * 4ull)
 
-/* vm/run's icount: a nanosecond of the guest's is half an instruction. */
+/* With vm/run --icount a guest nanosecond is half an instruction. */
 #define INSTRUCTIONS_PER_NS	0.5
 
-/* Of this thread, in the kernel and out of it: no waiting is in it. */
+/* Time of this thread in kernel and user mode, without waiting. */
 static uint64_t now(void)
 {
 	struct timespec time;
@@ -50,7 +50,7 @@ struct costs {
 	uint64_t other;
 };
 
-/* Two buffers at three indices, while it streams: the cache is at work. */
+/* Two buffers at three indices while streaming, so that the cache is used. */
 static struct costs measure(struct video video, const int *dmabufs,
 			    const char *what)
 {
@@ -105,7 +105,7 @@ static void assert_cheap(struct costs costs)
 		     (unsigned long long)costs.first);
 }
 
-/* Untranslated VRAM is mapped whole, once: nothing is left to be saved. */
+/* Untranslated VRAM is mapped once as a whole: there is nothing to save. */
 static void assert_no_map(struct costs costs)
 {
 	igt_assert_f(costs.first <= 2 * costs.same,
@@ -142,7 +142,7 @@ static void ram(void)
 		close(dmabufs[i]);
 }
 
-/* Stock operations detach what is not at its index any more. */
+/* Stock operations detach the previous buffer of an index. */
 static void stock(void)
 {
 	static const char *const kinds[] = { "dma-contig", "dma-sg" };
@@ -173,15 +173,15 @@ static void stock(void)
 
 igt_main()
 {
-	igt_describe("VRAM: again costs at most a tenth of the first time, or nothing is mapped at all");
+	igt_describe("VRAM: queueing again costs at most a tenth of the first time, or nothing is mapped");
 	igt_subtest("vram")
 		vram();
 
-	igt_describe("Another exporter's pages, likewise");
+	igt_describe("The same with another exporter's pages");
 	igt_subtest("ram")
 		ram();
 
-	igt_describe("Beside videobuf2's own: another index costs a tenth, the same no more than twice as much");
+	igt_describe("Compared with videobuf2's own operations: another index costs a tenth, the same index at most twice as much");
 	igt_subtest("stock")
 		stock();
 }

@@ -10,14 +10,14 @@
 #include "stock.h"
 #include "video.h"
 
-IGT_TEST_DESCRIPTION("The camera's frames on the display, out of VRAM, seen from outside the guest");
+IGT_TEST_DESCRIPTION("Frames of the camera in VRAM on the display, seen from outside the guest");
 
 #define WIDTH	640
 #define HEIGHT	480
 #define FRAMES	100
 #define LOG	"/tmp/gstreamer.log"
 
-/* Its number is whichever was free when the camera was bound. */
+/* The node's number depends on what was free when the camera was bound. */
 static struct video find_node(void)
 {
 	struct video video = open_video();
@@ -61,7 +61,7 @@ static pid_t start_pipeline(const struct video *video)
 	_exit(127);
 }
 
-/* What the camera's engine has moved, ever. */
+/* Bytes that the camera's engine has moved in total. */
 static uint64_t frames_moved(const char *busid)
 {
 	uint64_t number = 0;
@@ -88,7 +88,7 @@ static void assert_runs(pid_t pid)
 	igt_assert_f(false, "gst-launch-1.0 ended with status %#x\n", status);
 }
 
-/* The number that is in the cells of the uppermost lines. */
+/* The frame number in the cells of the top lines. */
 static uint32_t number_on_screen(const struct screen *screen)
 {
 	uint32_t number = 0;
@@ -124,7 +124,9 @@ static void assert_frame_on_screen(void)
 	free_screen(&screen);
 }
 
-/* The sink's buffers are the camera's, and nobody has an sg_table of them. */
+/*
+ * The sink's buffers are imported by the camera natively, without an sg_table.
+ */
 static void assert_direct(const char *busid)
 {
 	struct attachment seen = { .way = "" };
@@ -145,7 +147,7 @@ static void gstreamer(void)
 		assert_runs(pid);
 		usleep(10000);
 	}
-	/* What it shows, it shows until it goes on. */
+	/* The program shows the frame until it is told to continue. */
 	igt_assert_eq(kill(pid, SIGSTOP), 0);
 	assert_frame_on_screen();
 	assert_direct(video.busid);

@@ -87,7 +87,7 @@ static void frame(void)
 
 igt_main()
 {
-	igt_describe("Frame 5 in 19 pieces of VRAM");
+	igt_describe("Frame 5 in 19 extents of VRAM");
 	igt_subtest("frame")
 		frame();
 }

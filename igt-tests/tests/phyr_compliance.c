@@ -6,13 +6,13 @@
 #include "stock.h"
 #include "video.h"
 
-IGT_TEST_DESCRIPTION("v4l2-compliance finds nothing to say about the camera");
+IGT_TEST_DESCRIPTION("v4l2-compliance reports no failure and no warning for the camera");
 
 #define WIDTH		640
 #define HEIGHT		480
 #define FOURCC		V4L2_PIX_FMT_XBGR32
 
-/* Where this program is, there is expbuf.so. */
+/* expbuf.so is in the directory of this program. */
 static void preload(const char *where, char *text, size_t size)
 {
 	char path[256];
@@ -25,7 +25,7 @@ static void preload(const char *where, char *text, size_t size)
 		 where);
 }
 
-/* Both have the same format, which v4l2-compliance leaves to its user. */
+/* Both devices need the same format; v4l2-compliance does not set it. */
 static void set_formats(int vivid)
 {
 	struct v4l2_format format = { .type = V4L2_BUF_TYPE_VIDEO_CAPTURE };
@@ -40,7 +40,7 @@ static void set_formats(int vivid)
 	igt_assert_eq(format.fmt.pix.sizeimage, 4 * WIDTH * HEIGHT);
 }
 
-/* "Frame #001" and the like overwrite themselves on a terminal. */
+/* Progress messages such as "Frame #001" overwrite themselves. */
 static void print_line(const char *line)
 {
 	const char *text = strrchr(line, '\r');
@@ -48,7 +48,10 @@ static void print_line(const char *line)
 	igt_info("%s", text ? text + 1 : line);
 }
 
-/* Closes @video. Nothing failed, or was warned of, and @needed tests ran of @kind. */
+/*
+ * Close @video; assert no failure, no warning and at least @needed tests of
+ * @kind.
+ */
 static void comply(struct video video, const char *prefix, const char *options,
 		   const char *kind, int needed)
 {
@@ -82,7 +85,10 @@ static void comply(struct video video, const char *prefix, const char *options,
 		     kind);
 }
 
-/* The camera attaches to what @exporter has; a preload that did nothing is seen. */
+/*
+ * Assert that the camera attaches to @exporter's dma-bufs, so that an
+ * ineffective preload is noticed.
+ */
 static void from_exporter(const char *prefix, const char *exporter,
 			  const char *way)
 {
@@ -97,7 +103,7 @@ static void from_exporter(const char *prefix, const char *exporter,
 	len = readlink(path, node, sizeof(node) - 1);
 	igt_assert(len > 0);
 	node[len] = '\0';
-	/* Whoever has the exporter's queue would keep it. */
+	/* An open file of the exporter would own its queue. */
 	close_camera(&camera);
 	snprintf(options, sizeof(options), "-s --expbuf-device %s", node);
 	find_camera(busid);
@@ -125,7 +131,7 @@ igt_main()
 	igt_subtest("vivid")
 		from_exporter("", "videobuf2_vmalloc", "from-stock");
 
-	igt_describe("DMABUF, from VRAM in pieces");
+	igt_describe("DMABUF, from VRAM in extents");
 	igt_subtest("vram")
 		from_elsewhere("vram", PHYR_VRAM_DRIVER, "native");
 

@@ -9,7 +9,7 @@
 #include "screen.h"
 #include "traffic.h"
 
-IGT_TEST_DESCRIPTION("A display that sleeps, and one that goes away");
+IGT_TEST_DESCRIPTION("A display that is suspended, and one that is removed");
 
 #define SIZE	SZ_1M
 
@@ -29,8 +29,8 @@ static unsigned int suspends(void)
 }
 
 /*
- * As far as the devices, which the kernel wakes up again. All but those that
- * this program, and what is written about it, come from and go to.
+ * Suspend to the test level "devices", which resumes by itself. Exclude the
+ * devices that this program and its log depend on.
  */
 static void sleep_and_wake(void)
 {
@@ -99,7 +99,7 @@ static void suspend_off(void)
 	close_display(&display);
 }
 
-/* What was in VRAM has been away: VRAM loses its power. */
+/* VRAM loses its contents, so everything in it must have been moved. */
 static void suspend_buffers(void)
 {
 	static const struct {
@@ -138,7 +138,7 @@ static void suspend_buffers(void)
 	close_display(&display);
 }
 
-/* Nothing but the cursor may have changed on the console. */
+/* Only the cursor may have changed on the console. */
 static void suspend_console(void)
 {
 	struct screen before = take_screen(), after;
@@ -158,9 +158,7 @@ static void suspend_console(void)
 	igt_assert_lte_u64(wrong, 32 * 64);
 }
 
-/*
- * Gone
- */
+/* Removal */
 
 static void assert_gone(const struct display *display, const struct fb *fb)
 {
@@ -186,7 +184,7 @@ static void works(void)
 	close_display(&display);
 }
 
-/* Clients let go of a card before another driver instance has it, or after. */
+/* Close the clients before or after the card is bound again. */
 static void gone(enum way way)
 {
 	struct phyr_device card = display_device();
@@ -239,7 +237,7 @@ static void gone_foreign(void)
 	assert_shown(&display, &fb);
 	take_away(card.busid, UNBIND);
 	assert_screen_black();
-	/* The memory is somebody else's, and fine. */
+	/* The imported memory belongs to another exporter and stays valid. */
 	paint_fb(&fb, 551);
 	abandon_fb(&fb);
 	leave_display(&display);
@@ -262,7 +260,7 @@ static void flip_until_gone(const struct display *display,
 	igt_assert_eq(err, -ENODEV);
 }
 
-/* In the middle of flips, again and again. */
+/* Repeatedly, in the middle of flips. */
 static void gone_flipping(void)
 {
 	struct phyr_device card = display_device();
@@ -299,39 +297,39 @@ static void gone_flipping(void)
 
 igt_main()
 {
-	igt_describe("The picture comes back after a suspend, and flips go on");
+	igt_describe("After a suspend the picture returns and flips continue");
 	igt_subtest("suspend")
 		suspend_native();
 
-	igt_describe("So does one of a foreign buffer");
+	igt_describe("The same with a foreign buffer");
 	igt_subtest("suspend-foreign")
 		suspend_foreign();
 
-	igt_describe("What was off stays off");
+	igt_describe("A display that was off stays off");
 	igt_subtest("suspend-off")
 		suspend_off();
 
-	igt_describe("The console comes back after a suspend");
+	igt_describe("The console returns after a suspend");
 	igt_subtest("suspend-console")
 		suspend_console();
 
-	igt_describe("Buffers leave VRAM for a suspend, and none loses its bytes");
+	igt_describe("Buffers are moved out of VRAM for a suspend, and keep their bytes");
 	igt_subtest("suspend-buffers")
 		suspend_buffers();
 
-	igt_describe("An unbind takes the picture off the screen, and the card works again");
+	igt_describe("Unbinding removes the picture from the screen, and the card works again");
 	igt_subtest("unbind")
 		gone(UNBIND);
 
-	igt_describe("So does an unbind with a foreign buffer on the screen");
+	igt_describe("The same with a foreign buffer on the screen");
 	igt_subtest("unbind-foreign")
 		gone_foreign();
 
-	igt_describe("An unbind in the middle of flips");
+	igt_describe("Unbind in the middle of flips");
 	igt_subtest("unbind-flipping")
 		gone_flipping();
 
-	igt_describe("The card is taken out while it shows a picture, and put back");
+	igt_describe("Unplug the card while it shows a picture, and replug it");
 	igt_subtest("unplug")
 		gone(UNPLUG);
 }

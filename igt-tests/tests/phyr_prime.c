@@ -9,13 +9,6 @@
 
 IGT_TEST_DESCRIPTION("Export and import of buffers as dma-bufs");
 
-static int import_error(int fd, int dmabuf)
-{
-	uint32_t handle;
-
-	return phyr_import(fd, dmabuf, &handle);
-}
-
 static void basic(void)
 {
 	struct drm_phyr_copy_gem_info info;
@@ -185,11 +178,11 @@ static void no_dmabuf(void)
 	for (unsigned int importer = 0; importer < 2; importer++) {
 		for (unsigned int i = 0; i < ARRAY_SIZE(fds); i++) {
 			igt_assert(fds[i] >= 0);
-			igt_assert_eq(import_error(fds[importer], fds[i]),
+			igt_assert_eq(try_import(fds[importer], fds[i]),
 				      -EINVAL);
 		}
-		igt_assert_eq(import_error(fds[importer], 9999), -EBADF);
-		igt_assert_eq(import_error(fds[importer], -1), -EBADF);
+		igt_assert_eq(try_import(fds[importer], 9999), -EBADF);
+		igt_assert_eq(try_import(fds[importer], -1), -EBADF);
 	}
 	for (unsigned int i = 0; i < ARRAY_SIZE(fds); i++)
 		close(fds[i]);
@@ -261,7 +254,7 @@ static void other_card(void)
 
 	/* The other card cannot import a buffer that must stay in VRAM. */
 	dmabuf = create_dmabuf(vram, SZ_64K, 0);
-	igt_assert_eq(import_error(other, dmabuf), -EBUSY);
+	igt_assert_eq(try_import(other, dmabuf), -EBUSY);
 	close(dmabuf);
 	close(other);
 	close(vram);

@@ -9,7 +9,7 @@
 
 #include "random/world.h"
 
-IGT_TEST_DESCRIPTION("Anything that clients may do, in any order, and what they may not");
+IGT_TEST_DESCRIPTION("Random operations, valid and invalid, in random order");
 
 #define MAX_OPERATIONS	80
 #define PROGRESS_LINES	20
@@ -70,7 +70,7 @@ static void one_operation(void)
 	tallies[i].seconds += seconds() - start;
 }
 
-/* The seed is told where libigt's own handler would not. */
+/* Print the seed in signal handlers, too, where libigt would not. */
 static void on_fault(int number)
 {
 	char text[256];
@@ -168,7 +168,7 @@ static void many_clients(void)
 		wait_for_vram_free(&cards[i], free[i]);
 }
 
-/* Three cards, two engines, and an importer: more than vm/guest/bind binds. */
+/* Three cards, two engines and an importer; vm/guest/bind binds fewer. */
 static void bind_all(void)
 {
 	char busid[16];
@@ -208,8 +208,8 @@ static const struct option long_options[] = {
 };
 
 static const char help[] =
-	"  --seed N              tells all that is done; client I has N + I (default 1)\n"
-	"  --ops N               operations, of all clients together (default 20000,\n"
+	"  --seed N              determines all operations; client I uses N + I (default 1)\n"
+	"  --ops N               operations of all clients together (default 20000,\n"
 	"                        on a debug kernel 2000)\n"
 	"  --clients N           processes in the subtest clients (default 3)\n";
 
@@ -228,11 +228,11 @@ igt_main_args("", long_options, help, take_option, NULL)
 			 options.seed, options.ops);
 	}
 
-	igt_describe("One client does anything, and finds every byte where it should be");
+	igt_describe("One client with random operations; every byte is checked");
 	igt_subtest("one-client")
 		be_client(0, 1, options.ops);
 
-	igt_describe("Several clients do, at the same devices");
+	igt_describe("Several clients on the same devices");
 	igt_subtest("clients")
 		many_clients();
 }

@@ -29,16 +29,6 @@ static void reset_path(const struct phyr_device *card, char *path, size_t size)
 	snprintf(path, size, "/sys/bus/pci/devices/%s/reset", card->busid);
 }
 
-static int import_error(int dmabuf)
-{
-	int engine = open_copy(0);
-	uint32_t handle;
-	int err = phyr_import(engine, dmabuf, &handle);
-
-	close(engine);
-	return err;
-}
-
 /* A process that creates a buffer and checks that it is zeroed. */
 static pid_t create_in_background(int vram)
 {
@@ -90,7 +80,7 @@ static void revoke_and_rearm(void)
 	job.src_handle = imported;
 	job.dst_handle = own;
 	igt_assert_eq(phyr_copy_submit(engine, &job), -ENODEV);
-	igt_assert_eq(import_error(dmabuf), -ENODEV);
+	igt_assert_eq(try_import_into_engine(dmabuf), -ENODEV);
 	creator = create_in_background(vram);
 	wait_until_sleeps_in(creator, "drm_ioctl_kernel");
 	igt_assert(!held_now(test, native).mapped);
@@ -113,7 +103,7 @@ static void revoke_and_rearm(void)
 	held.id = native;
 	igt_assert_eq(phyr_ioctl(test, PHYR_TEST_IOC_MAP, &held), 0);
 	igt_assert(held.mapped && held.ranges);
-	igt_assert_eq(import_error(dmabuf), 0);
+	igt_assert_eq(try_import_into_engine(dmabuf), 0);
 	unmap(drm_mem, SIZE);
 	unmap(dmabuf_mem, SIZE);
 	close(dmabuf);

@@ -1,34 +1,9 @@
 // SPDX-License-Identifier: MIT
-/* Framebuffers are made, shown, flipped to and removed. One client does that. */
+/* Create, show, flip to and remove framebuffers; only one client does. */
 #include <string.h>
 #include <sys/ioctl.h>
 
 #include "world.h"
-
-static struct file *display_file(struct world *world)
-{
-	for (unsigned int i = 0; i < MAX_FILES; i++)
-		if (world->files[i].node->shows)
-			return &world->files[i];
-	return NULL;
-}
-
-void wait_for_picture(struct world *world)
-{
-	for (; world->flips; world->flips--)
-		wait_for_flip(&world->display);
-}
-
-void drop_fb(struct world *world, struct random_fb *fb)
-{
-	struct buffer *buffer = fb->buffer;
-
-	EXPECT(world, drmModeRmFB(world->display.fd, fb->fb.id), 0);
-	if (world->shown == fb)
-		world->shown = NULL;
-	fb->buffer = NULL;
-	put_buffer(world, buffer);
-}
 
 static int create_dumb(struct world *world)
 {
@@ -51,7 +26,7 @@ static int create_dumb(struct world *world)
 	return 0;
 }
 
-/* As large as it can be, or one of the modes' sizes. */
+/* Choose one of the sizes of the modes, limited by the buffer. */
 static void choose_layout(struct world *world, struct fb *fb,
 			  const struct buffer *buffer)
 {
@@ -87,7 +62,7 @@ static int add_fb(struct world *world)
 	fb->fb.handle = buffer->handle[file_number(world, file)];
 	err = try_add_fb(file->fd, &fb->fb, &fb->fb.id);
 	if (fb_bytes(&fb->fb) > buffer->size)
-		/* The last line may end where its pixels do. */
+		/* The last line needs no padding. */
 		return EXPECT(world, err, -EINVAL);
 	EXPECT(world, err, 0);
 	fb->buffer = buffer;
@@ -117,7 +92,7 @@ static struct random_fb *any_fb(struct world *world)
 	return NULL;
 }
 
-/* In a mode of 64×64, or of the framebuffer's size: all of it, or a part. */
+/* A mode of 64x64 or of the framebuffer's size; all of it or a part. */
 static struct view any_view(struct world *world, struct random_fb *fb)
 {
 	struct view view = { .fb = &fb->fb };
@@ -167,7 +142,7 @@ static int flip_to(struct world *world, struct random_fb *fb, uint32_t flags)
 {
 	int err = try_flip(&world->display, &fb->fb, flags);
 
-	/* One flip at a time. */
+	/* Only one flip may be pending. */
 	if (err == -EBUSY && world->flips && flags & DRM_MODE_ATOMIC_NONBLOCK) {
 		wait_for_picture(world);
 		err = try_flip(&world->display, &fb->fb, flags);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/* The engines copy, and are waited for. */
+/* Submit copies, and wait for them. */
 #include <string.h>
 #include <xf86drm.h>
 
 #include "world.h"
 
-/* Where, in a buffer of @size, @len bytes fit. */
+/* An offset at which @len bytes fit into @size. */
 static uint64_t any_place(struct world *world, uint64_t size, uint64_t len)
 {
 	return below(world, size - len + 1);
@@ -23,7 +23,7 @@ static uint64_t any_len(struct world *world, const struct buffer *src,
 	return 1 + below(world, most);
 }
 
-/* Another engine's latest job, to wait for; 0 where there is none. */
+/* The latest job of a random engine file; 0 if there is none. */
 static uint32_t import_syncobj(struct world *world, const struct file *file)
 {
 	struct file *other = any_file(world, true);
@@ -63,7 +63,7 @@ static int submit(struct world *world)
 	bool overlaps;
 	int err;
 
-	/* Within one buffer, half of all places overlap. */
+	/* Avoid most copies within a buffer: half of all offsets overlap. */
 	if (!src || (src == dst && percent(world, 70)))
 		return NOT_NOW;
 	job.src_handle = src->handle[number];

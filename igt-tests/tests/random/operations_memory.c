@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* Buffers come, move, are mapped, written, read and go. */
+/* Create, move, map, write, read and close buffers. */
 #include "world.h"
 
-/* Mostly small: what is slow is to clear, to copy and to compare. */
+/* Mostly small, since clearing, copying and comparing is slow. */
 static uint64_t any_size(struct world *world)
 {
 	uint64_t pages = 1 + below(world, percent(world, 90) ? 8 :
@@ -30,7 +30,7 @@ static int create_in_card(struct world *world)
 	if (!room_for_buffer(world))
 		return NOT_NOW;
 	err = phyr_ioctl(file->fd, DRM_IOCTL_PHYR_VRAM_GEM_CREATE, &create);
-	/* A card may be full of buffers that cannot be evicted. */
+	/* The card may be full of buffers that cannot be evicted. */
 	if (create.placement == IN_VRAM)
 		EXPECT(world, err, 0, -ENOSPC);
 	else
@@ -74,7 +74,7 @@ static int create_of_memfd(struct world *world)
 	return 0;
 }
 
-/* The last look at it may be now. */
+/* This may be the last chance to check it. */
 static int close_handle(struct world *world)
 {
 	struct file *file;
@@ -169,7 +169,7 @@ static int move(struct world *world)
 		EXPECT(world, err, 0, -ENOSPC);
 	else
 		EXPECT(world, err, 0);
-	/* Others may have it evicted at once. */
+	/* Other clients may cause its eviction at once. */
 	if (!err && world->clients == 1)
 		MUST(world, vram_info(file->fd, handle).placement == to);
 	return err;
@@ -206,7 +206,7 @@ static int unmap_any(struct world *world)
 	return 0;
 }
 
-/* The front, or the end. */
+/* The first part or the last. */
 static int unmap_part(struct world *world)
 {
 	struct mapping *mapping = &world->mappings[below(world, MAX_MAPPINGS)];
@@ -225,7 +225,7 @@ static int unmap_part(struct world *world)
 	return 0;
 }
 
-/* Anywhere, and mostly few. */
+/* At any offset, mostly few bytes. */
 static void any_part(struct world *world, const struct buffer *buffer,
 		     uint64_t *offset, uint64_t *len)
 {
@@ -267,13 +267,13 @@ static int read_all(struct world *world)
 	return buffer ? check_bytes(world, buffer, 0, buffer->size) : NOT_NOW;
 }
 
-/* The same node, or another; its buffers live as long as somebody has them. */
+/* Reopen a node; its buffers live while something refers to them. */
 static int reopen(struct world *world)
 {
 	struct file *file = any_file(world, percent(world, 50));
 	struct node *node = file->node;
 
-	/* The console comes and goes: that takes longest. */
+	/* Restoring the console is the slowest operation. */
 	if (node->shows && !percent(world, 20))
 		return NOT_NOW;
 	close_file(world, file);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Buffers are exported and imported, by DRM drivers and by the test module. */
+/* Export and import buffers, with DRM drivers and the test module. */
 #include <fcntl.h>
 #include <linux/dma-buf.h>
 #include <string.h>
@@ -45,7 +45,7 @@ static int close_dmabuf(struct world *world)
 	return 0;
 }
 
-/* Other cards take it in system memory, and pin it there. */
+/* Other cards pin it in system memory. */
 static int expect_import(struct world *world, struct buffer *buffer,
 			 const struct node *node, int err)
 {
@@ -102,7 +102,7 @@ static int sync_cpu(struct world *world)
 	return 0;
 }
 
-/* What one buffer's jobs are waited for by another's. */
+/* Make jobs on one buffer wait for the fences of another. */
 static int hand_fences_on(struct world *world)
 {
 	struct dma_buf_export_sync_file from = {
@@ -171,7 +171,7 @@ static int import_for_test(struct world *world)
 	return 0;
 }
 
-/* Importers that take no peer memory, or cannot be told, want system memory. */
+/* Importers without peer-to-peer or invalidation need system memory. */
 static bool wants_system(uint32_t kind)
 {
 	return kind == PHYR_TEST_STATIC || kind == PHYR_TEST_DYNAMIC ||
@@ -255,11 +255,11 @@ static int release(struct world *world)
 	return 0;
 }
 
-/* A kernel client writes all of it; with the driver's vmap, or the dma-buf's. */
+/* A kernel vmap writes all of it, through the driver or the dma-buf. */
 static int vmap(struct world *world)
 {
 	struct buffer *buffer = with_dmabuf(world);
-	struct phyr_test_vmap vmap = { .fill = draw(world) };
+	struct phyr_test_vmap vmap = { .fill = random_u64(world) };
 	bool drivers = percent(world, 50);
 	int err;
 

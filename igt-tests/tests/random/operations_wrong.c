@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Wrong arguments: each call is one that would do, but for one thing. The errno
- * is the documented one; nothing is changed by it.
+ * Invalid arguments: each call has one error, must return the documented
+ * errno, and changes nothing.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +17,7 @@ static uint32_t any_bit(struct world *world)
 	return 1u << below(world, 32);
 }
 
-/* A size that no memory has. */
+/* A size larger than any memory. */
 static uint64_t huge(struct world *world)
 {
 	return percent(world, 20) ? ~0ull - below(world, 2 * SZ_4K) :
@@ -87,45 +87,78 @@ static int wrong_create_in_engine(struct world *world)
 					&create), wanted);
 }
 
-static int wrong_handle_at_card(struct world *world)
+static int vram_info_err(int fd, uint32_t handle)
 {
-	struct file *file = any_file(world, false);
-	uint32_t handle = no_handle(world, file);
-	struct drm_phyr_vram_gem_mmap map = { .handle = handle };
 	struct drm_phyr_vram_gem_info info;
 
-	switch (below(world, 4)) {
-	case 0:
-		return EXPECT(world, phyr_vram_gem_info(file->fd, handle,
-							&info), -ENOENT);
-	case 1:
-		return EXPECT(world, try_move_buffer(file->fd, handle,
-						     IN_VRAM), -ENOENT);
-	case 2:
-		return EXPECT(world, phyr_ioctl(file->fd,
-						DRM_IOCTL_PHYR_VRAM_GEM_MMAP,
-						&map), -ENOENT);
-	}
-	return EXPECT(world, phyr_close_handle(file->fd, handle), -EINVAL);
+	return phyr_vram_gem_info(fd, handle, &info);
+}
+
+static int vram_move_err(int fd, uint32_t handle)
+{
+	return try_move_buffer(fd, handle, IN_VRAM);
+}
+
+static int vram_mmap_err(int fd, uint32_t handle)
+{
+	struct drm_phyr_vram_gem_mmap map = { .handle = handle };
+
+	return phyr_ioctl(fd, DRM_IOCTL_PHYR_VRAM_GEM_MMAP, &map);
+}
+
+static int copy_info_err(int fd, uint32_t handle)
+{
+	struct drm_phyr_copy_gem_info info;
+
+	return phyr_copy_gem_info(fd, handle, &info);
+}
+
+static int copy_mmap_err(int fd, uint32_t handle)
+{
+	struct drm_phyr_copy_gem_mmap map = { .handle = handle };
+
+	return phyr_ioctl(fd, DRM_IOCTL_PHYR_COPY_GEM_MMAP, &map);
+}
+
+/* An ioctl that takes a handle, and its error for one that does not exist. */
+struct handle_call {
+	const char *name;
+	int (*call)(int fd, uint32_t handle);
+	int err;
+};
+
+static int wrong_handle(struct world *world, bool engine,
+			const struct handle_call *calls, unsigned int nr)
+{
+	struct file *file = any_file(world, engine);
+	uint32_t handle = no_handle(world, file);
+	const struct handle_call *call = &calls[below(world, nr)];
+
+	return expect(world, call->call(file->fd, handle), call->name,
+		      &call->err, 1);
+}
+
+static int wrong_handle_at_card(struct world *world)
+{
+	static const struct handle_call calls[] = {
+		{ "VRAM_GEM_INFO", vram_info_err, -ENOENT },
+		{ "VRAM_GEM_MOVE", vram_move_err, -ENOENT },
+		{ "VRAM_GEM_MMAP", vram_mmap_err, -ENOENT },
+		{ "GEM_CLOSE", phyr_close_handle, -EINVAL },
+	};
+
+	return wrong_handle(world, false, calls, ARRAY_SIZE(calls));
 }
 
 static int wrong_handle_at_engine(struct world *world)
 {
-	struct file *file = any_file(world, true);
-	uint32_t handle = no_handle(world, file);
-	struct drm_phyr_copy_gem_mmap map = { .handle = handle };
-	struct drm_phyr_copy_gem_info info;
+	static const struct handle_call calls[] = {
+		{ "COPY_GEM_INFO", copy_info_err, -ENOENT },
+		{ "COPY_GEM_MMAP", copy_mmap_err, -ENOENT },
+		{ "GEM_CLOSE", phyr_close_handle, -EINVAL },
+	};
 
-	switch (below(world, 3)) {
-	case 0:
-		return EXPECT(world, phyr_copy_gem_info(file->fd, handle,
-							&info), -ENOENT);
-	case 1:
-		return EXPECT(world, phyr_ioctl(file->fd,
-						DRM_IOCTL_PHYR_COPY_GEM_MMAP,
-						&map), -ENOENT);
-	}
-	return EXPECT(world, phyr_close_handle(file->fd, handle), -EINVAL);
+	return wrong_handle(world, true, calls, ARRAY_SIZE(calls));
 }
 
 static int wrong_move(struct world *world)
@@ -148,7 +181,7 @@ static int wrong_move(struct world *world)
 	return EXPECT(world, try_move_buffer(file->fd, handle, to), wanted);
 }
 
-/* Which mmap there is to be had: by offset of a DRM node, or of a dma-buf. */
+/* Try to mmap() a DRM node or a dma-buf. */
 static int try_mmap(int fd, uint64_t offset, uint64_t len, int prot, int flags)
 {
 	void *mem = mmap(NULL, len, prot, flags, fd, offset);
@@ -257,15 +290,13 @@ static int wrong_copy(struct world *world)
 static int wrong_import(struct world *world)
 {
 	struct file *file = any_file(world, percent(world, 50));
-	uint32_t handle;
 
 	if (percent(world, 50))
-		return EXPECT(world, phyr_import(file->fd, file->fd, &handle),
-			      -EINVAL);
-	return EXPECT(world, phyr_import(file->fd, percent(world, 50) ?
-					 -1 - (int)below(world, 1000) :
-					 100000 + (int)below(world, 1000),
-					 &handle), -EBADF);
+		return EXPECT(world, try_import(file->fd, file->fd), -EINVAL);
+	return EXPECT(world, try_import(file->fd, percent(world, 50) ?
+					-1 - (int)below(world, 1000) :
+					100000 + (int)below(world, 1000)),
+		      -EBADF);
 }
 
 static int wrong_export(struct world *world)
@@ -322,7 +353,7 @@ static int wrong_dmabuf_ioctl(struct world *world)
 					&sync), -ENOTTY);
 }
 
-/* Numbers that the drivers do not have, and what is not theirs to do. */
+/* Unknown ioctl numbers, and ioctls of features that the drivers lack. */
 static int wrong_ioctl(struct world *world)
 {
 	struct file *card = any_file(world, false);
@@ -385,14 +416,10 @@ static int wrong_framebuffer(struct world *world)
 {
 	struct fb fb = { .width = 64, .height = 64, .pitch = 256,
 			 .format = DRM_FORMAT_XRGB8888 };
-	struct file *file = NULL;
-	struct buffer *buffer;
+	struct file *file = display_file(world);
+	struct buffer *buffer = file ? buffer_of(world, file) : NULL;
 	uint32_t id;
 
-	for (unsigned int i = 0; i < MAX_FILES; i++)
-		if (world->files[i].node->shows)
-			file = &world->files[i];
-	buffer = file ? buffer_of(world, file) : NULL;
 	if (!buffer)
 		return NOT_NOW;
 	fb.handle = buffer->handle[file_number(world, file)];

@@ -11,11 +11,9 @@
 #include "stock.h"
 #include "world.h"
 
-/*
- * Chance: splitmix64
- */
+/* Random numbers: splitmix64 */
 
-uint64_t draw(struct world *world)
+uint64_t random_u64(struct world *world)
 {
 	uint64_t x = world->random += 0x9e3779b97f4a7c15ull;
 
@@ -26,7 +24,7 @@ uint64_t draw(struct world *world)
 
 uint64_t below(struct world *world, uint64_t limit)
 {
-	return draw(world) % limit;
+	return random_u64(world) % limit;
 }
 
 bool percent(struct world *world, unsigned int chance)
@@ -34,9 +32,7 @@ bool percent(struct world *world, unsigned int chance)
 	return below(world, 100) < chance;
 }
 
-/*
- * Verdicts
- */
+/* Checks */
 
 void broken(struct world *world, const char *what)
 {
@@ -45,7 +41,7 @@ void broken(struct world *world, const char *what)
 		     world->client, world->op, world->op_name, what,
 		     "build/bin/igt/phyr_random --run-subtest one-client",
 		     world->seed, world->op + 1, world->clients > 1 ?
-		     ", though others may have had a part in it" : "");
+		     ", though other clients may be involved" : "");
 	__builtin_unreachable();
 }
 
@@ -63,6 +59,35 @@ int expect(struct world *world, int err, const char *what, const int *allowed,
 		len += snprintf(text + len, sizeof(text) - len, "%s %d",
 				i ? " or" : "", allowed[i]);
 	broken(world, text);
+}
+
+/*
+ * The display
+ */
+
+struct file *display_file(struct world *world)
+{
+	for (unsigned int i = 0; i < MAX_FILES; i++)
+		if (world->files[i].node->shows)
+			return &world->files[i];
+	return NULL;
+}
+
+void wait_for_picture(struct world *world)
+{
+	for (; world->flips; world->flips--)
+		wait_for_flip(&world->display);
+}
+
+void drop_fb(struct world *world, struct random_fb *fb)
+{
+	struct buffer *buffer = fb->buffer;
+
+	EXPECT(world, drmModeRmFB(world->display.fd, fb->fb.id), 0);
+	if (world->shown == fb)
+		world->shown = NULL;
+	fb->buffer = NULL;
+	put_buffer(world, buffer);
 }
 
 /*
@@ -93,7 +118,7 @@ void open_file(struct world *world, unsigned int number, struct node *node)
 		open_engine(world, file);
 }
 
-/* Mappings keep an open file, and its handles, and who is the display's master. */
+/* Mappings keep a file open, and with it its handles and its DRM master. */
 static void drop_mappings_at(struct world *world, const struct node *node)
 {
 	for (unsigned int i = 0; i < MAX_MAPPINGS; i++) {
@@ -155,11 +180,11 @@ struct file *any_file(struct world *world, bool engine)
 	broken(world, "a file of each kind is open");
 }
 
-/* One that the file does not have, but might have had. */
+/* A handle that the file does not have, but might once have had. */
 uint32_t no_handle(struct world *world, const struct file *file)
 {
 	uint32_t handle = percent(world, 50) ? 1 + below(world, 64) :
-			  draw(world) >> (32 + below(world, 24));
+			  random_u64(world) >> (32 + below(world, 24));
 	unsigned int number = file_number(world, file);
 
 	for (unsigned int i = 0; i < MAX_BUFFERS; i++)
@@ -279,7 +304,7 @@ void put_buffer(struct world *world, struct buffer *buffer)
 	buffer->size = 0;
 }
 
-/* Its dma-buf, made if need be; -1 where no handle is left to make it from. */
+/* Export it unless it is exported. Return: -1 if no handle is left. */
 int need_dmabuf(struct world *world, struct buffer *buffer)
 {
 	for (unsigned int i = 0; i < MAX_FILES && buffer->dmabuf < 0; i++) {
@@ -292,13 +317,13 @@ int need_dmabuf(struct world *world, struct buffer *buffer)
 	return buffer->dmabuf;
 }
 
-/* It must be in VRAM. */
+/* It must stay in VRAM. */
 bool is_fixed(const struct buffer *buffer)
 {
 	return buffer->placement == IN_VRAM;
 }
 
-/* Importers that cannot be told keep it in system memory; a display in VRAM. */
+/* Importers without invalidation pin it in system memory, a display in VRAM. */
 bool may_be_pinned(struct world *world, const struct buffer *buffer)
 {
 	if (buffer->pinned)
@@ -328,13 +353,13 @@ static void *map_at_file(struct world *world, struct buffer *buffer,
 	if (!file->node->engine)
 		return phyr_vram_mmap(file->fd, handle, len,
 				      PROT_READ | PROT_WRITE);
-	/* An imported one is its exporter's to map. */
+	/* An imported buffer is mapped by its exporter. */
 	if (file->node != buffer->home)
 		return NULL;
 	return phyr_copy_mmap(file->fd, handle, len, PROT_READ | PROT_WRITE);
 }
 
-/* By any way that there is, or NULL. */
+/* Map it by any node or dma-buf; NULL if there is none. */
 void *map_buffer(struct world *world, struct buffer *buffer, uint64_t offset,
 		 uint64_t len)
 {
@@ -366,7 +391,7 @@ void drop_mapping(struct world *world, struct mapping *mapping)
 	put_buffer(world, buffer);
 }
 
-/* All jobs that the client has submitted: they are done in order. */
+/* Wait for all jobs of the file, which run in order. */
 void wait_for_file(struct world *world, struct file *file)
 {
 	struct drm_phyr_copy_submit job = {
@@ -393,9 +418,9 @@ void wait_for_file(struct world *world, struct file *file)
 }
 
 /*
- * udmabuf maps its pages for the first direction that it is told, and then syncs
- * them for any other, which DMA-API debug reports: it is told but one, which is
- * also what a framebuffer is read for.
+ * udmabuf maps its pages for the direction of the first sync, and then syncs
+ * them for any other, which DMA-API debug reports. So use only the direction
+ * that a framebuffer is read with.
  */
 uint64_t sync_kind(const struct buffer *buffer, uint64_t wanted)
 {
@@ -471,14 +496,14 @@ static void compare(struct world *world, const uint8_t *mem,
 			continue;
 		snprintf(text, sizeof(text), "byte %#" PRIx64
 			 " (%#" PRIx64 " of %#" PRIx64
-			 " looked at) is %#x, not %#x", offset + i, i, len,
+			 " compared) is %#x, not %#x", offset + i, i, len,
 			 mem[i], bytes[i]);
 		broken(world, text);
 	}
-	broken(world, "bytes differ while one looks");
+	broken(world, "bytes change while they are compared");
 }
 
-/* Do something with the bytes where they are; NOT_NOW if one cannot. */
+/* Read or write the bytes; NOT_NOW if they cannot be mapped. */
 static int access_bytes(struct world *world, struct buffer *buffer,
 			uint64_t offset, uint64_t len, bool write)
 {
@@ -487,7 +512,7 @@ static int access_bytes(struct world *world, struct buffer *buffer,
 	uint64_t first = offset & ~(SZ_4K - 1), mapped = 0;
 	uint8_t *mem, *at;
 
-	/* To map it for this once takes longer than all the rest. */
+	/* Mapping for one access is slow, so do it rarely. */
 	if (mapping && percent(world, 95)) {
 		mem = mapping->mem;
 		first = mapping->offset;
@@ -523,7 +548,7 @@ int check_bytes(struct world *world, struct buffer *buffer, uint64_t offset,
 int write_bytes(struct world *world, struct buffer *buffer, uint64_t offset,
 		uint64_t len)
 {
-	uint64_t seed = draw(world);
+	uint64_t seed = random_u64(world);
 	uint8_t *old = malloc(len);
 	int ret;
 
@@ -537,9 +562,7 @@ int write_bytes(struct world *world, struct buffer *buffer, uint64_t offset,
 	return ret;
 }
 
-/*
- * Beginning and end
- */
+/* Set-up and teardown */
 
 static void add_node(struct world *world, unsigned int number,
 		     struct phyr_device device, bool engine)
@@ -553,7 +576,7 @@ static void add_node(struct world *world, unsigned int number,
 	node->free = vram_free(&device);
 }
 
-/* All nodes once, and some twice: a display has one master. */
+/* Open all nodes once and some twice; a display has only one master. */
 void world_open(struct world *world)
 {
 	unsigned int cards = 3;

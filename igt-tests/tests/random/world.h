@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a random tester knows: the nodes, its open files, its buffers with every
- * byte that is in them, and who refers to what.
+ * The state of a random client: nodes, open files, buffers with the expected
+ * value of every byte, and all references between them.
  *
- * All decisions come from one generator and from what is known here, so that a
- * seed tells all that is done. A copy that the engine has been given is made
- * here at once; who then looks at the buffer's bytes waits for the engine first.
+ * All decisions come from one generator and from this state, so a seed
+ * determines a run. A copy that is submitted to the engine is applied here at
+ * once; accesses to the bytes of a buffer wait for the engine first.
  */
 #ifndef PHYR_TESTS_WORLD_H
 #define PHYR_TESTS_WORLD_H
@@ -24,14 +24,14 @@
 #define MAX_FBS		6
 #define MAX_SIZE	(256 * 1024)
 
-/* What an operation says that found nothing to do: take another. */
+/* Result of an operation that has nothing to operate on: choose another. */
 #define NOT_NOW		1
 
 /**
  * struct node - a device
- * @device: which
+ * @device: the device
  * @engine: a copy engine; a card otherwise
- * @shows: it has a display, which this client has
+ * @shows: it has a display, and this client is its master
  * @free: bytes of free VRAM before the test, of a card
  */
 struct node {
@@ -44,9 +44,9 @@ struct node {
 /**
  * struct file - an open DRM node
  * @fd: its file descriptor
- * @node: of which device
- * @syncobj: of an engine: gets the fence of each job, but for
- * @unmarked: the latest job's fence is not there
+ * @node: its device
+ * @syncobj: of an engine: the fence of its latest job
+ * @unmarked: the latest job was submitted without @syncobj
  * @scratch: a page of the engine's own
  */
 struct file {
@@ -58,17 +58,17 @@ struct file {
 };
 
 /**
- * struct buffer - a buffer, whoever has it
+ * struct buffer - a buffer of any exporter
  * @home: its device; NULL for pages of a memfd
  * @size: bytes; 0 where there is no buffer
- * @placement: DRM_PHYR_VRAM_PLACE_* that it may be in
- * @bytes: all of them, as they should be
+ * @placement: allowed DRM_PHYR_VRAM_PLACE_*
+ * @bytes: expected contents
  * @handle: by number of the file; 0 where the file has none
  * @dmabuf: its dma-buf, or -1
  * @writers: bit set of files whose jobs may still write it
  * @readers: likewise, read
- * @id: as its driver says; 0 where that was not asked for
- * @pinned: it was shown, or pinned by an importer, and perhaps still is
+ * @id: the driver's id; 0 until queried
+ * @pinned: it was shown or pinned by an importer, and may still be
  */
 struct buffer {
 	struct node *home;
@@ -84,9 +84,9 @@ struct buffer {
 };
 
 /**
- * struct mapping - part of a buffer that the CPU sees
+ * struct mapping - a CPU mapping of a part of a buffer
  * @buffer: NULL where there is no mapping
- * @mem: where
+ * @mem: its address
  * @offset: of the first byte in the buffer
  * @len: bytes
  */
@@ -120,10 +120,10 @@ struct random_fb {
 };
 
 /**
- * struct tally - what became of an operation
- * @calls: how often it was done
- * @refused: how often it was refused, as it should
- * @seconds: that it took
+ * struct tally - statistics of an operation
+ * @calls: number of calls
+ * @refused: number of calls that failed as expected
+ * @seconds: time taken
  */
 struct tally {
 	uint64_t calls;
@@ -146,21 +146,21 @@ struct world {
 	int test;			/* /dev/phyr_test */
 	struct display display;
 	struct random_fb fbs[MAX_FBS];
-	struct random_fb *shown;	/* NULL: the display is off */
-	struct view view;		/* of it */
-	unsigned int flips;		/* whose events are to come */
+	struct random_fb *shown;	/* NULL: off */
+	struct view view;		/* of @shown */
+	unsigned int flips;		/* pending flip events */
 };
 
-/* Chance. */
-uint64_t draw(struct world *world);
+/* Random: a number, one below @limit, true in @chance percent of calls. */
+uint64_t random_u64(struct world *world);
 uint64_t below(struct world *world, uint64_t limit);
 bool percent(struct world *world, unsigned int chance);
 
-/* For the end of the log of a test that fails. */
+/* Debug messages, which appear in the log of a failing test. */
 #define NOTE(...) igt_log(NULL, IGT_LOG_DEBUG, __VA_ARGS__)
 #define NR(world, buffer) ((int)((buffer) - (world)->buffers))
 
-/* The test fails unless @err is one of those; it is returned. */
+/* Fail the test unless @err is one of the listed values. Return: @err. */
 #define EXPECT(world, err, ...) \
 	expect(world, err, #err, (const int[]){ __VA_ARGS__ }, \
 	       sizeof((const int[]){ __VA_ARGS__ }) / sizeof(int))
@@ -174,13 +174,13 @@ int expect(struct world *world, int err, const char *what, const int *allowed,
 void broken(struct world *world, const char *what)
 	__attribute__((noreturn));
 
-/* Beginning and end. The end finds out whether everything came back. */
+/* Set-up and teardown, which checks that everything was freed. */
 void world_open(struct world *world);
 void world_close(struct world *world);
 void open_file(struct world *world, unsigned int number, struct node *node);
 void close_file(struct world *world, struct file *file);
 
-/* Looking for something; NULL where there is no such thing. */
+/* Random selection; NULL if there is no such object. */
 struct file *any_file(struct world *world, bool engine);
 unsigned int file_number(const struct world *world, const struct file *file);
 struct buffer *any_buffer(struct world *world);
@@ -189,7 +189,7 @@ struct buffer *buffer_of_kind(struct world *world, bool engine,
 			      struct file **file);
 uint32_t no_handle(struct world *world, const struct file *file);
 
-/* A buffer's life: it ends when nobody refers to it. */
+/* Life of a buffer: it is freed with the last reference. */
 struct buffer *add_buffer(struct world *world, struct node *home,
 			  uint64_t size, uint32_t placement);
 bool room_for_buffer(struct world *world);
@@ -207,23 +207,23 @@ void *map_buffer(struct world *world, struct buffer *buffer, uint64_t offset,
 void drop_mapping(struct world *world, struct mapping *mapping);
 void wait_for_file(struct world *world, struct file *file);
 void wait_for_jobs(struct world *world, struct buffer *buffer, bool write);
-/* DMA_BUF_SYNC_READ, WRITE or RW as its exporter can take it. */
+/* The DMA_BUF_SYNC_* direction that its exporter supports. */
 uint64_t sync_kind(const struct buffer *buffer, uint64_t wanted);
 int check_bytes(struct world *world, struct buffer *buffer, uint64_t offset,
 		uint64_t len);
 int write_bytes(struct world *world, struct buffer *buffer, uint64_t offset,
 		uint64_t len);
 
-/* The display. */
+/* The display; display_file() is NULL for clients without it. */
+struct file *display_file(struct world *world);
 void wait_for_picture(struct world *world);
 void drop_fb(struct world *world, struct random_fb *fb);
 
 /**
- * struct operation - something to do
- * @name: of it
- * @weight: how often, in proportion
- * @run: does it; 0, a negative errno where it was refused as it should be, or
- *	NOT_NOW
+ * struct operation - an operation
+ * @name: for messages
+ * @weight: relative frequency
+ * @run: 0, the negative errno of an expected failure, or NOT_NOW
  */
 struct operation {
 	const char *name;
