@@ -33,14 +33,14 @@ static void make_pipe(int ends[2])
 	igt_assert_eq(pipe2(ends, O_CLOEXEC), 0);
 }
 
-void tell(uint64_t number)
+void send_number(uint64_t number)
 {
 	int fd = is_attacker ? to_victim[1] : to_attacker[1];
 
 	igt_assert_eq(write(fd, &number, sizeof(number)), sizeof(number));
 }
 
-uint64_t be_told(void)
+uint64_t receive_number(void)
 {
 	int fd = is_attacker ? to_attacker[0] : to_victim[0];
 	uint64_t number = 0;
@@ -173,7 +173,7 @@ static void run_attack(bool limited, void (*attack)(void),
 	make_pipe(to_victim);
 	close_nodes();
 	/* Set the modes that udev would set. */
-	run("/phyr/vm/guest/udev");
+	run_command("/phyr/vm/guest/udev");
 	open_nodes(PHYR_VRAM_DRIVER);
 	open_nodes(PHYR_COPY_DRIVER);
 
@@ -181,14 +181,14 @@ static void run_attack(bool limited, void (*attack)(void),
 		if (limited)
 			enter_cgroup();
 		become_attacker();
-		tell(getpid());
+		send_number(getpid());
 		attack();
 	}
 	close(to_victim[1]);
 	to_victim[1] = -1;
 	close(to_attacker[0]);
 	to_attacker[0] = -1;
-	pid_t attacker = be_told();
+	pid_t attacker = receive_number();
 
 	if (victim)
 		victim(attacker);

@@ -52,8 +52,8 @@ void under_attack_with_vram(const struct phyr_device *card, uint64_t bytes,
 			    void (*victim)(pid_t attacker));
 
 /* Send a number to the other process; wait for one from it. */
-void tell(uint64_t number);
-uint64_t be_told(void);
+void send_number(uint64_t number);
+uint64_t receive_number(void);
 
 /*
  * memory.current and memory.events of the attacker's cgroup. Valid until the

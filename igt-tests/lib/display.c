@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "display.h"
+#include "foreign.h"
 #include "screen.h"
-#include "stock.h"
 
 #define FORMAT_NAME(format)	((const char *)&(uint32_t){ format })
 

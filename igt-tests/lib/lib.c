@@ -308,12 +308,12 @@ void assert_own(int fd, uint32_t handle, uint64_t size, uint64_t seed)
 	assert_and_unmap(map_own(fd, handle, size), size, seed);
 }
 
-void copy(int fd, uint32_t src, uint32_t dst, uint64_t len)
+void copy_bytes(int fd, uint32_t src, uint32_t dst, uint64_t len)
 {
 	igt_assert_eq(phyr_copy_run(fd, src, 0, dst, 0, len), 0);
 }
 
-struct drm_phyr_copy_submit job(uint32_t src, uint32_t dst, uint64_t len)
+struct drm_phyr_copy_submit copy_job(uint32_t src, uint32_t dst, uint64_t len)
 {
 	return (struct drm_phyr_copy_submit){
 		.src_handle = src,
@@ -322,7 +322,7 @@ struct drm_phyr_copy_submit job(uint32_t src, uint32_t dst, uint64_t len)
 	};
 }
 
-void launch(int fd, struct drm_phyr_copy_submit job)
+void submit_job(int fd, struct drm_phyr_copy_submit job)
 {
 	igt_assert_eq(phyr_copy_submit(fd, &job), 0);
 }
@@ -376,7 +376,7 @@ int create_udmabuf(uint64_t size)
 }
 
 /* Redirect stderr: igt_runner reports any output on it as a warning. */
-void run(const char *command)
+void run_command(const char *command)
 {
 	char line[512];
 	int status;
@@ -466,19 +466,19 @@ void pci_bind(const char *busid, const char *driver)
 		     busid, bound, driver);
 }
 
-void take_away(const char *busid, enum way way)
+void remove_device(const char *busid, enum removal removal)
 {
 	char path[96];
 
 	snprintf(path, sizeof(path), PCI_DEVICES "/%s/%s", busid,
-		 way == UNPLUG ? "remove" : "driver/unbind");
-	write_file(path, way == UNPLUG ? "1" : busid);
+		 removal == UNPLUG ? "remove" : "driver/unbind");
+	write_file(path, removal == UNPLUG ? "1" : busid);
 }
 
 /* A rescanned device is a new device to sysfs, without driver_override. */
-void give_back(const char *busid, const char *driver, enum way way)
+void restore_device(const char *busid, const char *driver, enum removal removal)
 {
-	if (way == UNPLUG) {
+	if (removal == UNPLUG) {
 		write_file("/sys/bus/pci/drivers_autoprobe", "0");
 		write_file("/sys/bus/pci/rescan", "1");
 		write_file("/sys/bus/pci/drivers_autoprobe", "1");
@@ -509,7 +509,7 @@ int open_phyr_test(int ivshmem)
 	char busid[16];
 	int fd;
 
-	run("modprobe phyr_test");
+	run_command("modprobe phyr_test");
 	igt_assert_f(pci_find("0x1234", "0x11e8", 0, busid), "no edu\n");
 	pci_bind(busid, "phyr_test");
 	igt_assert_f(pci_find("0x1af4", "0x1110", ivshmem, busid),
@@ -732,9 +732,9 @@ void reload_vram(const char *parameters)
 {
 	char busid[16], command[64];
 
-	run("rmmod phyr_vram");
+	run_command("rmmod phyr_vram");
 	snprintf(command, sizeof(command), "modprobe phyr_vram %s", parameters);
-	run(command);
+	run_command(command);
 	igt_assert(pci_find("0x1af4", "0x1110", 0, busid));
 	pci_bind(busid, PHYR_VRAM_DRIVER);
 	igt_assert(pci_find("0x1234", "0x1111", 0, busid));

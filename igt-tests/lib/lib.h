@@ -68,19 +68,19 @@ void assert_bytes(const void *mem, uint64_t seed, uint64_t offset,
 void assert_zero(const void *mem, uint64_t len);
 void assert_vram(int fd, uint32_t handle, uint64_t size, uint64_t seed);
 void assert_own(int fd, uint32_t handle, uint64_t size, uint64_t seed);
-void copy(int fd, uint32_t src, uint32_t dst, uint64_t len);
+void copy_bytes(int fd, uint32_t src, uint32_t dst, uint64_t len);
 /*
  * A copy of the first @len bytes of @src to @dst. The caller adds fences;
  * launch() submits it and does not wait.
  */
-struct drm_phyr_copy_submit job(uint32_t src, uint32_t dst, uint64_t len);
-void launch(int fd, struct drm_phyr_copy_submit job);
+struct drm_phyr_copy_submit copy_job(uint32_t src, uint32_t dst, uint64_t len);
+void submit_job(int fd, struct drm_phyr_copy_submit job);
 
 /* A dma-buf of memfd pages. */
 int create_udmabuf(uint64_t size);
 
 /* Run @command in the shell and assert that it exits with 0. */
-void run(const char *command);
+void run_command(const char *command);
 
 /* Write @text to an existing file. */
 void write_file(const char *path, const char *text);
@@ -96,9 +96,9 @@ void pci_bind(const char *busid, const char *driver);
  * Unbind a device or remove it from the bus; and bring it back and bind it to
  * @driver.
  */
-enum way { UNBIND, UNPLUG };
-void take_away(const char *busid, enum way way);
-void give_back(const char *busid, const char *driver, enum way way);
+enum removal { UNBIND, UNPLUG };
+void remove_device(const char *busid, enum removal removal);
+void restore_device(const char *busid, const char *driver, enum removal removal);
 
 void bind_engines(void);
 

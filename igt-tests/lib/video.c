@@ -29,7 +29,7 @@ static void unbind(const char *busid, const char *driver)
 
 	pci_driver(busid, bound, sizeof(bound));
 	if (!strcmp(bound, driver))
-		take_away(busid, UNBIND);
+		remove_device(busid, UNBIND);
 }
 
 static void unbind_camera(void)
@@ -55,7 +55,7 @@ static void bind_with(bool multiplanar)
 {
 	char busid[16];
 
-	run("modprobe " VIDEO_DRIVER);
+	run_command("modprobe " VIDEO_DRIVER);
 	if (is_multiplanar() != multiplanar) {
 		unbind_camera();
 		write_file(MULTIPLANAR, multiplanar ? "Y" : "N");
@@ -166,7 +166,7 @@ struct video open_null_video(const char *memory_operations)
 	struct v4l2_capability caps;
 	struct video video = { 0 };
 
-	run("modprobe " NULL_DRIVER);
+	run_command("modprobe " NULL_DRIVER);
 	igt_assert_f(pci_find("0x1234", "0x11e8", 0, video.busid), "no edu\n");
 	/* As in open_video(): drop what a failed subtest has left. */
 	unbind(video.busid, NULL_DRIVER);

@@ -257,7 +257,7 @@ static struct holdings hold_buffers(void)
 	have.imported = import_buffer(have.engine, dmabuf);
 	own = create_own(have.engine, 4 * SZ_4K);
 	memset(have.node, 1, 4 * SZ_4K);
-	copy(have.engine, have.imported, own, 4 * SZ_4K);
+	copy_bytes(have.engine, have.imported, own, 4 * SZ_4K);
 	map_vram(have.screen, have.on_screen, 4 * SZ_4K);
 	return have;
 }
@@ -287,13 +287,13 @@ static void search_attack(void)
 	uint64_t count;
 
 	igt_assert_eq(phyr_copy_gem_info(have.engine, have.imported, &info), 0);
-	tell(vram_info(have.vram, have.in_vram).id);
-	tell(vram_info(have.screen, have.on_screen).id);
-	tell(info.id);
-	for (count = be_told(); count; count--) {
-		uint64_t start = be_told(), len = be_told();
+	send_number(vram_info(have.vram, have.in_vram).id);
+	send_number(vram_info(have.screen, have.on_screen).id);
+	send_number(info.id);
+	for (count = receive_number(); count; count--) {
+		uint64_t start = receive_number(), len = receive_number();
 
-		add_secret(start, len, secret_names[be_told()]);
+		add_secret(start, len, secret_names[receive_number()]);
 	}
 
 	search_device(&scene.card, 2);
@@ -361,22 +361,22 @@ static void search_victim(pid_t attacker)
 	nr_secrets = 0;
 	add_bar(&scene.card);
 	add_bar(&scene.display);
-	add_buffer(&scene.card, be_told());
-	add_buffer(&scene.display, be_told());
-	add_ranges(&scene.engine, be_told());
+	add_buffer(&scene.card, receive_number());
+	add_buffer(&scene.display, receive_number());
+	add_ranges(&scene.engine, receive_number());
 	assert_root_finds(&scene.card, "vram");
 	assert_root_finds(&scene.card, "buffers");
 	assert_root_finds(&scene.display, "buffers");
 	assert_root_finds(&scene.engine, "buffers");
-	tell(nr_secrets);
+	send_number(nr_secrets);
 	for (unsigned int i = 0; i < nr_secrets; i++) {
 		unsigned int name = 0;
 
 		while (secrets[i].what != secret_names[name])
 			name++;
-		tell(secrets[i].start);
-		tell(secrets[i].count);
-		tell(name);
+		send_number(secrets[i].start);
+		send_number(secrets[i].count);
+		send_number(name);
 	}
 	nr_secrets = 0;
 }

@@ -53,8 +53,8 @@ static void exhaust_vram_attack(void)
 		      -ENOSPC);
 	igt_assert_eq(phyr_vram_create(vram, SZ_4G, IN_VRAM, 0, &handle),
 		      -E2BIG);
-	tell(0);
-	be_told();
+	send_number(0);
+	receive_number();
 }
 
 static struct display shown;
@@ -69,7 +69,7 @@ static void exhaust_vram_victim(pid_t attacker)
 	uint32_t handle;
 
 	(void)attacker;
-	be_told();
+	receive_number();
 	assert_shown(&shown, &shown_fb);
 	assert_not_copied(&shown, &shown_fb);
 	patch_fb(&shown_fb, &patch, 601);
@@ -82,7 +82,7 @@ static void exhaust_vram_victim(pid_t attacker)
 	fill_vram(shown.fd, handle, SIZE, 5);
 	assert_vram(shown.fd, handle, SIZE, 5);
 	igt_assert_eq(phyr_close_handle(shown.fd, handle), 0);
-	tell(0);
+	send_number(0);
 }
 
 static void exhaust_vram(void)
@@ -122,8 +122,8 @@ static void share_vram_attack(void)
 	handle = create_vram(vram, SIZE, EVICTABLE, 0);
 	igt_assert_eq(vram_info(vram, handle).placement, IN_SYSTEM);
 	igt_assert_eq(try_move_buffer(vram, handle, IN_VRAM), -ENOSPC);
-	tell(0);
-	be_told();
+	send_number(0);
+	receive_number();
 }
 
 static uint64_t all_free;
@@ -133,11 +133,11 @@ static void share_vram_victim(pid_t attacker)
 	int vram;
 
 	(void)attacker;
-	be_told();
+	receive_number();
 	vram = open_device(&scene.card);
 	igt_assert_eq_u64(take_vram(vram), all_free - SHARE);
 	close(vram);
-	tell(0);
+	send_number(0);
 }
 
 static void share_vram(void)
@@ -188,8 +188,8 @@ static void expect_enomem(const struct phyr_device *device,
 		fd = phyr_device_open(device);
 		switch (repeat(make, fd, most)) {
 		case -ENOMEM:
-			tell(0);
-			be_told();
+			send_number(0);
+			receive_number();
 			_exit(GOT_ENOMEM);
 		case GOT_TOO_MUCH:
 			_exit(GOT_TOO_MUCH);
@@ -200,8 +200,8 @@ static void expect_enomem(const struct phyr_device *device,
 	igt_assert_eq(waitpid(child, &status, 0), child);
 	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
 		igt_info("killed\n");
-		tell(1);
-		be_told();
+		send_number(1);
+		receive_number();
 		return;
 	}
 	igt_assert_f(WIFEXITED(status), "status %#x\n", status);
@@ -311,7 +311,7 @@ static void exhaust_memory_victim(pid_t attacker)
 	bool killed;
 
 	(void)attacker;
-	killed = be_told();
+	killed = receive_number();
 	igt_info("the attacker's cgroup has %" PRIu64 " of %" PRIu64
 		 " KiB, %" PRIu64 " processes killed\n", limited_bytes() / 1024,
 		 limit / 1024, limited_event("oom_kill"));
@@ -324,13 +324,13 @@ static void exhaust_memory_victim(pid_t attacker)
 	system = create_vram(vram, STEP, IN_SYSTEM, 0);
 	own = create_own(engine, STEP);
 	fill_own(engine, own, STEP, 6);
-	copy(engine, own, import_from(engine, vram, handle), STEP);
-	copy(engine, import_from(engine, vram, handle),
-	     import_from(engine, vram, system), STEP);
+	copy_bytes(engine, own, import_from(engine, vram, handle), STEP);
+	copy_bytes(engine, import_from(engine, vram, handle),
+		   import_from(engine, vram, system), STEP);
 	assert_vram(vram, system, STEP, 6);
 	close(engine);
 	close(vram);
-	tell(0);
+	send_number(0);
 }
 
 /* Memory is uncharged when the last CPU has returned it. */
@@ -373,8 +373,8 @@ static void full_evictable_attack(void)
 	igt_assert(evictable >= STEP);
 	while (!make_system(vram))
 		;
-	tell(0);
-	be_told();
+	send_number(0);
+	receive_number();
 }
 
 static void full_evictable_victim(pid_t attacker)
@@ -383,7 +383,7 @@ static void full_evictable_victim(pid_t attacker)
 	uint32_t handle;
 
 	(void)attacker;
-	be_told();
+	receive_number();
 	igt_assert(limited_bytes() > limit - 2 * STEP);
 	vram = open_device(&scene.display);
 	handle = create_vram(vram, STEP + STEP / 2, IN_VRAM, 0);
@@ -391,7 +391,7 @@ static void full_evictable_victim(pid_t attacker)
 	assert_vram(vram, handle, STEP + STEP / 2, 7);
 	igt_assert_lte_u64(limited_bytes(), limit);
 	close(vram);
-	tell(0);
+	send_number(0);
 }
 
 static void full_evictable(void)
@@ -426,11 +426,11 @@ static void exhaust_jobs_attack(void)
 		queued++;
 		igt_assert_lte_u64(queued, PHYR_COPY_MAX_JOBS);
 		if (queued == PHYR_COPY_MAX_JOBS)
-			tell(queued);
+			send_number(queued);
 	}
 	igt_assert_eq(errno, EINTR);
 	igt_assert_eq(queued, PHYR_COPY_MAX_JOBS);
-	tell(0);
+	send_number(0);
 	/* Its queued jobs complete. */
 	igt_assert_eq(phyr_copy_run(engine, submit.src_handle, 0,
 				    submit.dst_handle, 0, SZ_4K), 0);
@@ -441,16 +441,16 @@ static void exhaust_jobs_victim(pid_t attacker)
 	int engine = open_device(&scene.engine);
 	uint32_t src = create_own(engine, SIZE), dst = create_own(engine, SIZE);
 
-	be_told();
+	receive_number();
 	wait_until_sleeps_in(attacker, "copy_submit_ioctl");
 	igt_assert_eq(kill(attacker, SIGUSR1), 0);
-	be_told();
+	receive_number();
 	/*
 	 * Other clients do not wait behind all of the attacker's jobs and are
 	 * not refused.
 	 */
 	fill_own(engine, src, SIZE, 8);
-	copy(engine, src, dst, SIZE);
+	copy_bytes(engine, src, dst, SIZE);
 	assert_own(engine, dst, SIZE, 8);
 	close(engine);
 }

@@ -36,8 +36,8 @@ static void replug(void)
 	struct phyr_vram_dump dump;
 	uint64_t ram = last_byte_of_ram();
 
-	take_away(before.busid, UNPLUG);
-	give_back(before.busid, PHYR_VRAM_DRIVER, UNPLUG);
+	remove_device(before.busid, UNPLUG);
+	restore_device(before.busid, PHYR_VRAM_DRIVER, UNPLUG);
 	card = display_device();
 	igt_assert_eq(phyr_vram_dump_read(&card, &dump), 0);
 	igt_assert_f(dump.bar / SECTION == ram / SECTION,
@@ -63,10 +63,10 @@ static void access_bytes(uint64_t max_extent)
 	unmap(mem, SIZE);
 
 	imported = import_buffer(engine, dmabuf);
-	copy(engine, imported, own, SIZE);
+	copy_bytes(engine, imported, own, SIZE);
 	assert_own(engine, own, SIZE, 1);
 	fill_own(engine, own, SIZE, 2);
-	copy(engine, own, imported, SIZE);
+	copy_bytes(engine, own, imported, SIZE);
 	assert_vram(vram, handle, SIZE, 2);
 	close(dmabuf);
 	close(engine);

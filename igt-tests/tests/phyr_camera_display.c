@@ -6,8 +6,8 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "foreign.h"
 #include "screen.h"
-#include "stock.h"
 #include "video.h"
 
 IGT_TEST_DESCRIPTION("Frames of the camera in VRAM on the display, seen from outside the guest");
@@ -34,8 +34,8 @@ static void example(void)
 	snprintf(command, sizeof(command),
 		 "camera-to-display --camera %s --frames 30 -- vm/guest/screendump camera",
 		 video.node);
-	run(command);
-	run("userspace/verify-picture 29 /out/camera.ppm /out/camera.png");
+	run_command(command);
+	run_command("userspace/verify-picture 29 /out/camera.ppm /out/camera.png");
 }
 
 /* The pipeline of userspace/examples/README.md. */
@@ -84,7 +84,7 @@ static void assert_runs(pid_t pid)
 
 	if (!waitpid(pid, &status, WNOHANG))
 		return;
-	run("cat " LOG);
+	run_command("cat " LOG);
 	igt_assert_f(false, "gst-launch-1.0 ended with status %#x\n", status);
 }
 
@@ -153,7 +153,7 @@ static void gstreamer(void)
 	assert_direct(video.busid);
 	igt_assert_eq(kill(pid, SIGCONT), 0);
 	igt_assert_eq(waitpid(pid, &status, 0), pid);
-	run("cat " LOG);
+	run_command("cat " LOG);
 	igt_assert_f(!status, "gst-launch-1.0 ended with status %#x\n", status);
 	igt_assert(frames_moved(video.busid) >= before + FRAMES);
 	wait_for_no_attachment(NULL, video.busid);

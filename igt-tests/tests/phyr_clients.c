@@ -79,7 +79,7 @@ static void start(const char *command)
 
 static void show_log(void)
 {
-	run("cat " RUNTIME_DIR "/log");
+	run_command("cat " RUNTIME_DIR "/log");
 }
 
 /* Wait until it exits; its status must be 0. */
@@ -253,10 +253,10 @@ static const drmModeModeInfo *small_mode(void)
 
 static void modetest_lists(void)
 {
-	run("modetest -M phyr_vram >" RUNTIME_DIR "/modetest");
-	run("grep -qE 'connected\\s+Virtual-1' " RUNTIME_DIR "/modetest");
-	run("grep -qE 'formats: XR24 BX24 RG16$' " RUNTIME_DIR "/modetest");
-	run("grep -qE '#0 .* type: preferred' " RUNTIME_DIR "/modetest");
+	run_command("modetest -M phyr_vram >" RUNTIME_DIR "/modetest");
+	run_command("grep -qE 'connected\\s+Virtual-1' " RUNTIME_DIR "/modetest");
+	run_command("grep -qE 'formats: XR24 BX24 RG16$' " RUNTIME_DIR "/modetest");
+	run_command("grep -qE '#0 .* type: preferred' " RUNTIME_DIR "/modetest");
 }
 
 /* modetest exits when it reads a line. */
@@ -317,7 +317,7 @@ static void modetest_flips(void)
 		wait_for_frames(150);
 		press_enter();
 		wait_for_exit();
-		run("grep -q '^freq: ' " RUNTIME_DIR "/log");
+		run_command("grep -q '^freq: ' " RUNTIME_DIR "/log");
 	}
 }
 
@@ -332,11 +332,11 @@ static void drm_info_tells(void)
 	snprintf(command, sizeof(command),
 		 "drm_info -j %s >" RUNTIME_DIR "/drm_info",
 		 display.card.primary);
-	run(command);
+	run_command(command);
 	snprintf(command, sizeof(command),
 		 "jq -e --argjson modes %d -f /phyr/igt-tests/data/drm-info.jq " RUNTIME_DIR "/drm_info",
 		 display.nr_modes);
-	run(command);
+	run_command(command);
 }
 
 /*
@@ -375,7 +375,7 @@ static void kmscube_draws(const char *options)
 	igt_info("%u frames\n", frames());
 	/* The first frame is shown by the mode set, not by a flip. */
 	igt_assert_lte_u64(29, frames());
-	run("grep -q 'renderer: \"llvmpipe' " RUNTIME_DIR "/log");
+	run_command("grep -q 'renderer: \"llvmpipe' " RUNTIME_DIR "/log");
 
 	snprintf(command, sizeof(command), "exec kmscube %s", options);
 	start(command);
@@ -412,7 +412,7 @@ static void weston_runs(void)
 {
 	struct screen before;
 
-	run("/phyr/vm/guest/udev");
+	run_command("/phyr/vm/guest/udev");
 	start_counting();
 	igt_assert_eq(setenv("XDG_RUNTIME_DIR", RUNTIME_DIR, 1), 0);
 	start("exec seatd-launch -- weston --config=/phyr/igt-tests/data/weston.ini");
@@ -493,7 +493,7 @@ static int open_fb0(void)
 {
 	int fd = open("/dev/fb0", O_RDWR | O_CLOEXEC);
 
-	run("grep -qx '0 phyr_vramdrmfb' /proc/fb");
+	run_command("grep -qx '0 phyr_vramdrmfb' /proc/fb");
 	igt_assert_f(fd >= 0, "/dev/fb0: %s\n", strerror(errno));
 	return fd;
 }
@@ -505,7 +505,7 @@ static void console_shows(void)
 	size_t size;
 
 	bind_fbcon("1");
-	run("yes 'The quick brown fox jumps over the lazy dog' | head -n 40 >/dev/tty0");
+	run_command("yes 'The quick brown fox jumps over the lazy dog' | head -n 40 >/dev/tty0");
 	wait_for_picture("fbcon", has_text, NULL);
 	/* The screen also shows everything that the console has drawn. */
 	bytes = read_fb0(fd, &size);

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "stock.h"
+#include "foreign.h"
 #include "video.h"
 
 IGT_TEST_DESCRIPTION("v4l2-compliance reports no failure and no warning for the camera");

@@ -13,34 +13,34 @@ igt_main()
 {
 	igt_describe("The demo succeeds; bytes are verified in the guest, and from outside by userspace/verify-vram");
 	igt_subtest("demo")
-		run("phyrctl demo");
+		run_command("phyrctl demo");
 
 	igt_describe("Every command succeeds");
 	igt_subtest("commands") {
-		run("phyrctl --help");
-		run("phyrctl devices");
-		run("phyrctl create vram:1M:64K");
-		run("phyrctl create system:12K");
-		run("phyrctl copy own:1M vram:1M:4K");
-		run("phyrctl copy vram:2M:64K own:2M 1000001 3 17");
-		run("phyrctl export vram:1M:64K -- phyrctl copy own:1M fd:3");
-		run("phyrctl export vram:1M -- sh -c 'phyrctl copy own:1M fd:3 && phyrctl verify fd:3'");
-		run("phyrctl map vram:4M:64K");
+		run_command("phyrctl --help");
+		run_command("phyrctl devices");
+		run_command("phyrctl create vram:1M:64K");
+		run_command("phyrctl create system:12K");
+		run_command("phyrctl copy own:1M vram:1M:4K");
+		run_command("phyrctl copy vram:2M:64K own:2M 1000001 3 17");
+		run_command("phyrctl export vram:1M:64K -- phyrctl copy own:1M fd:3");
+		run_command("phyrctl export vram:1M -- sh -c 'phyrctl copy own:1M fd:3 && phyrctl verify fd:3'");
+		run_command("phyrctl map vram:4M:64K");
 	}
 
 	igt_describe("Invalid arguments are refused with the documented exit status");
 	igt_subtest("bad-usage") {
-		run("phyrctl; test $? = 2");
-		run("phyrctl nonsense; test $? = 2");
-		run("phyrctl copy vram:1M; test $? = 2");
-		run("phyrctl demo --nonsense; test $? = 2");
-		run("phyrctl create vram:1X; test $? = 1");
-		run("phyrctl create vram:0; test $? = 1");
-		run("phyrctl create vram:1M:3K; test $? = 1");
-		run("phyrctl create vram:99999G; test $? = 1");
-		run("phyrctl verify fd:99; test $? = 1");
-		run("phyrctl verify vram:1M; test $? = 1");
-		run("phyrctl copy own:4K vram:4K 8192 0 0; test $? = 1");
-		run("phyrctl demo --wait x; test $? = 1");
+		run_command("phyrctl; test $? = 2");
+		run_command("phyrctl nonsense; test $? = 2");
+		run_command("phyrctl copy vram:1M; test $? = 2");
+		run_command("phyrctl demo --nonsense; test $? = 2");
+		run_command("phyrctl create vram:1X; test $? = 1");
+		run_command("phyrctl create vram:0; test $? = 1");
+		run_command("phyrctl create vram:1M:3K; test $? = 1");
+		run_command("phyrctl create vram:99999G; test $? = 1");
+		run_command("phyrctl verify fd:99; test $? = 1");
+		run_command("phyrctl verify vram:1M; test $? = 1");
+		run_command("phyrctl copy own:4K vram:4K 8192 0 0; test $? = 1");
+		run_command("phyrctl demo --wait x; test $? = 1");
 	}
 }

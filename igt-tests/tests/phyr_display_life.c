@@ -36,7 +36,7 @@ static void sleep_and_wake(void)
 {
 	unsigned int before = suspends();
 
-	run("modprobe phyr_awake");
+	run_command("modprobe phyr_awake");
 	write_file("/sys/module/suspend/parameters/pm_test_delay", "1");
 	write_file("/sys/power/pm_test", "devices");
 	write_file("/sys/power/state", "mem");
@@ -121,7 +121,7 @@ static void suspend_buffers(void)
 		mem[i] = map_vram(display.fd, handles[i], SIZE);
 		phyr_fill(mem[i], 530 + i, 0, SIZE);
 		imported[i] = import_from(engine, display.fd, handles[i]);
-		copy(engine, imported[i], own, SIZE);
+		copy_bytes(engine, imported[i], own, SIZE);
 		assert_own(engine, own, SIZE, 530 + i);
 	}
 	sleep_and_wake();
@@ -130,7 +130,7 @@ static void suspend_buffers(void)
 			      kinds[i].placement == IN_VRAM ? IN_VRAM :
 			      IN_SYSTEM);
 		assert_bytes(mem[i], 530 + i, 0, SIZE);
-		copy(engine, imported[i], own, SIZE);
+		copy_bytes(engine, imported[i], own, SIZE);
 		assert_own(engine, own, SIZE, 530 + i);
 		unmap(mem[i], SIZE);
 	}
@@ -185,7 +185,7 @@ static void works(void)
 }
 
 /* Close the clients before or after the card is bound again. */
-static void gone(enum way way)
+static void gone(enum removal removal)
 {
 	struct phyr_device card = display_device();
 	uint64_t free = vram_free(&card);
@@ -200,11 +200,11 @@ static void gone(enum way way)
 		dmabuf = export_buffer(display.fd, fb.handle);
 		show(&display, &fb);
 		assert_shown(&display, &fb);
-		take_away(card.busid, way);
+		remove_device(card.busid, removal);
 		assert_gone(&display, &fb);
 		igt_assert(raises_sigbus(other.mem));
 		if (late) {
-			give_back(card.busid, PHYR_VRAM_DRIVER, way);
+			restore_device(card.busid, PHYR_VRAM_DRIVER, removal);
 			card = display_device();
 			igt_assert(raises_sigbus(fb.mem));
 		}
@@ -214,7 +214,7 @@ static void gone(enum way way)
 		leave_display(&display);
 		if (!late) {
 			assert_screen_black();
-			give_back(card.busid, PHYR_VRAM_DRIVER, way);
+			restore_device(card.busid, PHYR_VRAM_DRIVER, removal);
 			card = display_device();
 		}
 		works();
@@ -235,13 +235,13 @@ static void gone_foreign(void)
 
 	show(&display, &fb);
 	assert_shown(&display, &fb);
-	take_away(card.busid, UNBIND);
+	remove_device(card.busid, UNBIND);
 	assert_screen_black();
 	/* The imported memory belongs to another exporter and stays valid. */
 	paint_fb(&fb, 551);
 	abandon_fb(&fb);
 	leave_display(&display);
-	give_back(card.busid, PHYR_VRAM_DRIVER, UNBIND);
+	restore_device(card.busid, PHYR_VRAM_DRIVER, UNBIND);
 	card = display_device();
 	works();
 	wait_for_vram_free(&card, free);
@@ -280,7 +280,7 @@ static void gone_flipping(void)
 		igt_fork(child, 1)
 			flip_until_gone(&display, fbs, beats[1]);
 		igt_assert_eq(read(beats[0], &beat, 1), 1);
-		take_away(card.busid, UNBIND);
+		remove_device(card.busid, UNBIND);
 		assert_screen_black();
 		igt_waitchildren();
 		for (int i = 0; i < 2; i++)
@@ -288,7 +288,7 @@ static void gone_flipping(void)
 		leave_display(&display);
 		close(beats[0]);
 		close(beats[1]);
-		give_back(card.busid, PHYR_VRAM_DRIVER, UNBIND);
+		restore_device(card.busid, PHYR_VRAM_DRIVER, UNBIND);
 		card = display_device();
 		wait_for_vram_free(&card, free);
 	}

@@ -17,7 +17,7 @@ static void to_vram(uint64_t size, uint64_t max_extent)
 
 	handle = create_vram(vram, size, IN_VRAM, max_extent);
 	fill_own(engine, own, size, 1);
-	copy(engine, own, import_from(engine, vram, handle), size);
+	copy_bytes(engine, own, import_from(engine, vram, handle), size);
 	assert_vram(vram, handle, size, 1);
 	close(engine);
 	close(vram);
@@ -30,7 +30,7 @@ static void from_vram(uint64_t size, uint64_t max_extent)
 
 	handle = create_vram(vram, size, IN_VRAM, max_extent);
 	fill_vram(vram, handle, size, 2);
-	copy(engine, import_from(engine, vram, handle), own, size);
+	copy_bytes(engine, import_from(engine, vram, handle), own, size);
 	assert_own(engine, own, size, 2);
 	close(engine);
 	close(vram);
@@ -46,8 +46,8 @@ static void vram_to_vram(int src_card, uint64_t src_extent, int dst_card,
 	src = create_vram(src_fd, size, IN_VRAM, src_extent);
 	dst = create_vram(dst_fd, size, IN_VRAM, dst_extent);
 	fill_vram(src_fd, src, size, 3);
-	copy(engine, import_from(engine, src_fd, src),
-	     import_from(engine, dst_fd, dst), size);
+	copy_bytes(engine, import_from(engine, src_fd, src),
+		   import_from(engine, dst_fd, dst), size);
 	assert_vram(dst_fd, dst, size, 3);
 	assert_vram(src_fd, src, size, 3);
 	close(engine);
@@ -61,7 +61,7 @@ static void system_to_system(void)
 	uint32_t src = create_own(engine, SZ_1M), dst = create_own(engine, SZ_1M);
 
 	fill_own(engine, src, SZ_1M, 4);
-	copy(engine, src, dst, SZ_1M);
+	copy_bytes(engine, src, dst, SZ_1M);
 	assert_own(engine, dst, SZ_1M, 4);
 	close(engine);
 }
@@ -167,7 +167,7 @@ static void script_length(void)
 			  create_vram(vram, 4 * SZ_1M, IN_VRAM, SZ_4K));
 	dst = import_from(engine, vram,
 			  create_vram(vram, 4 * SZ_1M, IN_VRAM, SZ_64K));
-	copy(engine, src, dst, 4 * SZ_1M);
+	copy_bytes(engine, src, dst, 4 * SZ_1M);
 	job = last_job(&device);
 	igt_assert_eq_u64(job.len, 4 * SZ_1M);
 	igt_assert_eq(job.status, 0);
@@ -196,7 +196,7 @@ static void check_ranges(void)
 	struct phyr_list_dump list;
 
 	imported = import_from(engine, vram, handle);
-	copy(engine, imported, create_own(engine, SZ_1M), SZ_1M);
+	copy_bytes(engine, imported, create_own(engine, SZ_1M), SZ_1M);
 	igt_assert_eq(phyr_copy_gem_info(engine, imported, &info), 0);
 	igt_assert_eq(phyr_ranges_dump_read(&device, info.id, &ranges), 0);
 	igt_assert_eq(phyr_list_dump_read(&card, vram_info(vram, handle).id,
@@ -239,8 +239,8 @@ static void dumb_copy(void)
 	igt_assert_eq(phyr_ioctl(vram, DRM_IOCTL_MODE_CREATE_DUMB, &create), 0);
 	own = create_own(engine, create.size);
 	fill_vram(vram, create.handle, create.size, 43);
-	copy(engine, import_from(engine, vram, create.handle), own,
-	     create.size);
+	copy_bytes(engine, import_from(engine, vram, create.handle), own,
+		   create.size);
 	assert_own(engine, own, create.size, 43);
 	close(engine);
 	close(vram);

@@ -49,7 +49,7 @@ static void read_by_engine(struct client *client, int number, int buffer)
 	uint32_t imported = import_from(engine, client->vram,
 					client->handles[buffer]);
 
-	copy(engine, imported, own, client->size);
+	copy_bytes(engine, imported, own, client->size);
 	assert_own(engine, own, client->size, seed_of(number, buffer));
 	close(engine);
 }

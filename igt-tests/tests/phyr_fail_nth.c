@@ -11,11 +11,11 @@ IGT_TEST_DESCRIPTION("Each allocation of each call fails once");
 static void leaks(void)
 {
 	clear_stage();
-	run("rmmod phyr_test phyr_copy phyr_vram");
-	run("/phyr/vm/guest/bind");
+	run_command("rmmod phyr_test phyr_copy phyr_vram");
+	run_command("/phyr/vm/guest/bind");
 	set_stage();
 	assert_works();
-	run("/phyr/vm/guest/leaks");
+	run_command("/phyr/vm/guest/leaks");
 }
 
 static const struct {

@@ -184,8 +184,8 @@ static void active(void)
 	/* Wait for the fences of the buffer, and so for the job. */
 	move_buffer(fd, handle, IN_VRAM);
 	unmap(map_vram(fd, handle, SZ_1M), SZ_1M);
-	copy(engine, create_own(engine, SZ_4K), create_own(engine, SZ_4K),
-	     SZ_4K);
+	copy_bytes(engine, create_own(engine, SZ_4K), create_own(engine, SZ_4K),
+		   SZ_4K);
 	read_fdinfo(getpid(), fd);
 	igt_assert_eq_u64(usage_of("vram").active, 0);
 	close(engine);

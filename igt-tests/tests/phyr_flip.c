@@ -282,7 +282,7 @@ static void engine_writes(void)
 	assert_shown(&display, &fb);
 	for (int i = 0; i < 3; i++) {
 		prepare_paint(&painter, &fb, 341 + i);
-		copy(painter.fd, painter.own, dst, fb.size);
+		copy_bytes(painter.fd, painter.own, dst, fb.size);
 		assert_shown(&display, &fb);
 		assert_not_copied(&display, &fb);
 	}
@@ -301,12 +301,12 @@ static void engine_follows(void)
 
 	move_buffer(display.fd, fb.handle, IN_SYSTEM);
 	prepare_paint(&painter, &fb, 346);
-	copy(painter.fd, painter.own, dst, fb.size);
+	copy_bytes(painter.fd, painter.own, dst, fb.size);
 	show(&display, &fb);
 	assert_shown(&display, &fb);
 	assert_not_copied(&display, &fb);
 	prepare_paint(&painter, &fb, 347);
-	copy(painter.fd, painter.own, dst, fb.size);
+	copy_bytes(painter.fd, painter.own, dst, fb.size);
 	assert_shown(&display, &fb);
 	close_painter(&painter);
 	remove_fb(&display, &fb);

@@ -2,9 +2,9 @@
 #include <string.h>
 
 #include "display.h"
+#include "foreign.h"
 #include "lib.h"
 #include "screen.h"
-#include "stock.h"
 
 IGT_TEST_DESCRIPTION("Framebuffers in buffers of other drivers");
 
@@ -57,7 +57,7 @@ static int vgem_dmabuf(void)
 	};
 	int vgem, dmabuf;
 
-	run("modprobe vgem");
+	run_command("modprobe vgem");
 	vgem = open_drm("vgem");
 	igt_assert_eq(phyr_ioctl(vgem, DRM_IOCTL_MODE_CREATE_DUMB, &create), 0);
 	igt_assert_eq(create.pitch, WIDTH * 4);
@@ -274,7 +274,7 @@ static void exporter_gone(void)
 
 	show(&display, &fb);
 	assert_shown(&display, &fb);
-	take_away(card.busid, UNBIND);
+	remove_device(card.busid, UNBIND);
 	/* The copy remains; another copy may fail or have any content. */
 	assert_shown(&display, &fb);
 	drmModeDirtyFB(display.fd, fb.id, NULL, 0);
@@ -284,7 +284,7 @@ static void exporter_gone(void)
 	flip(&display, &own);
 	assert_shown(&display, &own);
 	remove_fb(&display, &fb);
-	give_back(card.busid, PHYR_VRAM_DRIVER, UNBIND);
+	restore_device(card.busid, PHYR_VRAM_DRIVER, UNBIND);
 	remove_fb(&display, &own);
 	close_display(&display);
 }

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <xf86drm.h>
 
-#include "stock.h"
+#include "foreign.h"
 
 IGT_TEST_DESCRIPTION("All kinds of stock dma-buf importers either map phyr buffers or are refused");
 
@@ -501,7 +501,7 @@ static void capture_into(uint32_t placement)
 	void *mem, *copied;
 
 	imported = import_buffer(engine, buffer.dmabuf);
-	copy(engine, imported, own, SIZE);
+	copy_bytes(engine, imported, own, SIZE);
 	assert_place(buffer.vram, buffer.handle,
 		     placement == EVICTABLE ? IN_VRAM : IN_SYSTEM);
 
@@ -513,7 +513,7 @@ static void capture_into(uint32_t placement)
 	igt_assert_eq(camera_capture(&camera), 0);
 
 	/* The CPU and the engine both see the image. */
-	copy(engine, imported, own, SIZE);
+	copy_bytes(engine, imported, own, SIZE);
 	mem = map_vram(buffer.vram, buffer.handle, SIZE);
 	copied = map_own(engine, own, SIZE);
 	igt_assert_f(phyr_verify(mem, 7, 0, camera.size) >= 0 &&
@@ -563,7 +563,7 @@ static void vgem(void)
 	int fd, again;
 	void *mem;
 
-	run("modprobe vgem");
+	run_command("modprobe vgem");
 	fd = open_drm("vgem");
 	igt_assert_eq(phyr_import(fd, fixed.dmabuf, &handle), -EBUSY);
 	assert_place(fixed.vram, fixed.handle, IN_VRAM);
@@ -602,7 +602,7 @@ static void virtio_gpu(void)
 	uint32_t handle = 0;
 	int fd;
 
-	run("modprobe virtio_gpu");
+	run_command("modprobe virtio_gpu");
 	fd = open_drm("virtio_gpu");
 	igt_assert_eq(phyr_import(fd, fixed.dmabuf, &handle), -EBUSY);
 	assert_place(fixed.vram, fixed.handle, IN_VRAM);

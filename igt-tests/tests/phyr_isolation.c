@@ -200,7 +200,7 @@ static void ioctls_hide_addresses(void)
 	handle = create_vram(vram, SZ_1M, IN_VRAM, SZ_64K);
 	imported = import_from(engine, vram, handle);
 	own = create_own(engine, SZ_1M);
-	copy(engine, imported, own, SZ_1M);
+	copy_bytes(engine, imported, own, SZ_1M);
 	igt_assert_eq(phyr_copy_gem_info(engine, imported, &info), 0);
 	igt_assert_eq(phyr_list_dump_read(&card, vram_info(vram, handle).id,
 					  &addresses.list), 0);
@@ -240,7 +240,7 @@ static void works_for_nobody(void)
 		handle = create_vram(vram, SZ_1M, IN_VRAM, SZ_4K);
 		own = create_own(engine, SZ_1M);
 		fill_vram(vram, handle, SZ_1M, 1);
-		copy(engine, import_from(engine, vram, handle), own, SZ_1M);
+		copy_bytes(engine, import_from(engine, vram, handle), own, SZ_1M);
 		assert_own(engine, own, SZ_1M, 1);
 	}
 	igt_waitchildren();
@@ -360,7 +360,7 @@ static void killed_in_dma(void)
 		igt_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 		close(queued[0]);
 		/* This copy runs after those that the killed client queued. */
-		copy(engine, src, dst, SZ_1M);
+		copy_bytes(engine, src, dst, SZ_1M);
 		assert_own(engine, dst, SZ_1M, 3);
 		wait_for_vram_free(&card, free);
 	}
@@ -384,8 +384,8 @@ static void closed_in_hang(void)
 	close(vram);
 	close(engine);
 	engine = open_device(&device);
-	copy(engine, create_own(engine, SZ_4K), create_own(engine, SZ_4K),
-	     SZ_4K);
+	copy_bytes(engine, create_own(engine, SZ_4K), create_own(engine, SZ_4K),
+		   SZ_4K);
 	close(engine);
 	wait_for_vram_free(&card, free);
 }

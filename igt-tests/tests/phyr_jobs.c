@@ -30,9 +30,9 @@ static void many_jobs(void)
 		fill_own(engine, srcs[i], SZ_64K, 10 + i);
 	}
 	for (int i = 0; i < JOBS; i++) {
-		next = job(srcs[i % SRCS], dst, SZ_64K);
+		next = copy_job(srcs[i % SRCS], dst, SZ_64K);
 		next.out_syncobj = syncobj;
-		launch(engine, next);
+		submit_job(engine, next);
 	}
 	igt_assert_eq(phyr_syncobj_wait(engine, syncobj), 0);
 	assert_vram(vram, handle, SZ_64K, 10 + (JOBS - 1) % SRCS);
@@ -54,8 +54,8 @@ static void implicit_sync(int first, int second)
 						     handles[i]);
 	}
 	fill_vram(vram, handles[0], size, 20);
-	launch(fds[0], job(imported[0][0], imported[0][1], size));
-	launch(fds[1], job(imported[1][1], imported[1][2], size));
+	submit_job(fds[0], copy_job(imported[0][0], imported[0][1], size));
+	submit_job(fds[1], copy_job(imported[1][1], imported[1][2], size));
 	igt_assert_eq(phyr_copy_run(fds[0], imported[0][2], 0, imported[0][3],
 				    0, size), 0);
 	assert_vram(vram, handles[3], size, 20);
@@ -75,8 +75,8 @@ static void write_after_read(void)
 
 	fill_vram(vram, a, size, 21);
 	fill_own(second, c, size, 22);
-	launch(first, job(import_from(first, vram, a),
-			  import_from(first, vram, b), size));
+	submit_job(first, copy_job(import_from(first, vram, a),
+				   import_from(first, vram, b), size));
 	igt_assert_eq(phyr_copy_run(second, c, 0, import_from(second, vram, a),
 				    0, size), 0);
 	assert_vram(vram, b, size, 21);
@@ -101,17 +101,17 @@ static void syncobj_in(void)
 	int sync_file;
 
 	igt_assert_eq(phyr_hang(&device, 1), 0);
-	launch(first, job(b, a, SZ_4K));
-	next = job(a, b, SZ_4K);
+	submit_job(first, copy_job(b, a, SZ_4K));
+	next = copy_job(a, b, SZ_4K);
 	next.out_syncobj = out;
-	launch(first, next);
+	submit_job(first, next);
 	igt_assert_eq(drmSyncobjExportSyncFile(first, out, &sync_file), 0);
 	in = create_syncobj(second);
 	igt_assert_eq(drmSyncobjImportSyncFile(second, in, sync_file), 0);
-	next = job(c, d, SZ_4K);
+	next = copy_job(c, d, SZ_4K);
 	next.in_syncobj = in;
 	next.out_syncobj = done;
-	launch(second, next);
+	submit_job(second, next);
 	igt_assert_eq(phyr_syncobj_wait(second, done), 0);
 	/* The second job is done, so the first one must be, too. */
 	igt_assert_eq(phyr_sync_file_status(sync_file), 1);
@@ -132,7 +132,7 @@ static void hang(void)
 	igt_assert_eq(phyr_hang(&device, 1), 0);
 	igt_assert_eq(phyr_copy_run(engine, src, 0, dst, 0, SZ_1M), -ETIMEDOUT);
 	igt_assert_eq(last_job(&device).status, -ETIMEDOUT);
-	copy(engine, src, dst, SZ_1M);
+	copy_bytes(engine, src, dst, SZ_1M);
 	igt_assert_eq(last_job(&device).status, 0);
 	assert_vram(vram, handle, SZ_1M, 30);
 	close(engine);
@@ -153,9 +153,9 @@ static void hang_with_queue(void)
 	for (int i = 0; i < JOBS; i++) {
 		handles[i] = create_vram(vram, SZ_64K, IN_VRAM, SZ_4K);
 		syncobjs[i] = create_syncobj(engine);
-		next = job(src, import_from(engine, vram, handles[i]), SZ_64K);
+		next = copy_job(src, import_from(engine, vram, handles[i]), SZ_64K);
 		next.out_syncobj = syncobjs[i];
-		launch(engine, next);
+		submit_job(engine, next);
 	}
 	for (int i = 0; i < JOBS; i++)
 		igt_assert_eq(phyr_syncobj_wait(engine, syncobjs[i]),
@@ -190,8 +190,8 @@ static void poll_dmabuf(void)
 	igt_assert_eq(poll_now(dst, POLLIN), POLLIN);
 	igt_assert_eq(poll_now(dst, POLLOUT), POLLOUT);
 	igt_assert_eq(phyr_hang(&device, 1), 0);
-	launch(engine, job(import_buffer(engine, src),
-			   import_buffer(engine, dst), SZ_64K));
+	submit_job(engine, copy_job(import_buffer(engine, src),
+				    import_buffer(engine, dst), SZ_64K));
 	igt_assert_eq(poll_now(dst, POLLIN), 0);
 	igt_assert_eq(poll_now(dst, POLLOUT), 0);
 	igt_assert_eq(poll_now(src, POLLIN), POLLIN);
@@ -220,7 +220,7 @@ static void poll_then_read(void)
 	void *mem = map_dmabuf(dmabuf, SZ_16M);
 
 	fill_own(engine, src, SZ_16M, 32);
-	launch(engine, job(src, import_buffer(engine, dmabuf), SZ_16M));
+	submit_job(engine, copy_job(src, import_buffer(engine, dmabuf), SZ_16M));
 	igt_assert_eq(poll(&poll_fd, 1, PHYR_WAIT_SECONDS * 1000), 1);
 	assert_bytes(mem, 32, 0, SZ_16M);
 	unmap(mem, SZ_16M);
@@ -241,14 +241,14 @@ static void evicted_between_jobs(void)
 	dst = import_from(engine, vram, handle);
 	src = create_own(engine, SZ_1M);
 	fill_own(engine, src, SZ_1M, 40);
-	launch(engine, job(src, dst, SZ_1M));
+	submit_job(engine, copy_job(src, dst, SZ_1M));
 	big = create_vram(vram, free, IN_VRAM, 0);
 	igt_assert_eq(vram_info(vram, handle).placement, IN_SYSTEM);
 	assert_vram(vram, handle, SZ_1M, 40);
 	/* The next job maps it again at its new place. */
 	fill_own(engine, src, SZ_1M, 41);
 	fill_vram(vram, big, free, 42);
-	copy(engine, src, dst, SZ_1M);
+	copy_bytes(engine, src, dst, SZ_1M);
 	assert_vram(vram, handle, SZ_1M, 41);
 	assert_vram(vram, big, free, 42);
 	close(engine);
@@ -267,7 +267,7 @@ static void several_clients(void)
 		imported = import_from(engine, vram, handle);
 		for (int i = 0; i < 20; i++) {
 			fill_own(engine, own, SZ_1M, 100 * child + i);
-			copy(engine, own, imported, SZ_1M);
+			copy_bytes(engine, own, imported, SZ_1M);
 			assert_vram(vram, handle, SZ_1M, 100 * child + i);
 		}
 	}

@@ -117,7 +117,7 @@ static void dma(uint64_t max_extent)
 	trace_start();
 	for (int i = 0; i < 2; i++)
 		imported[i] = import_from(engine, vram, handles[i]);
-	copy(engine, imported[0], imported[1], SZ_1M);
+	copy_bytes(engine, imported[0], imported[1], SZ_1M);
 	for (int i = 0; i < 2; i++)
 		igt_assert_eq(phyr_close_handle(engine, imported[i]), 0);
 	calls = stop_trace();
@@ -169,7 +169,7 @@ static void detect_scatterlist(void)
 igt_main()
 {
 	igt_fixture() {
-		run("modprobe phyr_test");
+		run_command("modprobe phyr_test");
 		set_up();
 	}
 

@@ -87,7 +87,7 @@ static void export_after_close(void)
 	close(first);
 	igt_assert_eq(phyr_close_handle(vram, handle), 0);
 	own = create_own(engine, SZ_1M);
-	copy(engine, import_buffer(engine, second), own, SZ_1M);
+	copy_bytes(engine, import_buffer(engine, second), own, SZ_1M);
 	assert_own(engine, own, SZ_1M, 1);
 	close(second);
 	close(engine);
@@ -124,7 +124,7 @@ static void importer_keeps(void)
 	handle = import_from(engine, vram, handle);
 	close(vram);
 	igt_assert_eq_u64(vram_free(&card), free - SZ_1M);
-	copy(engine, handle, own, SZ_1M);
+	copy_bytes(engine, handle, own, SZ_1M);
 	assert_own(engine, own, SZ_1M, 3);
 	igt_assert_eq(phyr_close_handle(engine, handle), 0);
 	wait_for_vram_free(&card, free);

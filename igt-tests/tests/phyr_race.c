@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "display.h"
+#include "foreign.h"
 #include "lib.h"
-#include "stock.h"
 #include "traffic.h"
 
 IGT_TEST_DESCRIPTION("Four processes race on one buffer, with delays injected where locks are dropped");
@@ -95,7 +95,7 @@ static void assert_devices_work(void)
 	uint32_t imported = import_from(engine, vram, handle);
 
 	fill_own(engine, own, SIZE, SEED + 1);
-	copy(engine, own, imported, SIZE);
+	copy_bytes(engine, own, imported, SIZE);
 	assert_vram(vram, handle, SIZE, SEED + 1);
 	close(engine);
 	close(vram);
@@ -353,8 +353,8 @@ static void use_until_stopped(int child)
 
 static void unbind_and_bind(const char *busid, const char *driver)
 {
-	take_away(busid, UNBIND);
-	give_back(busid, driver, UNBIND);
+	remove_device(busid, UNBIND);
+	restore_device(busid, driver, UNBIND);
 }
 
 static void unbind_exporter(void)
@@ -495,8 +495,8 @@ static void copy_fbs(const struct fb *fbs, const int *dmabufs)
 		uint32_t imported = import_buffer(engine, dmabufs[round % 2]);
 		uint32_t own = create_own(engine, fbs->size);
 
-		copy(engine, imported, own, fbs->size);
-		copy(engine, own, imported, fbs->size);
+		copy_bytes(engine, imported, own, fbs->size);
+		copy_bytes(engine, own, imported, fbs->size);
 		close(engine);
 	}
 }

@@ -178,7 +178,7 @@ static void bind_all(void)
 		igt_assert(pci_find("0x1af4", "0x1110", i, busid));
 		pci_bind(busid, PHYR_VRAM_DRIVER);
 	}
-	run("modprobe phyr_test");
+	run_command("modprobe phyr_test");
 	igt_assert(pci_find("0x1234", "0x11e8", 0, busid));
 	pci_bind(busid, "phyr_test");
 }

@@ -98,7 +98,7 @@ static void copy_after_refusal(void)
 
 	refused();
 	fill_own(fd, src, SZ_1M, 3);
-	copy(fd, src, dst, SZ_1M);
+	copy_bytes(fd, src, dst, SZ_1M);
 	assert_own(fd, dst, SZ_1M, 3);
 	close(fd);
 }

@@ -67,7 +67,7 @@ static void revoke_and_rearm(void)
 	dmabuf_mem = map_dmabuf(dmabuf, SIZE);
 	phyr_fill(drm_mem, SEED, 0, SIZE);
 	imported = import_buffer(engine, dmabuf);
-	copy(engine, imported, own, SIZE);
+	copy_bytes(engine, imported, own, SIZE);
 	native = hold_mapped(test, dmabuf, PHYR_TEST_NATIVE,
 			     PHYR_TEST_UNMAP_NOW);
 	held.id = hold_mapped(test, dmabuf, PHYR_TEST_REVOCABLE,
@@ -96,7 +96,7 @@ static void revoke_and_rearm(void)
 	assert_bytes(drm_mem, SEED, 0, SIZE);
 	assert_bytes(dmabuf_mem, SEED, 0, SIZE);
 	phyr_fill(dmabuf_mem, SEED + 1, 0, SIZE);
-	copy(engine, imported, own, SIZE);
+	copy_bytes(engine, imported, own, SIZE);
 	assert_own(engine, own, SIZE, SEED + 1);
 	igt_assert_eq(phyr_ioctl(test, PHYR_TEST_IOC_MAP, &held), 0);
 	igt_assert(held.mapped && held.ranges);
@@ -136,7 +136,7 @@ static void reset_under_dma(void)
 		write_file(path, "1");
 		traffic_stop_or_gone(&traffic);
 		assert_bytes(drm_mem, SEED, 0, SIZE / 2);
-		copy(engine, imported, own, SIZE / 2);
+		copy_bytes(engine, imported, own, SIZE / 2);
 	}
 	close(dmabuf);
 	close(engine);

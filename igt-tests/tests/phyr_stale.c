@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "foreign.h"
 #include "lib.h"
-#include "stock.h"
 
 IGT_TEST_DESCRIPTION("New buffers never contain data of another client");
 
@@ -158,7 +158,7 @@ static void fill_by_engine(int fd, uint32_t handle, uint64_t secret)
 
 	put_secret(mem, BUFFER_SIZE, secret);
 	unmap(mem, BUFFER_SIZE);
-	copy(engine, own, imported, BUFFER_SIZE);
+	copy_bytes(engine, own, imported, BUFFER_SIZE);
 	close(engine);
 }
 
@@ -206,7 +206,7 @@ static void search_by_engine(int fd, uint32_t handle)
 
 	/* Not zero before the copy, so that a missing copy is detected. */
 	put_secret(mem, BUFFER_SIZE, SECRET | UINT32_MAX);
-	copy(engine, imported, own, BUFFER_SIZE);
+	copy_bytes(engine, imported, own, BUFFER_SIZE);
 	assert_clean(mem, BUFFER_SIZE, "engine");
 	unmap(mem, BUFFER_SIZE);
 	close(engine);

@@ -9,7 +9,7 @@
 #include <sys/ioctl.h>
 #include <xf86drm.h>
 
-#include "stock.h"
+#include "foreign.h"
 
 IGT_TEST_DESCRIPTION("The copy engine imports buffers of stock drivers; its DMA is verified");
 
@@ -28,12 +28,12 @@ static void verify_dma(int engine, uint32_t imported, int dmabuf, void *cpu,
 	void *mem;
 
 	fill_own(engine, in, size, 1);
-	copy(engine, in, imported, size);
+	copy_bytes(engine, in, imported, size);
 	begin_cpu(dmabuf);
 	assert_bytes(cpu, 1, 0, size);
 	phyr_fill(cpu, 2, 0, size);
 	end_cpu(dmabuf);
-	copy(engine, imported, out, size);
+	copy_bytes(engine, imported, out, size);
 	assert_own(engine, out, size, 2);
 
 	igt_assert_eq(phyr_copy_run(engine, in, 4095, imported, 4095, part), 0);
@@ -131,8 +131,8 @@ static void vivid_frame(void)
 
 	igt_assert_eq(camera_queue(&camera, 0, 0), 0);
 	igt_assert_eq(camera_capture(&camera), 0);
-	copy(engine, import_buffer(engine, dmabuf),
-	     import_from(engine, vram, handle), camera.size);
+	copy_bytes(engine, import_buffer(engine, dmabuf),
+		   import_from(engine, vram, handle), camera.size);
 	frame = map_dmabuf(dmabuf, camera.size);
 	copied = map_vram(vram, handle, size);
 	igt_assert_f(phyr_verify_byte(frame, 0, camera.size) >= 0,
@@ -188,7 +188,7 @@ static struct vfio open_vfio(void)
 	char busid[16];
 
 	/* The emulated IOMMU has no interrupt remapping. */
-	run("modprobe vfio_iommu_type1 allow_unsafe_interrupts=1 && modprobe vfio-pci");
+	run_command("modprobe vfio_iommu_type1 allow_unsafe_interrupts=1 && modprobe vfio-pci");
 	igt_assert_f(pci_find("0x1af4", "0x1110", 1, busid),
 		     "the machine has no second ivshmem\n");
 	pci_bind(busid, "vfio-pci");
@@ -304,7 +304,7 @@ static void vfio_ranges(uint32_t count)
 	wait_for_no_attachment(VFIO_EXPORTER, NULL);
 	/* After the failure another import works. */
 	dmabuf = export_vfio(&vfio, 1, 0, SZ_64K, 0);
-	copy(engine, own, import_buffer(engine, dmabuf), SZ_64K);
+	copy_bytes(engine, own, import_buffer(engine, dmabuf), SZ_64K);
 	assert_bytes(vfio.bar, 3, 0, SZ_64K);
 	close(dmabuf);
 	close(engine);
@@ -333,7 +333,7 @@ static void vfio_revoked(void)
 	dmabuf = export_vfio(&vfio, 1, 0, SZ_64K, 0);
 	imported = import_buffer(engine, dmabuf);
 	fill_own(engine, own, SZ_64K, 4);
-	copy(engine, own, imported, SZ_64K);
+	copy_bytes(engine, own, imported, SZ_64K);
 	assert_attachment(VFIO_EXPORTER, engine_device.busid, "from-stock",
 			  "sgt", 1, "sg_table only");
 
@@ -345,7 +345,7 @@ static void vfio_revoked(void)
 	igt_assert_eq(pwrite(vfio.device, &on, 2, config.offset + 4), 2);
 
 	fill_own(engine, own, SZ_64K, 5);
-	copy(engine, own, imported, SZ_64K);
+	copy_bytes(engine, own, imported, SZ_64K);
 	assert_bytes(vfio.bar, 5, 0, SZ_64K);
 	close(dmabuf);
 	close(engine);
@@ -365,8 +365,8 @@ static void two_of_them(void)
 		begin_cpu(src);
 		phyr_fill(from, 6 + i, 0, SZ_1M);
 		end_cpu(src);
-		copy(engine, import_buffer(engine, src),
-		     import_buffer(engine, dst), SZ_1M);
+		copy_bytes(engine, import_buffer(engine, src),
+			   import_buffer(engine, dst), SZ_1M);
 		begin_cpu(dst);
 		assert_bytes(to, 6 + i, 0, SZ_1M);
 		end_cpu(dst);
@@ -421,13 +421,13 @@ igt_main()
 
 	igt_describe("Import a dumb buffer of vgem");
 	igt_subtest("vgem") {
-		run("modprobe vgem");
+		run_command("modprobe vgem");
 		dumb("vgem", "drm");
 	}
 
 	igt_describe("Import a dumb buffer of virtio-gpu");
 	igt_subtest("virtio-gpu") {
-		run("modprobe virtio_gpu");
+		run_command("modprobe virtio_gpu");
 		dumb("virtio_gpu", "virtio_gpu");
 	}
 

@@ -6,7 +6,7 @@
 #include <sys/eventfd.h>
 #include <xf86drm.h>
 
-#include "stock.h"
+#include "foreign.h"
 
 IGT_TEST_DESCRIPTION("Fences of dma-bufs: implicit synchronization, sync_files and poll()");
 
@@ -22,7 +22,7 @@ static int submit_for_fence(int fd, struct drm_phyr_copy_submit job)
 	int sync_file;
 
 	igt_assert_eq(phyr_syncobj_create(fd, &job.out_syncobj), 0);
-	launch(fd, job);
+	submit_job(fd, job);
 	igt_assert_eq(drmSyncobjExportSyncFile(fd, job.out_syncobj, &sync_file),
 		      0);
 	phyr_syncobj_destroy(fd, job.out_syncobj);
@@ -35,8 +35,8 @@ static int hanging_fence(int engine)
 	struct phyr_device device = copy_device(0);
 
 	igt_assert_eq(phyr_hang(&device, 1), 0);
-	return submit_for_fence(engine, job(create_own(engine, SIZE),
-					    create_own(engine, SIZE), SIZE));
+	return submit_for_fence(engine, copy_job(create_own(engine, SIZE),
+						 create_own(engine, SIZE), SIZE));
 }
 
 static int poll_now(int fd, short events)
@@ -104,8 +104,8 @@ static void foreign_chain(void)
 
 	for (int round = 0; round < 8; round++) {
 		fill_own(first, src, 4 * SZ_1M, 10 + round);
-		launch(first, job(src, in, 4 * SZ_1M));
-		copy(second, out, dst, 4 * SZ_1M);
+		submit_job(first, copy_job(src, in, 4 * SZ_1M));
+		copy_bytes(second, out, dst, 4 * SZ_1M);
 		assert_own(second, dst, 4 * SZ_1M, 10 + round);
 	}
 	close(dmabuf);
@@ -124,8 +124,8 @@ static void foreign_write_after_read(void)
 
 	phyr_fill(mem, 20, 0, 4 * SZ_1M);
 	fill_own(second, src, 4 * SZ_1M, 21);
-	launch(first, job(import_buffer(first, dmabuf), old, 4 * SZ_1M));
-	copy(second, src, import_buffer(second, dmabuf), 4 * SZ_1M);
+	submit_job(first, copy_job(import_buffer(first, dmabuf), old, 4 * SZ_1M));
+	copy_bytes(second, src, import_buffer(second, dmabuf), 4 * SZ_1M);
 	assert_own(first, old, 4 * SZ_1M, 20);
 	assert_bytes(mem, 21, 0, 4 * SZ_1M);
 	unmap(mem, 4 * SZ_1M);
@@ -142,10 +142,10 @@ static void waits_for_hang(int dmabuf, uint32_t flags)
 
 	(void)flags;
 	igt_assert_eq(phyr_hang(&device, 1), 0);
-	write = submit_for_fence(first, job(create_own(first, SIZE),
-					    import_buffer(first, dmabuf), SIZE));
-	read = submit_for_fence(second, job(import_buffer(second, dmabuf),
-					    create_own(second, SIZE), SIZE));
+	write = submit_for_fence(first, copy_job(create_own(first, SIZE),
+						 import_buffer(first, dmabuf), SIZE));
+	read = submit_for_fence(second, copy_job(import_buffer(second, dmabuf),
+						 create_own(second, SIZE), SIZE));
 	igt_assert_eq(phyr_sync_file_status(write), 0);
 	igt_assert_eq(phyr_sync_file_status(read), 0);
 	igt_assert_eq(poll_now(dmabuf, POLLIN), 0);
@@ -179,8 +179,8 @@ static void export_sync_file(int dmabuf, uint32_t flags)
 	/* An idle dma-buf exports a signalled sync_file. */
 	igt_assert_eq(close_fence(fence_of(dmabuf, DMA_BUF_SYNC_RW)), 1);
 	igt_assert_eq(phyr_hang(&device, 1), 0);
-	launch(engine, writing ? job(own, imported, SIZE) :
-				 job(imported, own, SIZE));
+	submit_job(engine, writing ? copy_job(own, imported, SIZE) :
+				 copy_job(imported, own, SIZE));
 	reader = fence_of(dmabuf, DMA_BUF_SYNC_READ);
 	writer = fence_of(dmabuf, DMA_BUF_SYNC_WRITE);
 	both = fence_of(dmabuf, DMA_BUF_SYNC_RW);
@@ -231,8 +231,8 @@ static void imported_orders_engine(int dmabuf, uint32_t flags)
 
 	fence = hanging_fence(first);
 	igt_assert_eq(import_fence(dmabuf, flags, fence), 0);
-	after = submit_for_fence(second, reads ? job(own, imported, SIZE) :
-						 job(imported, own, SIZE));
+	after = submit_for_fence(second, reads ? copy_job(own, imported, SIZE) :
+						 copy_job(imported, own, SIZE));
 	igt_assert_eq(phyr_sync_file_status(after), 0);
 	poll_until(after, POLLIN);
 	igt_assert_eq(close_fence(fence), -ETIMEDOUT);
@@ -252,12 +252,12 @@ static void exported_orders_engine(void)
 	uint32_t syncobj;
 
 	igt_assert_eq(phyr_hang(&device, 1), 0);
-	launch(first, job(create_own(first, SIZE), import_buffer(first, dmabuf),
-			  SIZE));
+	submit_job(first, copy_job(create_own(first, SIZE), import_buffer(first, dmabuf),
+				   SIZE));
 	fence = fence_of(dmabuf, DMA_BUF_SYNC_READ);
 	igt_assert_eq(phyr_syncobj_create(second, &syncobj), 0);
 	igt_assert_eq(drmSyncobjImportSyncFile(second, syncobj, fence), 0);
-	next = job(create_own(second, SIZE), create_own(second, SIZE), SIZE);
+	next = copy_job(create_own(second, SIZE), create_own(second, SIZE), SIZE);
 	next.in_syncobj = syncobj;
 	other = submit_for_fence(second, next);
 	igt_assert_eq(phyr_sync_file_status(other), 0);

@@ -54,7 +54,7 @@ static struct client client_open(uint32_t placement)
 	client.dmabuf_mem = map_dmabuf(client.dmabuf, SIZE);
 	client.own_mem = map_own(client.engine, client.own, SIZE);
 	phyr_fill(client.drm_mem, SEED, 0, SIZE);
-	copy(client.engine, client.imported, client.own, SIZE);
+	copy_bytes(client.engine, client.imported, client.own, SIZE);
 	assert_bytes(client.own_mem, SEED, 0, SIZE);
 	assert_bytes(client.dmabuf_mem, SEED, 0, SIZE);
 	return client;
@@ -101,8 +101,8 @@ static void assert_exporter_gone(struct client *client)
 	igt_assert_eq(phyr_import(importer, client->dmabuf, &handle), -ENODEV);
 	close(importer);
 	/* The engine still works. */
-	copy(client->engine, client->own, create_own(client->engine, SIZE),
-	     SIZE);
+	copy_bytes(client->engine, client->own, create_own(client->engine, SIZE),
+		   SIZE);
 	assert_bytes(client->own_mem, SEED, 0, SIZE);
 }
 
@@ -129,7 +129,7 @@ static void assert_importer_gone(struct client *client)
  * Two processes import and DMA is in flight when the device is removed. With
  * @close_after_return the client closes after the device is bound again.
  */
-static void round_trip(bool exporter, enum way way, bool close_after_return)
+static void round_trip(bool exporter, enum removal removal, bool close_after_return)
 {
 	struct phyr_device card = vram_device(0), engine = copy_device(0);
 	const char *busid = exporter ? card.busid : engine.busid;
@@ -138,17 +138,17 @@ static void round_trip(bool exporter, enum way way, bool close_after_return)
 
 	traffic = traffic_start(&engine, client.dmabuf, SIZE, SEED);
 	traffic_wait(&traffic, 1);
-	take_away(busid, way);
+	remove_device(busid, removal);
 	traffic_assert_gone(&traffic);
 	if (close_after_return)
-		give_back(busid, driver_of(exporter), way);
+		restore_device(busid, driver_of(exporter), removal);
 	if (exporter)
 		assert_exporter_gone(&client);
 	else
 		assert_importer_gone(&client);
 	client_close(&client);
 	if (!close_after_return)
-		give_back(busid, driver_of(exporter), way);
+		restore_device(busid, driver_of(exporter), removal);
 }
 
 /**
@@ -256,29 +256,29 @@ static void assert_memory_returned(const struct memory *before,
 	}
 }
 
-static void round_trips_to(uint64_t free, bool exporter, enum way way,
+static void round_trips_to(uint64_t free, bool exporter, enum removal removal,
 			   int rounds)
 {
 	for (int i = 0; i < rounds; i++) {
 		struct phyr_device card;
 
-		round_trip(exporter, way, i % 2);
+		round_trip(exporter, removal, i % 2);
 		card = vram_device(0);
 		wait_for_vram_free(&card, free);
 	}
 }
 
-static void round_trips(bool exporter, enum way way, int rounds)
+static void round_trips(bool exporter, enum removal removal, int rounds)
 {
 	struct phyr_device card = vram_device(0);
 	uint64_t free = vram_free(&card);
 	struct memory before, middle, after;
 
-	round_trips_to(free, exporter, way, repeats(5));
+	round_trips_to(free, exporter, removal, repeats(5));
 	before = memory_now();
-	round_trips_to(free, exporter, way, rounds / 2);
+	round_trips_to(free, exporter, removal, rounds / 2);
 	middle = memory_now();
-	round_trips_to(free, exporter, way, rounds / 2);
+	round_trips_to(free, exporter, removal, rounds / 2);
 	after = memory_now();
 	assert_memory_returned(&before, &middle, &after, rounds);
 }
@@ -297,7 +297,7 @@ static void mapped_importer(uint32_t kind, uint32_t policy)
 		id = hold_mapped(test, client.dmabuf, kind, policy);
 		igt_assert_eq(vram_info(client.vram, client.handle).placement,
 			      IN_VRAM);
-		take_away(card.busid, UNBIND);
+		remove_device(card.busid, UNBIND);
 		held = held_now(test, id);
 		igt_assert(held.invalidated);
 		igt_assert_eq_u64(held.ranges, 0);
@@ -310,7 +310,7 @@ static void mapped_importer(uint32_t kind, uint32_t policy)
 		assert_exporter_gone(&client);
 		release_held(test, id);
 		client_close(&client);
-		give_back(card.busid, PHYR_VRAM_DRIVER, UNBIND);
+		restore_device(card.busid, PHYR_VRAM_DRIVER, UNBIND);
 	}
 	close(test);
 }
@@ -338,7 +338,7 @@ static void remove_waits(void)
 	release_held(test, held.id);
 	client_close(&client);
 	close(test);
-	give_back(card.busid, PHYR_VRAM_DRIVER, UNBIND);
+	restore_device(card.busid, PHYR_VRAM_DRIVER, UNBIND);
 }
 
 /* Importers of system memory keep it, and the unbind does not wait for them. */
@@ -352,13 +352,13 @@ static void system_importer(void)
 
 	igt_assert_eq(vram_info(client.vram, client.handle).placement,
 		      IN_SYSTEM);
-	take_away(card.busid, UNBIND);
+	remove_device(card.busid, UNBIND);
 	igt_assert(held_now(test, id).mapped);
 	assert_exporter_gone(&client);
 	release_held(test, id);
 	client_close(&client);
 	close(test);
-	give_back(card.busid, PHYR_VRAM_DRIVER, UNBIND);
+	restore_device(card.busid, PHYR_VRAM_DRIVER, UNBIND);
 }
 
 static struct phyr_test_vmap vmap(int test, int dmabuf, uint32_t fill)
@@ -383,12 +383,12 @@ static void vmap_after_unbind(void)
 	igt_assert_eq(vram_info(client.vram, client.handle).placement,
 		      IN_SYSTEM);
 	move_buffer(client.vram, client.handle, IN_VRAM);
-	take_away(card.busid, UNBIND);
+	remove_device(card.busid, UNBIND);
 	igt_assert_eq(vmap(test, client.dmabuf, 0).was, 0);
 	igt_assert_eq(vmap(test, client.dmabuf, 0).was, 0);
 	client_close(&client);
 	close(test);
-	give_back(card.busid, PHYR_VRAM_DRIVER, UNBIND);
+	restore_device(card.busid, PHYR_VRAM_DRIVER, UNBIND);
 }
 
 /* Unbind both, in either order, before the client closes. */
@@ -400,13 +400,13 @@ static void both_gone(void)
 		struct client client = client_open(EVICTABLE);
 		bool exporter = round % 2;
 
-		take_away(exporter ? card.busid : engine.busid, UNBIND);
-		take_away(exporter ? engine.busid : card.busid, UNBIND);
+		remove_device(exporter ? card.busid : engine.busid, UNBIND);
+		remove_device(exporter ? engine.busid : card.busid, UNBIND);
 		igt_assert(raises_sigbus(client.drm_mem));
 		igt_assert_eq(submit(&client), -ENODEV);
 		client_close(&client);
-		give_back(card.busid, PHYR_VRAM_DRIVER, UNBIND);
-		give_back(engine.busid, PHYR_COPY_DRIVER, UNBIND);
+		restore_device(card.busid, PHYR_VRAM_DRIVER, UNBIND);
+		restore_device(engine.busid, PHYR_COPY_DRIVER, UNBIND);
 	}
 }
 

@@ -65,7 +65,7 @@ static void imported(void)
 						       SZ_4K));
 	close(vram);
 	assert_in_use("phyr_vram");
-	copy(engine, handle, own, SZ_64K);
+	copy_bytes(engine, handle, own, SZ_64K);
 	assert_in_use("phyr_vram");
 	assert_in_use("phyr_copy");
 	close(engine);
@@ -92,8 +92,8 @@ static void bind_all(void)
 {
 	char busid[16];
 
-	run("modprobe phyr_vram");
-	run("modprobe phyr_copy");
+	run_command("modprobe phyr_vram");
+	run_command("modprobe phyr_copy");
 	igt_assert(pci_find("0x1af4", "0x1110", 0, busid));
 	pci_bind(busid, PHYR_VRAM_DRIVER);
 	igt_assert(pci_find("0x1234", "0x1111", 0, busid));
@@ -111,7 +111,7 @@ static void reload(void)
 	/* At least twice, so that reloaded modules are used, too. */
 	int rounds = 1 + repeats(9);
 
-	run("modprobe phyr_test");
+	run_command("modprobe phyr_test");
 	for (int round = 0; round < rounds; round++) {
 		int vram = open_vram(0), engine = open_copy(0);
 		uint32_t handle, own;
@@ -119,7 +119,7 @@ static void reload(void)
 		handle = create_vram(vram, SZ_1M, IN_VRAM, SZ_4K);
 		own = create_own(engine, SZ_1M);
 		fill_vram(vram, handle, SZ_1M, round);
-		copy(engine, import_from(engine, vram, handle), own, SZ_1M);
+		copy_bytes(engine, import_from(engine, vram, handle), own, SZ_1M);
 		assert_own(engine, own, SZ_1M, round);
 		close(engine);
 		close(vram);

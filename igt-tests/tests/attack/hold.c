@@ -26,13 +26,13 @@ static void hold_card_attack(void)
 	submit.dst_handle = create_own(engine, SIZE);
 	own = map_own(engine, submit.dst_handle, SIZE);
 	igt_assert_eq(phyr_syncobj_create(engine, &submit.out_syncobj), 0);
-	tell(0);
-	be_told();
+	send_number(0);
+	receive_number();
 	igt_assert_eq(phyr_copy_submit(engine, &submit), 0);
-	tell(0);
+	send_number(0);
 	/* The card is unbound, and bound again with another client on it. */
 	for (int round = 0; round < 2; round++) {
-		be_told();
+		receive_number();
 		igt_assert(raises_sigbus(node));
 		igt_assert(raises_sigbus(node + SIZE - 1));
 		igt_assert(raises_sigbus(file));
@@ -46,20 +46,20 @@ static void hold_card_attack(void)
 		/* The job timed out in the engine, and copied nothing. */
 		wait_for_jobs(engine, submit.out_syncobj, -ETIMEDOUT);
 		assert_zero(own, SIZE);
-		tell(0);
+		send_number(0);
 	}
 }
 
 /* Unbind @device while the engine hangs in the attacker's job. */
 static void hang_and_unbind(const struct phyr_device *device)
 {
-	be_told();
+	receive_number();
 	igt_assert_eq(phyr_hang(&scene.engine, 1), 0);
-	tell(0);
-	be_told();
-	take_away(device->busid, UNBIND);
-	tell(0);
-	be_told();
+	send_number(0);
+	receive_number();
+	remove_device(device->busid, UNBIND);
+	send_number(0);
+	receive_number();
 }
 
 static void hold_card_victim(pid_t attacker)
@@ -69,12 +69,12 @@ static void hold_card_victim(pid_t attacker)
 
 	(void)attacker;
 	hang_and_unbind(&scene.card);
-	give_back(scene.card.busid, PHYR_VRAM_DRIVER, UNBIND);
+	restore_device(scene.card.busid, PHYR_VRAM_DRIVER, UNBIND);
 	vram = open_vram(0);
 	free = vram_free(&scene.card);
 	fill_vram(vram, create_vram(vram, 4 * SZ_1M, IN_VRAM, 0), 4 * SZ_1M, 3);
-	tell(0);
-	be_told();
+	send_number(0);
+	receive_number();
 	close(vram);
 	wait_for_vram_free(&scene.card, free);
 }
@@ -95,11 +95,11 @@ static void hold_engine_attack(void)
 	dmabuf = export_buffer(engine, submit.src_handle);
 	mem = map_own(engine, submit.src_handle, SIZE);
 	memset(mem, MARK, SIZE);
-	tell(0);
-	be_told();
+	send_number(0);
+	receive_number();
 	igt_assert_eq(phyr_copy_submit(engine, &submit), 0);
-	tell(0);
-	be_told();
+	send_number(0);
+	receive_number();
 	igt_assert_eq(phyr_copy_submit(engine, &submit), -ENODEV);
 	igt_assert_eq(phyr_copy_gem_info(engine, submit.src_handle, &info),
 		      -ENODEV);
@@ -107,14 +107,14 @@ static void hold_engine_attack(void)
 	/* Its own pages stay, and belong to nobody else. */
 	igt_assert(raises_sigbus(mem) || *(uint8_t *)mem == MARK);
 	close(dmabuf);
-	tell(0);
+	send_number(0);
 }
 
 static void hold_engine_victim(pid_t attacker)
 {
 	(void)attacker;
 	hang_and_unbind(&scene.engine);
-	give_back(scene.engine.busid, PHYR_COPY_DRIVER, UNBIND);
+	restore_device(scene.engine.busid, PHYR_COPY_DRIVER, UNBIND);
 }
 
 void hold_card(void)

@@ -166,14 +166,14 @@ void exported(void)
 	struct export export = capture_exported(640, 480);
 	uint8_t *mem;
 
-	copy(export.engine, export.imported, export.own, export.size);
+	copy_bytes(export.engine, export.imported, export.own, export.size);
 	video_stop(&export.video);
 
 	/* The pages outlive the queue that they were allocated for. */
 	video_request(&export.video, V4L2_MEMORY_MMAP, 0);
 	assert_copy(&export);
 	close_video(&export.video);
-	copy(export.engine, export.imported, export.own, export.size);
+	copy_bytes(export.engine, export.imported, export.own, export.size);
 	mem = map_dmabuf(export.dmabuf, export.size);
 	assert_frame(&export.video, (const uint8_t *const[]) { mem },
 		     look_at(export.frame.sequence));

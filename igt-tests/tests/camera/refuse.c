@@ -97,7 +97,7 @@ void refused_revoked(void)
 	igt_assert_eq(module_users(PHYR_VRAM_DRIVER), users + VIDEO_PLANES);
 	video_set_format(&video, 64, 64, V4L2_PIX_FMT_NV12M, 0);
 	video_request(&video, V4L2_MEMORY_DMABUF, 1);
-	take_away(cards[0].busid, UNBIND);
+	remove_device(cards[0].busid, UNBIND);
 	igt_assert_eq(try_video_queue(&video, 0, dmabufs), -ENODEV);
 	igt_assert_eq(try_video_queue(&video, 0, swapped), -ENODEV);
 	for (int i = 0; i < VIDEO_PLANES; i++)
@@ -107,7 +107,7 @@ void refused_revoked(void)
 	for (int i = 0; i < VIDEO_PLANES; i++)
 		close(vrams[i]);
 	close_video(&video);
-	give_back(cards[0].busid, PHYR_VRAM_DRIVER, UNBIND);
+	restore_device(cards[0].busid, PHYR_VRAM_DRIVER, UNBIND);
 }
 
 /* A dma-buf large enough for the first plane, but not for the second. */

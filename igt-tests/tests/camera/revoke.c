@@ -30,7 +30,7 @@ static void wait_for_error(const struct video *video, uint32_t index,
  * must continue. Frames are captured all the time, so that some revokes find
  * one in flight.
  */
-void revoked(enum way way, int rounds)
+void revoked(enum removal removal, int rounds)
 {
 	struct phyr_device card = vram_device(0);
 	struct video video = open_video();
@@ -62,7 +62,7 @@ void revoked(enum way way, int rounds)
 					    &shots[frame.index].dmabuf);
 			} while (frame.index != gone);
 		}
-		take_away(card.busid, way);
+		remove_device(card.busid, removal);
 		do {
 			igt_assert_eq(try_video_take(&video, &frame), 0);
 			if (frame.index != gone) {
@@ -79,7 +79,7 @@ void revoked(enum way way, int rounds)
 		unmap(shots[gone].mem, shots[gone].size);
 		close(shots[gone].dmabuf);
 		close(vram);
-		give_back(card.busid, PHYR_VRAM_DRIVER, way);
+		restore_device(card.busid, PHYR_VRAM_DRIVER, removal);
 		card = vram_device(0);
 	}
 	igt_info("%d of the frames came back with the error flag\n", errors);
@@ -104,7 +104,7 @@ void revoked_while_queued(void)
 	shots[1] = create_shot(vram, &video, IN_VRAM);
 	for (int i = 0; i < 2; i++)
 		video_queue(&video, i, &shots[i].dmabuf);
-	take_away(card.busid, UNBIND);
+	remove_device(card.busid, UNBIND);
 	video_start(&video);
 	wait_for_error(&video, 1, shots);
 	igt_assert_eq(try_video_queue(&video, 1, &shots[1].dmabuf), -ENODEV);
@@ -116,7 +116,7 @@ void revoked_while_queued(void)
 	close(vram);
 	close_shot(other, &shots[0]);
 	close(other);
-	give_back(card.busid, PHYR_VRAM_DRIVER, UNBIND);
+	restore_device(card.busid, PHYR_VRAM_DRIVER, UNBIND);
 }
 
 /*
@@ -158,7 +158,7 @@ void revoked_beside(void)
 		unmap(shot.mem, shot.size);
 		close(shot.dmabuf);
 		close(vram);
-		give_back(card.busid, PHYR_VRAM_DRIVER, UNBIND);
+		restore_device(card.busid, PHYR_VRAM_DRIVER, UNBIND);
 		card = vram_device(0);
 	}
 	close_video(&video);
@@ -192,7 +192,7 @@ static void assert_told(pid_t pid)
 }
 
 /* Remove the camera while it streams; its open files return errors. */
-void camera_gone(enum way way)
+void camera_gone(enum removal removal)
 {
 	struct phyr_device card = vram_device(0);
 	uint64_t free = vram_free(&card);
@@ -212,7 +212,7 @@ void camera_gone(enum way way)
 			go_on(&video, shots);
 		if (round % 2)
 			waiter = wait_in_vain(&video);
-		take_away(video.busid, way);
+		remove_device(video.busid, removal);
 		if (waiter)
 			assert_told(waiter);
 		igt_assert_eq(try_video_take(&video, &frame), -ENODEV);
@@ -223,7 +223,7 @@ void camera_gone(enum way way)
 		/* All its memory is freed while the node is still open. */
 		wait_for_vram_free(&card, free);
 		close(vram);
-		give_back(video.busid, VIDEO_DRIVER, way);
+		restore_device(video.busid, VIDEO_DRIVER, removal);
 		close(again);
 		close_video(&video);
 	}
@@ -235,15 +235,15 @@ void camera_gone_ram(void)
 	struct export export = capture_exported(320, 240);
 	struct video *video = &export.video;
 
-	take_away(video->busid, UNBIND);
+	remove_device(video->busid, UNBIND);
 	assert_frame(video, (const uint8_t *const[]) { video->mem[0][0] },
 		     look_at(export.frame.sequence));
-	copy(export.engine, export.imported, export.own, export.size);
+	copy_bytes(export.engine, export.imported, export.own, export.size);
 	assert_copy(&export);
 	close(export.dmabuf);
 	close(export.engine);
 	close_video(video);
-	give_back(video->busid, VIDEO_DRIVER, UNBIND);
+	restore_device(video->busid, VIDEO_DRIVER, UNBIND);
 }
 
 /* A frame whose job hangs has the error flag; the next one does not. */

@@ -90,10 +90,10 @@ void moved(void);
 void moved_in_flight(void);
 
 /* revoke.c */
-void revoked(enum way way, int rounds);
+void revoked(enum removal removal, int rounds);
 void revoked_while_queued(void);
 void revoked_beside(void);
-void camera_gone(enum way way);
+void camera_gone(enum removal removal);
 void camera_gone_ram(void);
 void hang(void);
 

@@ -89,14 +89,14 @@ void set_console(bool on)
 {
 	struct phyr_device card = display_device();
 
-	take_away(card.busid, UNBIND);
+	remove_device(card.busid, UNBIND);
 	/*
 	 * Only while unbound: with 0, drm_fb_helper_fini() would not free the
 	 * console.
 	 */
 	write_file("/sys/module/drm_kms_helper/parameters/fbdev_emulation",
 		   on ? "1" : "0");
-	give_back(card.busid, PHYR_VRAM_DRIVER, UNBIND);
+	restore_device(card.busid, PHYR_VRAM_DRIVER, UNBIND);
 }
 
 /* Without a console nothing else replaces the last client's picture. */
@@ -125,7 +125,7 @@ void console_returns(void)
 	show(&display, &fb);
 	assert_shown(&display, &fb);
 	abandon_fb(&fb);
-	run("echo 'a line for the console' >/dev/tty1");
+	run_command("echo 'a line for the console' >/dev/tty1");
 	close_display(&display);
 	screen = take_screen();
 	igt_assert_eq(screen.width, 1280);

@@ -16,7 +16,7 @@ static void setup_movable(const void *data)
 	stage.other = hold_mapped(stage.test, stage.dmabuf, PHYR_TEST_REVOCABLE,
 				  PHYR_TEST_UNMAP_NOW);
 	stage.imported = import_buffer(stage.copy, stage.dmabuf);
-	copy(stage.copy, stage.imported, stage.witness_out, SIZE);
+	copy_bytes(stage.copy, stage.imported, stage.witness_out, SIZE);
 }
 
 static void setup_movable_back(const void *data)
@@ -29,7 +29,7 @@ static void release_importers(void)
 {
 	struct phyr_test_held held = { .id = stage.other };
 
-	copy(stage.copy, stage.imported, stage.witness_out, SIZE);
+	copy_bytes(stage.copy, stage.imported, stage.witness_out, SIZE);
 	assert_bytes(stage.out_mem, SEED, 0, SIZE);
 	igt_assert_eq(phyr_ioctl(stage.test, PHYR_TEST_IOC_MAP, &held), 0);
 	igt_assert_eq(phyr_close_handle(stage.copy, stage.imported), 0);

@@ -85,7 +85,7 @@ static void setup_foreign_job(const void *data)
 static void setup_second_job(const void *data)
 {
 	setup_job(data);
-	copy(stage.copy, stage.imported, stage.own, SIZE);
+	copy_bytes(stage.copy, stage.imported, stage.own, SIZE);
 	fill_own(stage.copy, stage.own, SIZE, 0);
 }
 
@@ -207,7 +207,7 @@ static void verify_long_job(const void *data, int result)
 	(void)data;
 	(void)result;
 	phyr_syncobj_destroy(stage.copy, stage.out_fence);
-	copy(stage.copy, stage.imported, stage.own, LONG);
+	copy_bytes(stage.copy, stage.imported, stage.own, LONG);
 	assert_own(stage.copy, stage.own, LONG, SEED);
 	fill_own(stage.copy, stage.own, LONG, SEED + 1);
 	assert_works();

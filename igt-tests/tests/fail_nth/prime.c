@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* PRIME: exports and imports of both drivers. */
-#include "stock.h"
+#include "foreign.h"
 #include "stage.h"
 
 static int export_handle(const void *data)
@@ -14,7 +14,7 @@ static void verify_exported(const void *data, int result)
 	if (result)
 		stage.dmabuf = export_buffer(stage.vram, stage.handle);
 	stage.imported = import_buffer(stage.copy, stage.dmabuf);
-	copy(stage.copy, stage.imported, stage.witness_out, SIZE);
+	copy_bytes(stage.copy, stage.imported, stage.witness_out, SIZE);
 	assert_bytes(stage.out_mem, SEED, 0, SIZE);
 	igt_assert_eq(phyr_close_handle(stage.copy, stage.imported), 0);
 	close(stage.dmabuf);
@@ -110,7 +110,7 @@ static void verify_foreign_imported(const void *data, int result)
 	(void)data;
 	if (result)
 		stage.imported = import_buffer(stage.copy, stage.dmabuf);
-	copy(stage.copy, stage.imported, stage.witness_out, SIZE);
+	copy_bytes(stage.copy, stage.imported, stage.witness_out, SIZE);
 	assert_bytes(stage.out_mem, SEED, 0, SIZE);
 	igt_assert_eq(phyr_close_handle(stage.copy, stage.imported), 0);
 	close(stage.dmabuf);

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#include "stock.h"
+#include "foreign.h"
 #include "world.h"
 
 /* Random numbers: splitmix64 */

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <xf86drm.h>
 
-#include "stock.h"
+#include "foreign.h"
 
 #define ATTACHMENTS	"/sys/kernel/debug/phyr/attachments"
 
@@ -166,7 +166,7 @@ static int open_vivid(void)
 	char path[32];
 	int fd;
 
-	run("modprobe vivid n_devs=1 node_types=0x1");
+	run_command("modprobe vivid n_devs=1 node_types=0x1");
 	for (int minor = 0; minor < 16; minor++) {
 		snprintf(path, sizeof(path), "/dev/video%d", minor);
 		fd = open(path, O_RDWR | O_CLOEXEC);

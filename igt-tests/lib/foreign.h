@@ -3,8 +3,8 @@
  * Drivers that do not know phyr, driven through their own interfaces; and
  * phyr's list of attachments. As in lib.h, every helper asserts success.
  */
-#ifndef PHYR_TESTS_STOCK_H
-#define PHYR_TESTS_STOCK_H
+#ifndef PHYR_TESTS_FOREIGN_H
+#define PHYR_TESTS_FOREIGN_H
 
 #include "lib.h"
 
