@@ -13,7 +13,7 @@ struct video_look look_at(uint32_t number)
 }
 
 struct shot create_shot(int vram, const struct video *video,
-			       uint32_t placement)
+			uint32_t placement)
 {
 	struct shot shot = { 0 };
 
@@ -33,7 +33,7 @@ void close_shot(int vram, struct shot *shot)
 }
 
 void assert_shot(const struct video *video, const struct shot *shot,
-			uint32_t number)
+		 uint32_t number)
 {
 	const uint8_t *planes[] = { shot->mem };
 
@@ -42,7 +42,7 @@ void assert_shot(const struct video *video, const struct shot *shot,
 
 /* A camera that streams into @count shots, each queued at its own index. */
 void start_with(struct video *video, struct shot *shots, int vram,
-		       uint32_t placement, int count)
+		uint32_t placement, int count)
 {
 	video_request(video, V4L2_MEMORY_DMABUF, count);
 	for (int i = 0; i < count; i++) {

@@ -165,7 +165,7 @@ void sweep_buffers(void)
 		  .data = &movable },
 	};
 
-	SWEEP(calls);
+	sweep_all(calls, ARRAY_SIZE(calls));
 }
 
 /* A full card: a new buffer evicts another. */

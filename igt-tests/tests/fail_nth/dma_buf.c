@@ -200,7 +200,7 @@ void sweep_dma_buf(void)
 		  .data = NULL },
 	};
 
-	SWEEP(calls);
+	sweep_all(calls, ARRAY_SIZE(calls));
 }
 
 /* The card is unbound and bound again */

@@ -177,7 +177,7 @@ void sweep_engine(void)
 		  .data = &pieces },
 	};
 
-	SWEEP(calls);
+	sweep_all(calls, ARRAY_SIZE(calls));
 }
 
 /*

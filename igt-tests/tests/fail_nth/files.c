@@ -109,5 +109,5 @@ void sweep_files(void)
 		  .data = NULL },
 	};
 
-	SWEEP(calls);
+	sweep_all(calls, ARRAY_SIZE(calls));
 }

@@ -114,5 +114,5 @@ void sweep_mappings(void)
 		  .also = EFAULT },
 	};
 
-	SWEEP(calls);
+	sweep_all(calls, ARRAY_SIZE(calls));
 }

@@ -196,5 +196,5 @@ void sweep_prime(void)
 		  .data = &pieces },
 	};
 
-	SWEEP(calls);
+	sweep_all(calls, ARRAY_SIZE(calls));
 }

@@ -70,3 +70,9 @@ void verify_works(const void *data, int result)
 	(void)result;
 	assert_works();
 }
+
+void sweep_all(const struct fail_nth_call *calls, unsigned int nr)
+{
+	for (unsigned int i = 0; i < nr; i++)
+		fail_nth_sweep(&calls[i]);
+}

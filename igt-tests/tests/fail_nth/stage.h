@@ -64,12 +64,7 @@ int as_fd(int fd, int *to);
 /* A verify function for calls that leave nothing to undo. */
 void verify_works(const void *data, int result);
 
-/* Sweep each of an array of calls. */
-#define SWEEP(calls) \
-	do { \
-		for (unsigned int i = 0; i < ARRAY_SIZE(calls); i++) \
-			fail_nth_sweep(&(calls)[i]); \
-	} while (0)
+void sweep_all(const struct fail_nth_call *calls, unsigned int nr);
 
 /* buffers.c: buffers of the card, for the functions that take one as @data. */
 struct kind {
