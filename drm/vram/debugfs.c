@@ -79,7 +79,7 @@ static void vram_show_list(struct seq_file *m, struct vram_device *vram,
 	struct phyr_mem *mem;
 	struct phys_vec vec;
 
-	list = phyr_buffer_list(&bo->phyr);
+	list = phyr_buffer_get_list(&bo->phyr);
 	if (IS_ERR(list)) {
 		seq_printf(m, "  no list: %pe\n", list);
 		return;

@@ -11,6 +11,7 @@
 #include <drm/drm_managed.h>
 #include <drm/drm_print.h>
 #include <drm/ttm/ttm_placement.h>
+#include <linux/cgroup_dmem.h>
 #include <linux/list_sort.h>
 #include <linux/moduleparam.h>
 #include <linux/slab.h>
@@ -301,6 +302,19 @@ static void vram_mgr_fini(struct drm_device *drm, void *arg)
 	ttm_set_driver_manager(&vram->ttm, TTM_PL_VRAM, NULL);
 }
 
+/* Returns NULL without CONFIG_CGROUP_DMEM. */
+static struct dmem_cgroup_region *
+vram_mgr_register_region(struct vram_device *vram, u64 size)
+{
+#ifdef HAVE_DMEM_CGROUP_INIT
+	const struct dmem_cgroup_init init = { .size = size };
+
+	return drmm_cgroup_register_region(&vram->drm, "vram", &init);
+#else
+	return drmm_cgroup_register_region(&vram->drm, "vram", size);
+#endif
+}
+
 /**
  * vram_mgr_init - initialise the VRAM allocator
  * @vram: the card, with its TTM device
@@ -321,9 +335,7 @@ int vram_mgr_init(struct vram_device *vram, u64 size, u64 reserved)
 	if (ret)
 		return ret;
 
-	/* NULL without CONFIG_CGROUP_DMEM. */
-	mgr->base.cg = drmm_cgroup_register_region(&vram->drm, "vram",
-						   size - reserved);
+	mgr->base.cg = vram_mgr_register_region(vram, size - reserved);
 	if (IS_ERR(mgr->base.cg))
 		return PTR_ERR(mgr->base.cg);
 

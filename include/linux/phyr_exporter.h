@@ -185,8 +185,6 @@ int phyr_buffer_add_dma_buf(struct phyr_buffer *buffer,
 void phyr_buffer_remove_dma_buf(struct phyr_buffer *buffer,
 				struct dma_buf *dmabuf);
 struct phyr_list *phyr_buffer_get_list(struct phyr_buffer *buffer);
-/* Former name; remove once drm/vram/debugfs.c uses the one above. */
-#define phyr_buffer_list(buffer) phyr_buffer_get_list(buffer)
 int phyr_buffer_move_begin(struct phyr_buffer *buffer, bool interruptible,
 			   bool no_wait);
 void phyr_buffer_move_end(struct phyr_buffer *buffer);
