@@ -3,6 +3,9 @@
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
 release = $(shell cat $(KDIR)/include/config/kernel.release 2>/dev/null)
+# What make check runs on (stock, 7.3), and which configurations of igt-tests/configurations (all).
+KERNEL ?= stock
+CONFIGURATIONS ?=
 parts = $(foreach part,$(1),$(if $(wildcard $(part)/Makefile),$(part)))
 
 all: modules userspace
@@ -39,12 +42,14 @@ guest:
 demo: guest
 	userspace/demo
 
+# One of stock's configurations runs on 7.3.
 check: guest
-	igt-tests/runner/check
+	vm/build 7.3
+	igt-tests/runner/check --kernel $(KERNEL) $(CONFIGURATIONS)
 
 check-debug: guest
 	vm/build debug
-	igt-tests/runner/check --kernel debug
+	igt-tests/runner/check --kernel debug $(CONFIGURATIONS)
 
 lint:
 	vm/host-packages
@@ -74,15 +79,18 @@ clean:
 help:
 	@echo "make          modules for KDIR ($(KDIR)) and programs"
 	@echo "make demo     boot a guest and show what phyr does; from nothing, 5 minutes"
-	@echo "make check    run every test in guests; last line: N passed, N failed"
-	@echo "make check-debug  the same on a kernel with KASAN, lockdep, kmemleak, …; to make it: 20 minutes"
-	@echo "make lint     run the static checks; last line: N passed, N failed"
-	@echo "make igt-compare  IGT's own tests on phyr_vram and on stock drivers, side by side;"
+	@echo "make check    run every test in guests; last line: N passed, N failed. 25 minutes"
+	@echo "make check KERNEL=7.3  the same on Debian's kernel 7.3"
+	@echo "make check-debug  the same on a kernel with KASAN, lockdep, kmemleak, …, which is built first"
+	@echo "              (20 minutes); some configurations: CONFIGURATIONS=\"kunit faults\""
+	@echo "make lint     run the static checks (builds the debug kernel, too); last line: N passed, N failed"
+	@echo "make igt-compare  IGT's own tests on phyr_vram and on stock drivers, side by side (vkms: on the"
+	@echo "              debug kernel, which is built first);"
 	@echo "              some of them: make igt-compare DRIVERS=\"phyr_vram bochs\""
 	@echo "make soak     1,000,000 random operations on the debug kernel; SEED=N, OPS=N"
 	@echo "make coverage which lines of dmabuf/, drm/, engine/ and media/ the tests reach, on the debug kernel;"
 	@echo "              some runs: make coverage RUNS=\"kunit intel\" (igt-tests/coverage/run --help)"
-	@echo "make mutants  do the tests notice when the code is wrong? 30 wrong changes, one by one;"
+	@echo "make mutants  mutation testing: applies 30 deliberate bugs, one at a time;"
 	@echo "              some of them: make mutants MUTANTS=\"05 12\""
 	@echo "make shell    a guest with everything loaded, to look around"
 	@echo "make clean    remove build/ (the guest image is in the cache: see vm/image --help)"
