@@ -3,7 +3,7 @@
 # Shared by the scripts of vm/; sourced, not run.
 
 export LC_ALL=C
-# A user's PATH may lack what makes file systems.
+# A user's PATH may lack mke2fs.
 PATH=$PATH:/usr/sbin:/sbin
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cache=${XDG_CACHE_HOME:-${HOME:?HOME is not set: set it, or XDG_CACHE_HOME, to say where the cache is}/.cache}/phyr
@@ -12,7 +12,7 @@ me=vm/${0##*/}
 say() { printf '%s: %s\n' "$me" "$*" >&2; }
 die() { say "$*"; exit 1; }
 
-# step WHAT COMMAND…: runs COMMAND quietly, shows that it lives, and how long it took.
+# step WHAT COMMAND…: run COMMAND quietly; print that it runs, and how long it took.
 step() {
 	local what=$1 start=$SECONDS log ticker worker status=0
 	shift
@@ -22,8 +22,8 @@ step() {
 	# A read that times out, because a sleep would outlive its killed shell.
 	(exec {silent}<> <(:); while ! read -rt 15 -u "$silent"; do say "$what … $((SECONDS - start)) s"; done) &
 	ticker=$!
-	# In the background, because there "set -e" holds: on the left of || it would not.
-	# As a process group of its own, so that an interrupted step leaves nothing running.
+	# In the background "set -e" holds; on the left of || it would not. A process group of its
+	# own: an interrupt ends all of it.
 	set -m
 	"$@" >"$log" 2>&1 </dev/null &
 	worker=$!
@@ -31,7 +31,7 @@ step() {
 	trap 'kill -- -"$worker" "$ticker" 2>/dev/null; exit 130' INT TERM HUP
 	wait "$worker" || status=$?
 	trap - INT TERM HUP
-	# It may be gone already, and how it ended says nothing about the step.
+	# It may have ended already; its exit status does not matter.
 	kill "$ticker" 2>/dev/null || true
 	wait "$ticker" 2>/dev/null || true
 	if ((status)); then
@@ -42,7 +42,7 @@ step() {
 	say "$what: done in $((SECONDS - start)) s"
 }
 
-# lock NAME: holds the cache's lock NAME until the script ends.
+# lock NAME: hold the cache's lock NAME until the script ends.
 lock() {
 	mkdir -p "$cache"
 	exec {lock_fd}>"$cache/$1.lock"
@@ -52,8 +52,8 @@ lock() {
 	fi
 }
 
-# fresh_dir PREFIX: an empty directory in the cache, to be renamed when it is whole.
-# The caller holds the lock, so what earlier, killed runs left can go.
+# fresh_dir PREFIX: print a new empty directory in the cache, to be renamed when complete. The
+# caller holds the lock; leftovers of killed runs are removed.
 fresh_dir() {
 	rm -rf "$cache/tmp.$1".*
 	mktemp -d "$cache/tmp.$1.XXXXXX"
@@ -61,10 +61,10 @@ fresh_dir() {
 
 hash_of() { sha256sum | cut -c1-12; }
 
-# get NAME OUTPUT: the value of the line NAME=VALUE in OUTPUT.
+# get NAME OUTPUT: print the value of the line NAME=VALUE in OUTPUT.
 get() { sed -n "s/^$1=//p" <<<"$2"; }
 
-# use_kernel NAME: makes what is missing, and sets root (the build environment), tree (what is
+# use_kernel NAME: make what is missing, and set root (the build environment), tree (what is
 # mounted there as /src to build modules; empty for stock), kdir (the kernel's build tree in the
 # build environment), kernel (vmlinuz, initrd, …), disk and release.
 use_kernel() {
