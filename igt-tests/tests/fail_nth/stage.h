@@ -32,7 +32,17 @@
  * @out_mem: @witness_out, mapped
  * @turn: seed of the pattern that both witnesses hold
  * @event: an eventfd
- * @fd: from here on: used by one call, from its set-up to its verify function
+ * @fd: an open file; this and what follows belong to one call, from its set-up to its verify function
+ * @dmabuf: a dma-buf
+ * @other: a second file
+ * @handle: a buffer
+ * @imported: a handle of an imported buffer
+ * @own: a buffer of the engine
+ * @in_fence: syncobj to wait for
+ * @out_fence: syncobj to signal
+ * @offset: for mmap()
+ * @held: an attachment of /dev/phyr_test
+ * @mem: a mapping
  */
 struct stage {
 	struct phyr_device card, engine;
