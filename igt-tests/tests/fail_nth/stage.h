@@ -32,7 +32,8 @@
  * @out_mem: @witness_out, mapped
  * @turn: seed of the pattern that both witnesses hold
  * @event: an eventfd
- * @fd: an open file; this and what follows belong to one call, from its set-up to its verify function
+ * @fd: an open file; this and what follows belong to one call, from its set-up to
+ *	its verify function
  * @dmabuf: a dma-buf
  * @other: a second file
  * @handle: a buffer
