@@ -108,7 +108,7 @@ igt_main()
 	igt_subtest("hold-card")
 		hold_card();
 
-	igt_describe("The same while the engine is unbound");
+	igt_describe("Hold files, mappings, a dma-buf and a job while the engine is unbound and bound");
 	igt_subtest("hold-engine")
 		hold_engine();
 

@@ -477,11 +477,11 @@ igt_main()
 	igt_subtest("system-memory")
 		exhaust_memory(LIMIT, exhaust_system_attack);
 
-	igt_describe("So are buffers that evict one another");
+	igt_describe("Buffers that evict one another are limited by the client's memory cgroup");
 	igt_subtest("eviction")
 		exhaust_memory(LIMIT / 4, exhaust_evictable_attack);
 
-	igt_describe("So are the engine's buffers");
+	igt_describe("The engine's buffers are limited by the client's memory cgroup");
 	igt_subtest("engine-memory")
 		exhaust_memory(LIMIT, exhaust_own_attack);
 
@@ -489,11 +489,11 @@ igt_main()
 	igt_subtest("untouched")
 		exhaust_memory(LIMIT / 8, exhaust_untouched_attack);
 
-	igt_describe("So are the smallest buffers in VRAM");
+	igt_describe("The smallest buffers in VRAM are limited by the kernel's own data structures");
 	igt_subtest("small")
 		exhaust_memory(LIMIT / 8, exhaust_small_attack);
 
-	igt_describe("So are framebuffers");
+	igt_describe("Framebuffers are limited by the kernel's own data structures");
 	igt_subtest("framebuffers")
 		exhaust_memory(LIMIT / 8, exhaust_fbs_attack);
 

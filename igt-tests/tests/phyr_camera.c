@@ -9,7 +9,7 @@ igt_main()
 	igt_subtest("single-planar")
 		single_planar();
 
-	igt_describe("The same with the multi-planar API");
+	igt_describe("Every format and size with the multi-planar API, byte for byte");
 	igt_subtest("multi-planar")
 		multi_planar();
 
@@ -65,7 +65,7 @@ igt_main()
 	igt_subtest("revoked")
 		revoked(UNBIND, repeats(100));
 
-	igt_describe("The same with the card unplugged, 20 times");
+	igt_describe("Unplug a card whose buffer is in use, 20 times; other buffers continue");
 	igt_subtest("revoked-unplugged")
 		revoked(UNPLUG, repeats(20));
 
@@ -101,7 +101,7 @@ igt_main()
 	igt_subtest("refused-length")
 		refused_length();
 
-	igt_describe("So is a dma-buf of an unbound card, along with the other plane's");
+	igt_describe("A dma-buf of an unbound card is refused, along with the other plane's");
 	igt_subtest("refused-revoked")
 		refused_revoked();
 

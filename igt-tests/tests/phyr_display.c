@@ -9,27 +9,27 @@ igt_main()
 	igt_subtest("mode-640x480")
 		offered_mode(640, 480);
 
-	igt_describe("The same at a medium mode");
+	igt_describe("A picture in each format at a medium mode");
 	igt_subtest("mode-1024x768")
 		offered_mode(1024, 768);
 
-	igt_describe("The same at the preferred mode");
+	igt_describe("A picture in each format at the preferred mode");
 	igt_subtest("mode-1280x800")
 		offered_mode(1280, 800);
 
-	igt_describe("The same at a width that is not a multiple of 16");
+	igt_describe("A picture in each format at a width that is not a multiple of 16");
 	igt_subtest("mode-1400x1050")
 		offered_mode(1400, 1050);
 
-	igt_describe("The same at the largest offered mode");
+	igt_describe("A picture in each format at the largest offered mode");
 	igt_subtest("mode-largest")
 		largest_mode();
 
-	igt_describe("The same at the smallest mode of the hardware");
+	igt_describe("A picture in each format at the smallest mode of the hardware");
 	igt_subtest("mode-64x64")
 		own_mode(64, 64);
 
-	igt_describe("The same at an odd mode that the connector does not list");
+	igt_describe("A picture in each format at an odd mode that the connector does not list");
 	igt_subtest("mode-odd")
 		own_mode(801, 603);
 
@@ -53,7 +53,7 @@ igt_main()
 	igt_subtest("pan")
 		pan_over_picture(DRM_FORMAT_XRGB8888);
 
-	igt_describe("The same with pixels of 16 bits");
+	igt_describe("Parts of a larger picture with pixels of 16 bits, from any pixel on");
 	igt_subtest("pan-rgb565")
 		pan_over_picture(DRM_FORMAT_RGB565);
 
@@ -61,7 +61,7 @@ igt_main()
 	igt_subtest("pan-at-end")
 		pan_at_end(EVICTABLE);
 
-	igt_describe("The same with a buffer that cannot leave VRAM");
+	igt_describe("The bottom right part of a picture at the end of VRAM, in a buffer that cannot leave VRAM");
 	igt_subtest("pan-at-end-vram")
 		pan_at_end(IN_VRAM);
 
@@ -69,11 +69,11 @@ igt_main()
 	igt_subtest("parts")
 		parts_of_screen(DRM_FORMAT_XRGB8888);
 
-	igt_describe("The same with pixels of 16 bits");
+	igt_describe("Pictures with pixels of 16 bits that cover a part of the screen or cross its edges");
 	igt_subtest("parts-rgb565")
 		parts_of_screen(DRM_FORMAT_RGB565);
 
-	igt_describe("The same with another driver's buffer");
+	igt_describe("Pictures in another driver's buffer that cover a part of the screen or cross its edges");
 	igt_subtest("parts-foreign")
 		parts_foreign();
 
@@ -81,11 +81,11 @@ igt_main()
 	igt_subtest("parts-keep-out-before")
 		parts_keep_out(-60, -50);
 
-	igt_describe("Nor does one across the bottom right corner");
+	igt_describe("A picture across the bottom right corner does not change other buffers");
 	igt_subtest("parts-keep-out-behind")
 		parts_keep_out(600, 450);
 
-	igt_describe("Nor does one inside that corner");
+	igt_describe("A picture inside the bottom right corner does not change other buffers");
 	igt_subtest("parts-keep-out")
 		parts_keep_out(539, 379);
 
@@ -93,7 +93,7 @@ igt_main()
 	igt_subtest("fragmented")
 		fragmented(EVICTABLE);
 
-	igt_describe("The same with buffers that cannot leave VRAM");
+	igt_describe("Fragmented buffers that cannot leave VRAM are made contiguous and shown without a copy");
 	igt_subtest("fragmented-vram")
 		fragmented(IN_VRAM);
 

@@ -301,7 +301,7 @@ igt_main()
 	igt_subtest("suspend")
 		suspend_native();
 
-	igt_describe("The same with a foreign buffer");
+	igt_describe("After a suspend the picture in a foreign buffer returns and flips continue");
 	igt_subtest("suspend-foreign")
 		suspend_foreign();
 
@@ -321,7 +321,7 @@ igt_main()
 	igt_subtest("unbind")
 		gone(UNBIND);
 
-	igt_describe("The same with a foreign buffer on the screen");
+	igt_describe("Unbinding removes a foreign buffer's picture from the screen, and the card works again");
 	igt_subtest("unbind-foreign")
 		gone_foreign();
 
