@@ -452,6 +452,27 @@ bool mock_dev_is_dma_coherent(struct device *dev)
 	return mock.coherent;
 }
 
+bool mock_is_swiotlb_force_bounce(struct device *dev)
+{
+	return mock.bounce;
+}
+
+bool mock_dma_addressing_limited(struct device *dev)
+{
+	return min_not_zero(*dev->dma_mask, dev->bus_dma_limit) <
+	       mock.required_mask;
+}
+
+bool mock_dma_need_sync(struct device *dev, dma_addr_t addr)
+{
+	return !mock.coherent || (mock.need_sync && addr >= mock.need_sync);
+}
+
+pgprot_t mock_pgprot_decrypted(pgprot_t prot)
+{
+	return __pgprot(pgprot_val(prot) | MOCK_DECRYPTED);
+}
+
 int mock_pci_p2pdma_distance(struct pci_dev *provider, struct device *client,
 			     bool verbose)
 {
@@ -552,7 +573,9 @@ void mock_dma_unmap_phys(struct device *dev, dma_addr_t addr, size_t size,
 	list_for_each_entry(live, &mock_state.live, node) {
 		if (live->entry.call != MOCK_MAP || live->entry.who != dev ||
 		    live->entry.dma != addr || live->entry.len != size ||
-		    live->entry.dir != dir || live->entry.attrs != attrs)
+		    live->entry.dir != dir ||
+		    (live->entry.attrs != attrs &&
+		     (live->entry.attrs | DMA_ATTR_SKIP_CPU_SYNC) != attrs))
 			continue;
 		mock_live_del(live);
 		return;
@@ -560,6 +583,42 @@ void mock_dma_unmap_phys(struct device *dev, dma_addr_t addr, size_t size,
 	KUNIT_FAIL(mock_state.test,
 		   "unmap of what was not mapped so: address %#llx, %zu bytes, direction %d, attributes %#lx",
 		   (u64)addr, size, dir, attrs);
+}
+
+static void mock_sync(enum mock_call call, struct device *dev, dma_addr_t addr,
+		      size_t size, enum dma_data_direction dir)
+{
+	struct mock_entry entry = {
+		.call = call,
+		.who = dev,
+		.dma = addr,
+		.len = size,
+		.dir = dir,
+	};
+	struct mock_live *live;
+
+	guard(mutex)(&mock_lock);
+
+	mock_record(&entry);
+	live = mock_live_find(MOCK_MAP, dev, addr);
+	KUNIT_EXPECT_NOT_NULL_MSG(mock_state.test, live,
+				  "sync of what dma_map_phys() did not map");
+	if (!live)
+		return;
+	KUNIT_EXPECT_EQ(mock_state.test, live->entry.len, size);
+	KUNIT_EXPECT_EQ(mock_state.test, live->entry.dir, dir);
+}
+
+void mock_dma_sync_single_for_cpu(struct device *dev, dma_addr_t addr,
+				  size_t size, enum dma_data_direction dir)
+{
+	mock_sync(MOCK_SYNC_CPU, dev, addr, size, dir);
+}
+
+void mock_dma_sync_single_for_device(struct device *dev, dma_addr_t addr,
+				     size_t size, enum dma_data_direction dir)
+{
+	mock_sync(MOCK_SYNC_DEVICE, dev, addr, size, dir);
 }
 
 int mock_dma_mapping_error(struct device *dev, dma_addr_t addr)
