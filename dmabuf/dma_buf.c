@@ -61,14 +61,6 @@ static bool phyr_dma_buf_is_ours(const struct dma_buf *dmabuf)
 	return dmabuf->ops->attach == phyr_dma_buf_attach;
 }
 
-static struct phyr_buffer *phyr_dma_buf_buffer(struct dma_buf *dmabuf)
-{
-	const struct phyr_dma_buf_ops *ops =
-		container_of(dmabuf->ops, struct phyr_dma_buf_ops, ops);
-
-	return ops->buffer(dmabuf);
-}
-
 /**
  * phyr_buffer_add_dma_buf - register an export of a buffer
  * @buffer: the buffer
@@ -326,6 +318,8 @@ void phyr_unmap(struct phyr_attachment *attach, struct dma_range_list *ranges)
 	dma_resv_assert_held(attach->attach->dmabuf->resv);
 
 	list_del(&ranges->node);
+	if (!ranges->moved)
+		dma_range_list_sync(ranges, true);
 	dma_range_list_unmap(ranges);
 	dma_range_list_free(ranges);
 }
@@ -445,7 +439,7 @@ int phyr_dma_buf_attach(struct dma_buf *dmabuf,
 	if (ret)
 		phyr_attachment_drop_routes(importer);
 	else
-		list_add(&importer->node, &buffer->attachments);
+		phyr_attachment_add(buffer, importer);
 	dma_resv_unlock(buffer->resv);
 	phyr_inject_delay();
 	if (ret) {
@@ -481,7 +475,7 @@ void phyr_dma_buf_detach(struct dma_buf *dmabuf,
 	WARN_ON_ONCE(!list_empty(&importer->mappings));
 	list_for_each_entry_safe(ranges, next, &importer->mappings, node)
 		phyr_unmap(importer, ranges);
-	list_del(&importer->node);
+	phyr_attachment_remove(buffer, importer);
 	phyr_attachment_drop_routes(importer);
 	if (importer->pinned)
 		buffer->ops->unpin_system(buffer);

@@ -14,6 +14,14 @@
 #include <linux/phyr_exporter.h>
 #include <linux/phyr_inject.h>
 
+static inline struct phyr_buffer *phyr_dma_buf_buffer(struct dma_buf *dmabuf)
+{
+	const struct phyr_dma_buf_ops *ops =
+		container_of(dmabuf->ops, struct phyr_dma_buf_ops, ops);
+
+	return ops->buffer(dmabuf);
+}
+
 /* DMA_ATTR_* of every mapping of page-less memory */
 #define PHYR_MMIO_ATTRS \
 	(DMA_ATTR_MMIO | DMA_ATTR_DEBUGGING_IGNORE_CACHELINES)
@@ -178,6 +186,8 @@ struct dma_range_segment {
  * @limits: segment limits that the cursor applies
  * @skip: mapped bytes before the first requested one: whole pages are mapped
  * @len: requested bytes; 0 once the core has unmapped the list
+ * @moved: still mapped, but the buffer has left this memory, which may belong to
+ *	somebody else
  * @segments: the first segment
  * @first: storage of the first segment; most lists have no other
  */
@@ -190,12 +200,14 @@ struct dma_range_list {
 	struct phyr_limits limits;
 	u64 skip;
 	u64 len;
+	bool moved;
 	struct dma_range_segment *segments;
 	struct dma_range_segment first;
 };
 
 struct dma_range_list *dma_range_list_alloc(const struct phyr_limits *limits);
 const char *phyr_map_mode_name(enum phyr_map_mode mode);
+void dma_range_list_sync(struct dma_range_list *ranges, bool for_cpu);
 void dma_range_list_unmap(struct dma_range_list *ranges);
 void dma_range_segment_unmap(struct dma_range_list *ranges,
 			     struct dma_range_segment *segment);
@@ -253,7 +265,13 @@ struct phyr_attachment {
 };
 
 struct phyr_attachment *phyr_attachment_alloc(void);
+void phyr_attachment_add(struct phyr_buffer *buffer,
+			 struct phyr_attachment *attach);
+void phyr_attachment_remove(struct phyr_buffer *buffer,
+			    struct phyr_attachment *attach);
+void phyr_attachment_sync(struct phyr_attachment *attach, bool for_cpu);
 void phyr_attachment_unmap(struct phyr_attachment *attach);
+void phyr_attachment_leave(struct phyr_attachment *attach);
 void phyr_attachment_drop_routes(struct phyr_attachment *attach);
 
 struct dma_range_list *phyr_map_list(struct phyr_attachment *attach,

@@ -18,6 +18,10 @@
  * dma_map_ops. If IOVA space runs out the map fails; it never falls back to a
  * window, which would give a device behind an IOMMU more than the buffer.
  *
+ * RAM of a device that is not coherent is mapped extent by extent, because
+ * cpu_access.c syncs it with dma_sync_single_for_cpu(), which takes addresses
+ * of dma_map_phys() only.
+ *
  * Addresses are checked against the device's mask before the DMA API is
  * called, because the DMA API would warn. A failed map leaves nothing mapped
  * or allocated. Unmapping (dma_range_list_unmap()) cannot fail and allocates
@@ -123,10 +127,15 @@ static int phyr_route_window(struct phyr_route *route, struct device *dev)
 	return 0;
 }
 
-/* An IOMMU granule larger than a page cannot link page-aligned extents. */
-static bool phyr_dev_links_pages(struct device *dev)
+/*
+ * An IOMMU granule larger than a page cannot link page-aligned extents; and
+ * memory that the CPU and the device must take turns with is not linked, see
+ * above.
+ */
+static bool phyr_route_links(const struct phyr_route *route, struct device *dev)
 {
-	return use_dma_iommu(dev) && dma_get_merge_boundary(dev) < PAGE_SIZE;
+	return use_dma_iommu(dev) && dma_get_merge_boundary(dev) < PAGE_SIZE &&
+	       route->attrs;
 }
 
 static int phyr_route_decide(struct phyr_route *route,
@@ -167,8 +176,8 @@ static int phyr_route_decide(struct phyr_route *route,
 
 	if (mem->kind != PHYR_MEM_RAM && untranslated)
 		return phyr_route_window(route, dev);
-	route->mode = phyr_dev_links_pages(dev) ? PHYR_MAP_IOVA :
-						  PHYR_MAP_EXTENT;
+	route->mode = phyr_route_links(route, dev) ? PHYR_MAP_IOVA :
+						     PHYR_MAP_EXTENT;
 	return 0;
 }
 

@@ -121,6 +121,7 @@ struct phyr_buffer {
 	struct phyr_list *list;
 	enum phyr_buffer_state state;
 	unsigned int tables;
+	unsigned int incoherent;
 	wait_queue_head_t idle;
 };
 
@@ -169,12 +170,18 @@ struct sg_table *phyr_dma_buf_map(struct dma_buf_attachment *attach,
 				  enum dma_data_direction dir);
 void phyr_dma_buf_unmap(struct dma_buf_attachment *attach,
 			struct sg_table *sgt, enum dma_data_direction dir);
+int phyr_dma_buf_begin_cpu_access(struct dma_buf *dmabuf,
+				  enum dma_data_direction dir);
+int phyr_dma_buf_end_cpu_access(struct dma_buf *dmabuf,
+				enum dma_data_direction dir);
 
 #define PHYR_DMA_BUF_OPS \
 	.attach = phyr_dma_buf_attach, \
 	.detach = phyr_dma_buf_detach, \
 	.map_dma_buf = phyr_dma_buf_map, \
-	.unmap_dma_buf = phyr_dma_buf_unmap
+	.unmap_dma_buf = phyr_dma_buf_unmap, \
+	.begin_cpu_access = phyr_dma_buf_begin_cpu_access, \
+	.end_cpu_access = phyr_dma_buf_end_cpu_access
 
 void phyr_buffer_init(struct phyr_buffer *buffer,
 		      const struct phyr_dma_buf_ops *ops,
