@@ -240,12 +240,15 @@ static struct dma_range_list *phyr_map_stock(struct phyr_attachment *attach,
 {
 	struct dma_range_list *ranges;
 	struct sg_table *sgt;
+	int ret;
 
 	sgt = dma_buf_map_attachment(attach->attach, dir);
 	if (IS_ERR(sgt))
 		return ERR_CAST(sgt);
 
-	ranges = dma_range_list_from_sgt(sgt, &attach->limits);
+	ret = phyr_sgt_check(sgt, attach->attach->dev);
+	ranges = ret ? ERR_PTR(ret) :
+		       dma_range_list_from_sgt(sgt, &attach->limits);
 	if (!IS_ERR(ranges) && ranges->len < offset + len) {
 		/* The table is too short for the part to map. */
 		dma_range_list_free(ranges);

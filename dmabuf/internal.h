@@ -126,6 +126,8 @@ struct phyr_route {
 	unsigned long attrs;
 };
 
+bool phyr_dev_untranslated(struct device *dev);
+u64 phyr_dev_limit(struct device *dev);
 struct phyr_route *phyr_route_create(struct dma_buf_attachment *attach,
 				     struct phyr_mem *mem);
 void phyr_route_destroy(struct phyr_route *route);
@@ -281,6 +283,7 @@ int phyr_route_list(struct phyr_attachment *attach, struct phyr_list *list);
 const char *phyr_route_name(const struct phyr_attachment *attach);
 bool phyr_list_is_pageless(const struct phyr_list *list);
 
+int phyr_sgt_check(struct sg_table *sgt, struct device *dev);
 struct sg_table *phyr_sgt_create(struct dma_range_list *ranges);
 struct dma_range_list *phyr_sgt_destroy(struct sg_table *sgt);
 

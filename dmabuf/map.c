@@ -38,9 +38,28 @@
 
 #include "internal.h"
 
-static bool phyr_dev_untranslated(struct device *dev)
+/**
+ * phyr_dev_untranslated - test whether a device sees physical addresses
+ * @dev: the device
+ *
+ * Context: any.
+ * Return: true if neither an IOMMU nor other dma_map_ops translate for @dev.
+ */
+bool phyr_dev_untranslated(struct device *dev)
 {
 	return !use_dma_iommu(dev) && !get_dma_ops(dev);
+}
+
+/**
+ * phyr_dev_limit - get the highest DMA address that a device can use
+ * @dev: the device
+ *
+ * Context: any.
+ * Return: the address.
+ */
+u64 phyr_dev_limit(struct device *dev)
+{
+	return min_not_zero(dma_get_mask(dev), dev->bus_dma_limit);
 }
 
 /* True if traffic between the two passes a common bridge or one of them. */
@@ -150,7 +169,7 @@ static int phyr_route_decide(struct phyr_route *route,
 	if (!dev->dma_mask)
 		return -EINVAL;
 
-	mask = min_not_zero(dma_get_mask(dev), dev->bus_dma_limit);
+	mask = phyr_dev_limit(dev);
 	route->limit = untranslated ? mask : U64_MAX;
 
 	if (mem->kind == PHYR_MEM_P2P) {

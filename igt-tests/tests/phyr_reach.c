@@ -90,6 +90,43 @@ static void moved_and_kept(void)
 	close(vram);
 }
 
+/*
+ * A stock exporter's table with addresses above the engine's mask. Copy from
+ * there first: an engine that truncates then only reads what it must not.
+ */
+static void high_table(void)
+{
+	static const struct {
+		uint64_t addr, count, len;
+	} tables[] = {
+		{ SZ_4G + SZ_1M, 1, SZ_1M },
+		/* Only the second extent; only the end of an extent. */
+		{ SZ_4G - SZ_1M, 2, SZ_1M },
+		{ SZ_4G - SZ_64K, 1, SZ_1M },
+	};
+	int test = open_phyr_test(SECOND_IVSHMEM), engine = open_copy(0);
+	uint32_t own = create_own(engine, SZ_1M), imported;
+
+	fill_own(engine, own, SZ_1M, 5);
+	for (unsigned int i = 0; i < ARRAY_SIZE(tables); i++) {
+		int dmabuf = test_export(test, PHYR_TEST_STYLE_RAW,
+					 tables[i].addr - test_bar(test),
+					 tables[i].count, tables[i].len,
+					 tables[i].len);
+
+		imported = import_buffer(engine, dmabuf);
+		igt_assert_eq(phyr_copy_run(engine, imported, 0, own, 0,
+					    SZ_4K), -EREMOTEIO);
+		igt_assert_eq(phyr_copy_run(engine, own, 0, imported, 0,
+					    SZ_4K), -EREMOTEIO);
+		assert_own(engine, own, SZ_1M, 5);
+		igt_assert_eq(phyr_close_handle(engine, imported), 0);
+		close(dmabuf);
+	}
+	close(engine);
+	close(test);
+}
+
 /* The engine still works after a refused import. */
 static void copy_after_refusal(void)
 {
@@ -147,6 +184,10 @@ igt_main()
 	igt_describe("The buffer stays in system memory while the engine imports it");
 	igt_subtest("engine-moved-and-kept")
 		moved_and_kept();
+
+	igt_describe("The engine is never given an address above its mask, whoever exports");
+	igt_subtest("engine-high-table")
+		high_table();
 
 	igt_describe("After a refusal the engine still copies");
 	igt_subtest("engine-goes-on")
