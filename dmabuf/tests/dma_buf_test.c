@@ -151,7 +151,7 @@ static void attach_says_which_way_and_why(struct kunit *test)
 
 	pinned = buffer_test_phyr(buffer_test_stock(t, 0, NULL, false));
 	KUNIT_EXPECT_STREQ(test, pinned->why, "importer takes no peer memory");
-	KUNIT_EXPECT_TRUE(test, pinned->pinned);
+	KUNIT_EXPECT_EQ(test, pinned->pinned, PHYR_PINNED_SYSTEM);
 	pinned = buffer_test_phyr(buffer_test_stock(t, 0,
 						    &buffer_test_peer_ops,
 						    false));

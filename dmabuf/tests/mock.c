@@ -548,6 +548,8 @@ dma_addr_t mock_dma_map_phys(struct device *dev, phys_addr_t phys, size_t size,
 	mock_check_mask(dev, attrs & DMA_ATTR_MMIO ? phys :
 						     phys_to_dma(dev, phys),
 			size);
+	KUNIT_EXPECT_FALSE(mock_state.test, mock.other_ops);
+	KUNIT_EXPECT_FALSE(mock_state.test, mock.bounce && !mock.iommu);
 	if (mock_record(&entry))
 		return DMA_MAPPING_ERROR;
 	mock_live_add(&entry);
@@ -779,6 +781,9 @@ mock_dma_buf_phys_vec_to_sgt(struct dma_buf_attachment *attach,
 	ret = mock_record(&entry);
 	if (ret)
 		return ERR_PTR(ret);
+	KUNIT_EXPECT_FALSE(mock_state.test, mock.other_ops);
+	if (mock.bounce && !mock.iommu && !mock.bus)
+		return ERR_PTR(-ENOMEM);
 
 	mock_check_mask(attach->dev, vec->paddr, size);
 	KUNIT_EXPECT_EQ(mock_state.test, nr, 1);

@@ -146,6 +146,16 @@ struct phyr_dma_buf_ops {
 	 */
 	struct phyr_list *(*describe)(struct phyr_buffer *buffer);
 	/**
+	 * @memory: return a memory that the buffer may be placed in (optional)
+	 *
+	 * Called with @i = 0, 1, … until it returns NULL. Takes no reference.
+	 * Without it, the buffer must stay in the memories of its current
+	 * list. An importer whose device does not reach all of them gets the
+	 * buffer pinned where it does, or its attach fails. Called under the
+	 * reservation lock.
+	 */
+	struct phyr_mem *(*memory)(struct phyr_buffer *buffer, unsigned int i);
+	/**
 	 * @pin_system: move to system memory and pin there (optional)
 	 *
 	 * For importers that cannot reach the buffer where it is, or that
