@@ -24,7 +24,9 @@
  * Nobody syncs a bounce buffer of a dma-buf: the importer does not know of it.
  * Untranslated devices bounce everything under swiotlb=force, with a restricted
  * pool or with memory encryption. Behind an IOMMU page-aligned memory does not
- * bounce. Other dma_map_ops, such as Xen's, bounce without being asked.
+ * bounce, except that untrusted devices must not see the rest of an IOMMU
+ * granule that is larger than a page. Other dma_map_ops, such as Xen's, bounce
+ * without being asked.
  *
  * RAM of a device that is not coherent is mapped extent by extent, because
  * cpu_access.c syncs it with dma_sync_single_for_cpu(), which takes addresses
@@ -81,6 +83,19 @@ static int phyr_dev_refuse(struct device *dev, const char *why)
 static bool phyr_dev_bounces(struct device *dev)
 {
 	return phyr_dev_untranslated(dev) && is_swiotlb_force_bounce(dev);
+}
+
+static bool phyr_dev_links_pages(struct device *dev)
+{
+	return use_dma_iommu(dev) && dma_get_merge_boundary(dev) < PAGE_SIZE;
+}
+
+static bool phyr_dev_bounces_ram(struct device *dev)
+{
+	if (phyr_dev_bounces(dev))
+		return true;
+	return use_dma_iommu(dev) && !phyr_dev_links_pages(dev) &&
+	       dev_is_pci(dev) && to_pci_dev(dev)->untrusted;
 }
 
 /* True if traffic between the two passes a common bridge or one of them. */
@@ -206,15 +221,10 @@ static int phyr_route_window(struct phyr_route *route, struct device *dev)
 	return 0;
 }
 
-/*
- * An IOMMU granule larger than a page cannot link page-aligned extents; and
- * memory that the CPU and the device must take turns with is not linked, see
- * above.
- */
+/* RAM of a device that is not coherent (without attributes) is not linked. */
 static bool phyr_route_links(const struct phyr_route *route, struct device *dev)
 {
-	return use_dma_iommu(dev) && dma_get_merge_boundary(dev) < PAGE_SIZE &&
-	       route->attrs;
+	return phyr_dev_links_pages(dev) && route->attrs;
 }
 
 static int phyr_route_decide(struct phyr_route *route,
@@ -247,8 +257,9 @@ static int phyr_route_decide(struct phyr_route *route,
 		}
 	}
 
-	if (phyr_dev_bounces(dev))
-		return phyr_dev_refuse(dev, "DMA needs bounce buffers (swiotlb=force, a restricted pool, or memory encryption), which dma-bufs do not support; put the device behind an IOMMU");
+	if (mem->kind == PHYR_MEM_RAM ? phyr_dev_bounces_ram(dev) :
+					phyr_dev_bounces(dev))
+		return phyr_dev_refuse(dev, "DMA needs bounce buffers (swiotlb=force, a restricted pool, memory encryption, or an untrusted device behind an IOMMU with large pages), which dma-bufs do not support; put the device behind an IOMMU whose pages are not larger than the processor's");
 
 	/*
 	 * A dma-buf importer does not sync bounce buffers: fail the mapping

@@ -18,6 +18,7 @@
  * @bus: the device and the memory are below one switch
  * @incoherent: the device is not coherent
  * @bounce: untranslated DMA bounces
+ * @untrusted: the device is an external PCI device
  * @boundary: the IOMMU's page size minus one
  * @mask: DMA mask
  * @ret: expected result
@@ -34,6 +35,7 @@ struct map_route {
 	bool bus;
 	bool incoherent;
 	bool bounce;
+	bool untrusted;
 	unsigned long boundary;
 	u64 mask;
 	int ret;
@@ -112,6 +114,16 @@ static const struct map_route map_routes[] = {
 	  .boundary = SZ_64K - 1, .mask = MAP_ALL_BITS,
 	  .mode = PHYR_MAP_EXTENT, .attrs = DMA_ATTR_REQUIRE_COHERENT,
 	  .limit = U64_MAX },
+	{ "RAM untrusted", PHYR_MEM_RAM, .iommu = true, .untrusted = true,
+	  .mask = MAP_ALL_BITS, .mode = PHYR_MAP_IOVA,
+	  .attrs = DMA_ATTR_REQUIRE_COHERENT, .limit = U64_MAX },
+	{ "RAM untrusted large pages", PHYR_MEM_RAM, .iommu = true,
+	  .untrusted = true, .boundary = SZ_64K - 1, .mask = MAP_ALL_BITS,
+	  .ret = -EREMOTEIO },
+	{ "P2P untrusted large pages", PHYR_MEM_P2P, .iommu = true,
+	  .untrusted = true, .boundary = SZ_64K - 1, .mask = MAP_ALL_BITS,
+	  .mode = PHYR_MAP_EXTENT, .attrs = PHYR_MMIO_ATTRS,
+	  .limit = U64_MAX },
 	{ "RAM IOMMU of our pages", PHYR_MEM_RAM, .iommu = true,
 	  .boundary = PAGE_SIZE - 1, .mask = MAP_ALL_BITS,
 	  .mode = PHYR_MAP_IOVA, .attrs = DMA_ATTR_REQUIRE_COHERENT,
@@ -166,6 +178,7 @@ void route_create_decides(struct kunit *test)
 	mock.coherent = !want->incoherent;
 	mock.bounce = want->bounce;
 	mock.merge_boundary = want->boundary;
+	t->pdev->untrusted = want->untrusted;
 	mock.required_mask = DMA_BIT_MASK(36);
 	t->pdev->dma_mask = want->mask;
 
