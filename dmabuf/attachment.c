@@ -5,6 +5,8 @@
  * An attachment keeps its routes (one per memory) and its mappings. Both are
  * guarded by the dma-buf's reservation lock.
  */
+#include <linux/dma-map-ops.h>
+#include <linux/dma-resv.h>
 #include <linux/export.h>
 #include <linux/slab.h>
 
@@ -44,10 +46,63 @@ void *phyr_attachment_priv(const struct phyr_attachment *attach)
 EXPORT_SYMBOL_NS_GPL(phyr_attachment_priv, "PHYR");
 
 /**
- * phyr_attachment_unmap - unmap all mappings of an attachment
+ * phyr_attachment_add - add an attachment to a buffer
+ * @buffer: the buffer
  * @attach: the attachment
  *
- * Afterwards the lists map nothing; phyr_unmap() only frees them.
+ * Context: the reservation lock is held.
+ */
+void phyr_attachment_add(struct phyr_buffer *buffer,
+			 struct phyr_attachment *attach)
+{
+	dma_resv_assert_held(buffer->resv);
+
+	list_add(&attach->node, &buffer->attachments);
+	if (!dev_is_dma_coherent(attach->attach->dev))
+		WRITE_ONCE(buffer->incoherent, buffer->incoherent + 1);
+}
+
+/**
+ * phyr_attachment_remove - remove an attachment from a buffer
+ * @buffer: the buffer
+ * @attach: the attachment
+ *
+ * Context: the reservation lock is held.
+ */
+void phyr_attachment_remove(struct phyr_buffer *buffer,
+			    struct phyr_attachment *attach)
+{
+	dma_resv_assert_held(buffer->resv);
+
+	list_del(&attach->node);
+	if (!dev_is_dma_coherent(attach->attach->dev))
+		WRITE_ONCE(buffer->incoherent, buffer->incoherent - 1);
+}
+
+/**
+ * phyr_attachment_sync - hand mapped memory to the CPU or to the device
+ * @attach: the attachment
+ * @for_cpu: to the CPU
+ *
+ * Does nothing for a device that is coherent.
+ *
+ * Context: the reservation lock is held; may sleep.
+ */
+void phyr_attachment_sync(struct phyr_attachment *attach, bool for_cpu)
+{
+	struct dma_range_list *ranges;
+
+	list_for_each_entry(ranges, &attach->mappings, node)
+		if (!ranges->moved)
+			dma_range_list_sync(ranges, for_cpu);
+}
+
+/**
+ * phyr_attachment_unmap - unmap all mappings of an attachment
+ * @attach: the attachment; the buffer has not moved yet
+ *
+ * Afterwards the CPU sees what the device wrote, and the lists map nothing;
+ * phyr_unmap() only frees them.
  *
  * Context: the reservation lock is held; may sleep.
  */
@@ -55,8 +110,27 @@ void phyr_attachment_unmap(struct phyr_attachment *attach)
 {
 	struct dma_range_list *ranges;
 
+	phyr_attachment_sync(attach, true);
 	list_for_each_entry(ranges, &attach->mappings, node)
 		dma_range_list_unmap(ranges);
+}
+
+/**
+ * phyr_attachment_leave - prepare mappings that stay for a move of the buffer
+ * @attach: the attachment of a stock importer; the buffer has not moved yet
+ *
+ * Afterwards the CPU sees what the device wrote. Unmapping does not touch CPU
+ * caches: by then the memory may belong to somebody else.
+ *
+ * Context: the reservation lock is held; may sleep.
+ */
+void phyr_attachment_leave(struct phyr_attachment *attach)
+{
+	struct dma_range_list *ranges;
+
+	phyr_attachment_sync(attach, true);
+	list_for_each_entry(ranges, &attach->mappings, node)
+		ranges->moved = true;
 }
 
 /**

@@ -43,6 +43,7 @@ void phyr_buffer_init(struct phyr_buffer *buffer,
 	buffer->list = NULL;
 	buffer->state = PHYR_BUFFER_LIVE;
 	buffer->tables = 0;
+	buffer->incoherent = 0;
 	init_waitqueue_head(&buffer->idle);
 }
 EXPORT_SYMBOL_NS_GPL(phyr_buffer_init, "PHYR_EXPORTER");
@@ -115,6 +116,8 @@ static void phyr_buffer_unmap(struct phyr_buffer *buffer)
 	list_for_each_entry(attach, &buffer->attachments, node)
 		if (attach->kind == PHYR_KIND_NATIVE)
 			phyr_attachment_unmap(attach);
+		else
+			phyr_attachment_leave(attach);
 
 	phyr_list_put(buffer->list);
 	buffer->list = NULL;

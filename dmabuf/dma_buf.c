@@ -23,7 +23,7 @@
  * invalidate callback and its device can reach the memory. For any other
  * importer the exporter moves the buffer to system memory, where it stays
  * pinned while the importer is attached. The attach fails if the exporter
- * cannot do that.
+ * cannot do that. admission.c decides.
  *
  * When a stock exporter invalidates, the core does the same for a native
  * importer as buffer.c does: it notifies, waits for the fences and unmaps
@@ -59,14 +59,6 @@
 static bool phyr_dma_buf_is_ours(const struct dma_buf *dmabuf)
 {
 	return dmabuf->ops->attach == phyr_dma_buf_attach;
-}
-
-static struct phyr_buffer *phyr_dma_buf_buffer(struct dma_buf *dmabuf)
-{
-	const struct phyr_dma_buf_ops *ops =
-		container_of(dmabuf->ops, struct phyr_dma_buf_ops, ops);
-
-	return ops->buffer(dmabuf);
 }
 
 /**
@@ -160,8 +152,9 @@ static const struct dma_buf_attach_ops phyr_attach_ops = {
  * @limits: limits of @dev for one segment, or NULL for no limits
  * @priv: for phyr_attachment_priv()
  *
- * Decides how @dev reaches the memory of a phyr exporter. If @dev cannot reach
- * it, the buffer is moved to system memory or the attach fails. The sg_table
+ * Decides how @dev reaches the memory of a phyr exporter, wherever the exporter
+ * may place the buffer. If @dev cannot follow it, the buffer is pinned where
+ * @dev reaches it or the attach fails. The sg_table
  * of a stock exporter is requested at each map, because reach is not known
  * before.
  *
@@ -233,12 +226,26 @@ static struct dma_range_list *phyr_map_ours(struct phyr_attachment *attach,
 					    u64 offset, u64 len,
 					    enum dma_data_direction dir)
 {
+	struct phyr_buffer *buffer;
+	struct dma_range_list *ranges;
 	struct phyr_list *list;
+	int ret;
 
-	list = phyr_buffer_get_list(phyr_dma_buf_buffer(attach->attach->dmabuf));
+	buffer = phyr_dma_buf_buffer(attach->attach->dmabuf);
+	list = phyr_buffer_get_list(buffer);
 	if (IS_ERR(list))
 		return ERR_CAST(list);
 
+	ranges = phyr_map_list(attach, list, offset, len, dir);
+	if (ranges != ERR_PTR(-EREMOTEIO))
+		return ranges;
+
+	ret = phyr_admit_again(buffer, attach);
+	if (ret)
+		return ERR_PTR(ret);
+	list = phyr_buffer_get_list(buffer);
+	if (IS_ERR(list))
+		return ERR_CAST(list);
 	return phyr_map_list(attach, list, offset, len, dir);
 }
 
@@ -248,12 +255,15 @@ static struct dma_range_list *phyr_map_stock(struct phyr_attachment *attach,
 {
 	struct dma_range_list *ranges;
 	struct sg_table *sgt;
+	int ret;
 
 	sgt = dma_buf_map_attachment(attach->attach, dir);
 	if (IS_ERR(sgt))
 		return ERR_CAST(sgt);
 
-	ranges = dma_range_list_from_sgt(sgt, &attach->limits);
+	ret = phyr_sgt_check(sgt, attach->attach->dev);
+	ranges = ret ? ERR_PTR(ret) :
+		       dma_range_list_from_sgt(sgt, &attach->limits);
 	if (!IS_ERR(ranges) && ranges->len < offset + len) {
 		/* The table is too short for the part to map. */
 		dma_range_list_free(ranges);
@@ -281,11 +291,14 @@ static struct dma_range_list *phyr_map_stock(struct phyr_attachment *attach,
  * The contents are valid once the DMA_RESV_USAGE_KERNEL fences in the
  * reservation object have signaled; the importer must wait for them.
  *
+ * If the device has lost reach since the attach, the buffer moves to system
+ * memory, and @attach's invalidate is called like that of any importer.
+ *
  * Context: the reservation lock is held; may sleep.
  * Return: the mapping, to be released by phyr_unmap(), or ERR_PTR: -EINVAL for
  * an empty range or one that exceeds the dma-buf; -ENODEV for a revoked
  * buffer; -EBUSY if called from @attach's invalidate; -EREMOTEIO if the device
- * cannot reach the current memory; -ENOMEM if memory or IOVA space ran out; or
+ * cannot reach the memory, or only by bounce buffers; -ENOMEM if memory or IOVA space ran out; or
  * the error of a stock exporter's map.
  */
 struct dma_range_list *phyr_map(struct phyr_attachment *attach, u64 offset,
@@ -326,6 +339,8 @@ void phyr_unmap(struct phyr_attachment *attach, struct dma_range_list *ranges)
 	dma_resv_assert_held(attach->attach->dmabuf->resv);
 
 	list_del(&ranges->node);
+	if (!ranges->moved)
+		dma_range_list_sync(ranges, true);
 	dma_range_list_unmap(ranges);
 	dma_range_list_free(ranges);
 }
@@ -334,73 +349,6 @@ EXPORT_SYMBOL_NS_GPL(phyr_unmap, "PHYR");
 /*
  * Callbacks of the dma-buf core
  */
-
-/* Does the importer itself support page-less memory? */
-static bool phyr_takes_pageless(struct phyr_attachment *importer)
-{
-	struct dma_buf_attachment *attach = importer->attach;
-
-	if (!attach->peer2peer) {
-		importer->why = "importer takes no peer memory";
-		return false;
-	}
-	if (!dma_buf_attach_revocable(attach)) {
-		importer->why = "importer cannot be revoked";
-		return false;
-	}
-	return true;
-}
-
-/* Pin the buffer in system memory for an importer. */
-static int phyr_admit_in_system(struct phyr_buffer *buffer,
-				struct phyr_attachment *importer)
-{
-	struct phyr_list *list;
-	int ret;
-
-	if (!buffer->ops->pin_system)
-		return -EBUSY;
-	ret = buffer->ops->pin_system(buffer);
-	if (ret)
-		return ret;
-
-	list = phyr_buffer_get_list(buffer);
-	ret = PTR_ERR_OR_ZERO(list);
-	if (!ret)
-		ret = phyr_route_list(importer, list);
-	if (ret)
-		buffer->ops->unpin_system(buffer);
-	else
-		importer->pinned = true;
-	return ret;
-}
-
-/* Decide where an importer gets the buffer, before it is published. */
-static int phyr_admit(struct phyr_buffer *buffer,
-		      struct phyr_attachment *importer)
-{
-	struct phyr_list *list;
-	int ret;
-
-	dma_resv_assert_held(buffer->resv);
-
-	list = phyr_buffer_get_list(buffer);
-	if (IS_ERR(list))
-		return PTR_ERR(list);
-
-	if (!phyr_takes_pageless(importer))
-		return phyr_admit_in_system(buffer, importer);
-
-	ret = phyr_route_list(importer, list);
-	if (ret != -EREMOTEIO)
-		return ret;
-
-	/* Report -EREMOTEIO unless system memory works. */
-	phyr_attachment_drop_routes(importer);
-	importer->why = "device does not reach the exporter's memory";
-	ret = phyr_admit_in_system(buffer, importer);
-	return ret == -EBUSY ? -EREMOTEIO : ret;
-}
 
 /* The longest segment that fits a scatterlist entry */
 #define PHYR_SG_MAX_LEN	ALIGN_DOWN((u64)UINT_MAX, PAGE_SIZE)
@@ -445,7 +393,7 @@ int phyr_dma_buf_attach(struct dma_buf *dmabuf,
 	if (ret)
 		phyr_attachment_drop_routes(importer);
 	else
-		list_add(&importer->node, &buffer->attachments);
+		phyr_attachment_add(buffer, importer);
 	dma_resv_unlock(buffer->resv);
 	phyr_inject_delay();
 	if (ret) {
@@ -481,10 +429,9 @@ void phyr_dma_buf_detach(struct dma_buf *dmabuf,
 	WARN_ON_ONCE(!list_empty(&importer->mappings));
 	list_for_each_entry_safe(ranges, next, &importer->mappings, node)
 		phyr_unmap(importer, ranges);
-	list_del(&importer->node);
+	phyr_attachment_remove(buffer, importer);
 	phyr_attachment_drop_routes(importer);
-	if (importer->pinned)
-		buffer->ops->unpin_system(buffer);
+	phyr_discharge(buffer, importer);
 	dma_resv_unlock(dmabuf->resv);
 
 	phyr_inject_delay();

@@ -14,6 +14,14 @@
 #include <linux/phyr_exporter.h>
 #include <linux/phyr_inject.h>
 
+static inline struct phyr_buffer *phyr_dma_buf_buffer(struct dma_buf *dmabuf)
+{
+	const struct phyr_dma_buf_ops *ops =
+		container_of(dmabuf->ops, struct phyr_dma_buf_ops, ops);
+
+	return ops->buffer(dmabuf);
+}
+
 /* DMA_ATTR_* of every mapping of page-less memory */
 #define PHYR_MMIO_ATTRS \
 	(DMA_ATTR_MMIO | DMA_ATTR_DEBUGGING_IGNORE_CACHELINES)
@@ -105,8 +113,11 @@ enum phyr_map_mode {
  * @delta: for PHYR_MAP_BUS and PHYR_MAP_WINDOW: DMA address minus physical
  *	address, modulo 2^64
  * @limit: highest physical or bus address that the device can use; U64_MAX if
- *	an IOMMU or the platform translates
- * @attrs: DMA_ATTR_* of every mapping that uses this route
+ *	an IOMMU translates
+ * @whole: the device reaches all of @mem
+ * @used: the buffer has been in @mem; otherwise it may move there
+ * @attrs: DMA_ATTR_* of every mapping that uses this route; 0 for RAM of a
+ *	device that is not coherent
  */
 struct phyr_route {
 	struct list_head node;
@@ -115,9 +126,13 @@ struct phyr_route {
 	enum phyr_map_mode mode;
 	u64 delta;
 	u64 limit;
+	bool whole;
+	bool used;
 	unsigned long attrs;
 };
 
+bool phyr_dev_untranslated(struct device *dev);
+u64 phyr_dev_limit(struct device *dev);
 struct phyr_route *phyr_route_create(struct dma_buf_attachment *attach,
 				     struct phyr_mem *mem);
 void phyr_route_destroy(struct phyr_route *route);
@@ -178,6 +193,8 @@ struct dma_range_segment {
  * @limits: segment limits that the cursor applies
  * @skip: mapped bytes before the first requested one: whole pages are mapped
  * @len: requested bytes; 0 once the core has unmapped the list
+ * @moved: still mapped, but the buffer has left this memory, which may belong to
+ *	somebody else
  * @segments: the first segment
  * @first: storage of the first segment; most lists have no other
  */
@@ -190,12 +207,14 @@ struct dma_range_list {
 	struct phyr_limits limits;
 	u64 skip;
 	u64 len;
+	bool moved;
 	struct dma_range_segment *segments;
 	struct dma_range_segment first;
 };
 
 struct dma_range_list *dma_range_list_alloc(const struct phyr_limits *limits);
 const char *phyr_map_mode_name(enum phyr_map_mode mode);
+void dma_range_list_sync(struct dma_range_list *ranges, bool for_cpu);
 void dma_range_list_unmap(struct dma_range_list *ranges);
 void dma_range_segment_unmap(struct dma_range_list *ranges,
 			     struct dma_range_segment *segment);
@@ -221,6 +240,13 @@ enum phyr_kind {
 	PHYR_KIND_FROM_STOCK,	/* our importer, a dma-buf with a table only */
 };
 
+/* Where an attachment pins the buffer, see admission.c */
+enum phyr_pinned {
+	PHYR_PINNED_NOT,
+	PHYR_PINNED_SYSTEM,	/* in system memory, by pin_system */
+	PHYR_PINNED_PLACE,	/* where it was, by &dma_buf_ops.pin */
+};
+
 /**
  * struct phyr_attachment - one importer's device at one dma-buf
  * @attach: the dma-buf core's attachment; constant once attached
@@ -229,12 +255,13 @@ enum phyr_kind {
  * @ops: the importer's callbacks; NULL for PHYR_KIND_TO_STOCK; constant
  * @limits: segment limits of the device, constant
  * @priv: the importer's private pointer, constant
- * @pinned: the attachment pins the buffer in system memory; constant once
- *	attached
+ * @pinned: where the attachment pins the buffer; guarded by the reservation
+ *	lock
  * @node: in phyr_buffer.attachments; guarded by the reservation lock. Unused
  *	for PHYR_KIND_FROM_STOCK, which has no phyr_buffer
  * @all: in phyr_attachments; guarded by phyr_attachments_lock
- * @routes: one per memory used so far; guarded by the reservation lock
+ * @routes: one per memory that the buffer is, was or may be in; guarded by the
+ *	reservation lock
  * @mappings: lists that are not passed to phyr_unmap() yet; guarded by the
  *	reservation lock
  */
@@ -245,7 +272,7 @@ struct phyr_attachment {
 	const struct phyr_importer_ops *ops;
 	struct phyr_limits limits;
 	void *priv;
-	bool pinned;
+	enum phyr_pinned pinned;
 	struct list_head node;
 	struct list_head all;
 	struct list_head routes;
@@ -253,16 +280,31 @@ struct phyr_attachment {
 };
 
 struct phyr_attachment *phyr_attachment_alloc(void);
+void phyr_attachment_add(struct phyr_buffer *buffer,
+			 struct phyr_attachment *attach);
+void phyr_attachment_remove(struct phyr_buffer *buffer,
+			    struct phyr_attachment *attach);
+void phyr_attachment_sync(struct phyr_attachment *attach, bool for_cpu);
 void phyr_attachment_unmap(struct phyr_attachment *attach);
+void phyr_attachment_leave(struct phyr_attachment *attach);
 void phyr_attachment_drop_routes(struct phyr_attachment *attach);
 
 struct dma_range_list *phyr_map_list(struct phyr_attachment *attach,
 				     struct phyr_list *list, u64 offset,
 				     u64 len, enum dma_data_direction dir);
 int phyr_route_list(struct phyr_attachment *attach, struct phyr_list *list);
+int phyr_route_mem(struct phyr_attachment *attach, struct phyr_mem *mem);
+bool phyr_routes_are_whole(const struct phyr_attachment *attach);
 const char *phyr_route_name(const struct phyr_attachment *attach);
 bool phyr_list_is_pageless(const struct phyr_list *list);
 
+int phyr_admit(struct phyr_buffer *buffer, struct phyr_attachment *importer);
+int phyr_admit_again(struct phyr_buffer *buffer,
+		     struct phyr_attachment *importer);
+void phyr_discharge(struct phyr_buffer *buffer,
+		    struct phyr_attachment *importer);
+
+int phyr_sgt_check(struct sg_table *sgt, struct device *dev);
 struct sg_table *phyr_sgt_create(struct dma_range_list *ranges);
 struct dma_range_list *phyr_sgt_destroy(struct sg_table *sgt);
 

@@ -14,9 +14,23 @@
  *	RAM		untranslated		PHYR_MAP_EXTENT
  *	P2P		unreachable		-EREMOTEIO
  *
+ *	any but bus	bounce buffers		-EREMOTEIO
+ *	any		other dma_map_ops	-EREMOTEIO
+ *
  * A device is untranslated if it uses neither the IOMMU layer nor other
  * dma_map_ops. If IOVA space runs out the map fails; it never falls back to a
  * window, which would give a device behind an IOMMU more than the buffer.
+ *
+ * Nobody syncs a bounce buffer of a dma-buf: the importer does not know of it.
+ * Untranslated devices bounce everything under swiotlb=force, with a restricted
+ * pool or with memory encryption. Behind an IOMMU page-aligned memory does not
+ * bounce, except that untrusted devices must not see the rest of an IOMMU
+ * granule that is larger than a page. Other dma_map_ops, such as Xen's, bounce
+ * without being asked.
+ *
+ * RAM of a device that is not coherent is mapped extent by extent, because
+ * cpu_access.c syncs it with dma_sync_single_for_cpu(), which takes addresses
+ * of dma_map_phys() only.
  *
  * Addresses are checked against the device's mask before the DMA API is
  * called, because the DMA API would warn. A failed map leaves nothing mapped
@@ -31,12 +45,57 @@
 #include <linux/pci-p2pdma.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/swiotlb.h>
 
 #include "internal.h"
 
-static bool phyr_dev_untranslated(struct device *dev)
+/**
+ * phyr_dev_untranslated - test whether a device sees physical addresses
+ * @dev: the device
+ *
+ * Context: any.
+ * Return: true if neither an IOMMU nor other dma_map_ops translate for @dev.
+ */
+bool phyr_dev_untranslated(struct device *dev)
 {
 	return !use_dma_iommu(dev) && !get_dma_ops(dev);
+}
+
+/**
+ * phyr_dev_limit - get the highest DMA address that a device can use
+ * @dev: the device
+ *
+ * Context: any.
+ * Return: the address.
+ */
+u64 phyr_dev_limit(struct device *dev)
+{
+	return min_not_zero(dma_get_mask(dev), dev->bus_dma_limit);
+}
+
+/* Clients cause this: do not let them fill the log. */
+static int phyr_dev_refuse(struct device *dev, const char *why)
+{
+	dev_notice_ratelimited(dev, "phyr: %s\n", why);
+	return -EREMOTEIO;
+}
+
+static bool phyr_dev_bounces(struct device *dev)
+{
+	return phyr_dev_untranslated(dev) && is_swiotlb_force_bounce(dev);
+}
+
+static bool phyr_dev_links_pages(struct device *dev)
+{
+	return use_dma_iommu(dev) && dma_get_merge_boundary(dev) < PAGE_SIZE;
+}
+
+static bool phyr_dev_bounces_ram(struct device *dev)
+{
+	if (phyr_dev_bounces(dev))
+		return true;
+	return use_dma_iommu(dev) && !phyr_dev_links_pages(dev) &&
+	       dev_is_pci(dev) && to_pci_dev(dev)->untrusted;
 }
 
 /* True if traffic between the two passes a common bridge or one of them. */
@@ -93,6 +152,9 @@ static int phyr_probe_bus(struct dma_buf_attachment *attach,
 	/* DMA_TO_DEVICE, so that DMA-API debugging tracks no cacheline. */
 	sgt = dma_buf_phys_vec_to_sgt(attach, &provider, &vec, 1, PAGE_SIZE,
 				      DMA_TO_DEVICE);
+	/* With bus addresses nothing is mapped, and nothing can bounce. */
+	if (sgt == ERR_PTR(-ENOMEM) && phyr_dev_bounces(attach->dev))
+		return 0;
 	if (IS_ERR(sgt))
 		return PTR_ERR(sgt) == -EINVAL ? -EREMOTEIO : PTR_ERR(sgt);
 
@@ -103,17 +165,53 @@ static int phyr_probe_bus(struct dma_buf_attachment *attach,
 	return bus;
 }
 
+/* Does the device reach @vec? */
+static bool phyr_route_reaches(const struct phyr_route *route,
+			       struct device *dev, const struct phys_vec *vec)
+{
+	u64 addr = vec->paddr + route->delta;
+	u64 last;
+
+	if (route->limit == U64_MAX)
+		return true;
+	/* DMA_MAPPING_ERROR, the highest address, if the bus cannot address it */
+	if (route->mem->kind == PHYR_MEM_RAM)
+		addr = phys_to_dma(dev, vec->paddr);
+	return !check_add_overflow(addr, vec->len - 1, &last) &&
+	       last <= route->limit;
+}
+
+/*
+ * Set phyr_route.whole.
+ *
+ * Returns 0, or -EREMOTEIO if the device reaches no page of the memory.
+ */
+static int phyr_route_extent(struct phyr_route *route, struct device *dev)
+{
+	struct phyr_mem *mem = route->mem;
+	struct phys_vec vec = { .paddr = mem->start,
+				.len = mem->end - mem->start };
+
+	/* The window of RAM has holes, and no machine fills it. */
+	if (mem->kind == PHYR_MEM_RAM && route->limit != U64_MAX) {
+		route->whole = !dma_addressing_limited(dev);
+		return 0;
+	}
+
+	route->whole = phyr_route_reaches(route, dev, &vec);
+	vec.len = PAGE_SIZE;
+	return phyr_route_reaches(route, dev, &vec) ? 0 : -EREMOTEIO;
+}
+
 static int phyr_route_window(struct phyr_route *route, struct device *dev)
 {
 	struct phyr_mem *mem = route->mem;
+	int ret;
 
-	if (mem->start > route->limit)
-		return -EREMOTEIO;
-
-	if (mem->end - 1 > route->limit) {
-		route->mode = PHYR_MAP_EXTENT;
-		return 0;
-	}
+	route->mode = PHYR_MAP_EXTENT;
+	ret = phyr_route_extent(route, dev);
+	if (ret || !route->whole)
+		return ret;
 
 	route->window = phyr_window_get(mem, dev);
 	if (IS_ERR(route->window))
@@ -123,10 +221,10 @@ static int phyr_route_window(struct phyr_route *route, struct device *dev)
 	return 0;
 }
 
-/* An IOMMU granule larger than a page cannot link page-aligned extents. */
-static bool phyr_dev_links_pages(struct device *dev)
+/* RAM of a device that is not coherent (without attributes) is not linked. */
+static bool phyr_route_links(const struct phyr_route *route, struct device *dev)
 {
-	return use_dma_iommu(dev) && dma_get_merge_boundary(dev) < PAGE_SIZE;
+	return phyr_dev_links_pages(dev) && route->attrs;
 }
 
 static int phyr_route_decide(struct phyr_route *route,
@@ -141,7 +239,10 @@ static int phyr_route_decide(struct phyr_route *route,
 	if (!dev->dma_mask)
 		return -EINVAL;
 
-	mask = min_not_zero(dma_get_mask(dev), dev->bus_dma_limit);
+	if (get_dma_ops(dev))
+		return phyr_dev_refuse(dev, "its bus has DMA operations of its own (Xen, or another IOMMU layer), which may use bounce buffers; dma-bufs are not supported");
+
+	mask = phyr_dev_limit(dev);
 	route->limit = untranslated ? mask : U64_MAX;
 
 	if (mem->kind == PHYR_MEM_P2P) {
@@ -152,9 +253,13 @@ static int phyr_route_decide(struct phyr_route *route,
 			route->mode = PHYR_MAP_BUS;
 			route->delta = mem->bus_offset;
 			route->limit = mask;
-			return 0;
+			return phyr_route_extent(route, dev);
 		}
 	}
+
+	if (mem->kind == PHYR_MEM_RAM ? phyr_dev_bounces_ram(dev) :
+					phyr_dev_bounces(dev))
+		return phyr_dev_refuse(dev, "DMA needs bounce buffers (swiotlb=force, a restricted pool, memory encryption, or an untrusted device behind an IOMMU with large pages), which dma-bufs do not support; put the device behind an IOMMU whose pages are not larger than the processor's");
 
 	/*
 	 * A dma-buf importer does not sync bounce buffers: fail the mapping
@@ -167,9 +272,9 @@ static int phyr_route_decide(struct phyr_route *route,
 
 	if (mem->kind != PHYR_MEM_RAM && untranslated)
 		return phyr_route_window(route, dev);
-	route->mode = phyr_dev_links_pages(dev) ? PHYR_MAP_IOVA :
-						  PHYR_MAP_EXTENT;
-	return 0;
+	route->mode = phyr_route_links(route, dev) ? PHYR_MAP_IOVA :
+						     PHYR_MAP_EXTENT;
+	return phyr_route_extent(route, dev);
 }
 
 /**
@@ -178,8 +283,9 @@ static int phyr_route_decide(struct phyr_route *route,
  * @mem: the memory; the route takes a reference
  *
  * Context: @attach's reservation lock is held; may sleep.
- * Return: the route, or ERR_PTR: -EREMOTEIO if @mem is unreachable, -EINVAL for
- * a device without a DMA mask, -ENOMEM.
+ * Return: the route, or ERR_PTR: -EREMOTEIO if @mem is unreachable, or only by
+ * bounce buffers; -EINVAL for a device without a DMA mask; -ENOMEM if memory or
+ * IOVA space ran out.
  */
 struct phyr_route *phyr_route_create(struct dma_buf_attachment *attach,
 				     struct phyr_mem *mem)
@@ -233,28 +339,83 @@ static struct phyr_route *phyr_route_find(struct phyr_attachment *attach,
 }
 
 /**
+ * phyr_route_mem - create the route to a memory
+ * @attach: the attachment
+ * @mem: a memory that the buffer may move to
+ *
+ * Context: the reservation lock is held; may sleep.
+ * Return: 1 if the device reaches all of @mem, 0 if it reaches a part, or as
+ * phyr_route_create().
+ */
+int phyr_route_mem(struct phyr_attachment *attach, struct phyr_mem *mem)
+{
+	struct phyr_route *route;
+
+	dma_resv_assert_held(attach->attach->dmabuf->resv);
+
+	route = phyr_route_find(attach, mem);
+	return IS_ERR(route) ? PTR_ERR(route) : route->whole;
+}
+
+/**
+ * phyr_routes_are_whole - test whether an attachment's routes have no limits
+ * @attach: the attachment
+ *
+ * Context: the reservation lock is held.
+ * Return: true if the device reaches all of each memory that @attach has a
+ * route to.
+ */
+bool phyr_routes_are_whole(const struct phyr_attachment *attach)
+{
+	const struct phyr_route *route;
+
+	dma_resv_assert_held(attach->attach->dmabuf->resv);
+
+	list_for_each_entry(route, &attach->routes, node)
+		if (!route->whole)
+			return false;
+	return true;
+}
+
+static bool phyr_route_reaches_chunk(const struct phyr_route *route,
+				     struct device *dev,
+				     const struct phyr_chunk *chunk)
+{
+	unsigned int i;
+
+	for (i = 0; i < chunk->nr; i++)
+		if (!phyr_route_reaches(route, dev, &chunk->vecs[i]))
+			return false;
+	return true;
+}
+
+/**
  * phyr_route_list - create the routes to all memories of a list
  * @attach: the attachment
  * @list: finished list
  *
  * Context: the reservation lock is held; may sleep.
- * Return: 0, or as phyr_route_create().
+ * Return: 0 if the device reaches all extents of @list, -EREMOTEIO if not, or
+ * as phyr_route_create().
  */
 int phyr_route_list(struct phyr_attachment *attach, struct phyr_list *list)
 {
 	const struct phyr_chunk *chunk;
-	const struct phyr_mem *last = NULL;
-	struct phyr_route *route;
+	struct phyr_route *route = NULL;
 
 	dma_resv_assert_held(attach->attach->dmabuf->resv);
 
 	for (chunk = phyr_list_first(list); chunk; chunk = chunk->next) {
-		if (chunk->mem == last)
-			continue;
-		route = phyr_route_find(attach, chunk->mem);
+		if (!route || route->mem != chunk->mem)
+			route = phyr_route_find(attach, chunk->mem);
 		if (IS_ERR(route))
 			return PTR_ERR(route);
-		last = chunk->mem;
+		route->used = true;
+		if (!route->whole &&
+		    !phyr_route_reaches_chunk(route, attach->attach->dev,
+					      chunk))
+			return -EREMOTEIO;
+		cond_resched();
 	}
 	return 0;
 }
@@ -264,35 +425,22 @@ int phyr_route_list(struct phyr_attachment *attach, struct phyr_list *list)
  * @attach: the attachment
  *
  * Context: the reservation lock is held.
- * Return: as dma_range_list_mode(), or "-" if there is no route yet.
+ * Return: as dma_range_list_mode(), or "-" if no route is used yet.
  */
 const char *phyr_route_name(const struct phyr_attachment *attach)
 {
-	const struct phyr_route *route;
+	const struct phyr_route *route, *used = NULL;
 
 	if (attach->kind == PHYR_KIND_FROM_STOCK)
 		return phyr_map_mode_name(PHYR_MAP_SGT);
-	if (list_empty(&attach->routes))
-		return "-";
-	if (!list_is_singular(&attach->routes))
-		return "mixed";
-	route = list_first_entry(&attach->routes, struct phyr_route, node);
-	return phyr_map_mode_name(route->mode);
-}
-
-static bool phyr_route_reaches(const struct phyr_route *route,
-			       struct device *dev, const struct phys_vec *vec)
-{
-	u64 addr = vec->paddr + route->delta;
-	u64 last;
-
-	if (route->limit == U64_MAX)
-		return true;
-	/* DMA_MAPPING_ERROR, the highest address, if the bus cannot address it */
-	if (route->mem->kind == PHYR_MEM_RAM)
-		addr = phys_to_dma(dev, vec->paddr);
-	return !check_add_overflow(addr, vec->len - 1, &last) &&
-	       last <= route->limit;
+	list_for_each_entry(route, &attach->routes, node) {
+		if (!route->used)
+			continue;
+		if (used)
+			return "mixed";
+		used = route;
+	}
+	return used ? phyr_map_mode_name(used->mode) : "-";
 }
 
 static int phyr_map_iova(struct dma_range_list *ranges,
@@ -329,12 +477,9 @@ destroy:
 static int phyr_map_offset(const struct phyr_route *route, struct device *dev,
 			   struct phyr_cursor *cursor)
 {
-	struct phyr_mem *mem = route->mem;
-	struct phys_vec vec = { .paddr = mem->start,
-				.len = mem->end - mem->start };
+	struct phys_vec vec;
 
-	if (route->mode == PHYR_MAP_WINDOW ||
-	    phyr_route_reaches(route, dev, &vec))
+	if (route->whole)
 		return 0;
 
 	while (phyr_next(cursor, &vec, NULL)) {
@@ -437,6 +582,7 @@ static int phyr_map_run(struct phyr_attachment *attach,
 	if (IS_ERR(route))
 		return PTR_ERR(route);
 
+	route->used = true;
 	segment->mode = route->mode;
 	segment->attrs = route->attrs;
 	segment->len = len;

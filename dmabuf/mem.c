@@ -56,15 +56,15 @@ EXPORT_SYMBOL_NS_GPL(phyr_mem_create_ram, "PHYR_EXPORTER");
  * phyr_mem_create_p2p - describe a BAR
  * @pdev: the device, bound to the caller's driver
  * @bar: number of a memory BAR that the caller has requested
- * @cache: how the CPU maps the BAR
+ * @cache: how the CPU maps the BAR; never PHYR_MEM_CACHED
  *
  * Makes @pdev a provider of peer memory if it is not one already. The phyr_mem
  * may outlive the driver's binding; all buffers in it must be revoked before
  * the driver unbinds.
  *
  * Context: probe of @pdev's driver; may sleep.
- * Return: a reference, or ERR_PTR: -EINVAL if @bar is not a memory BAR,
- * -EOPNOTSUPP if the kernel does not support peer-to-peer DMA, -ENOMEM.
+ * Return: a reference, or ERR_PTR: -EINVAL if @bar is not a memory BAR or
+ * would be cached, -EOPNOTSUPP if the kernel does not support peer-to-peer DMA, -ENOMEM.
  */
 struct phyr_mem *phyr_mem_create_p2p(struct pci_dev *pdev, int bar,
 				     enum phyr_mem_cache cache)
@@ -73,6 +73,9 @@ struct phyr_mem *phyr_mem_create_p2p(struct pci_dev *pdev, int bar,
 	struct phyr_mem *mem;
 	u64 start;
 	int ret;
+
+	if (cache == PHYR_MEM_CACHED)
+		return ERR_PTR(-EINVAL);
 
 	ret = pcim_p2pdma_init(pdev);
 	if (ret)
@@ -200,11 +203,17 @@ EXPORT_SYMBOL_NS_GPL(phyr_mem_kind, "PHYR_EXPORTER");
  * @mem: the memory
  * @prot: protection to start from, without cache bits
  *
+ * The memory controller decrypts, and a BAR is not behind it.
+ *
  * Context: any.
- * Return: @prot with the memory's cache attribute.
+ * Return: @prot with the memory's cache attribute; for a BAR, without memory
+ * encryption.
  */
 pgprot_t phyr_mem_pgprot(const struct phyr_mem *mem, pgprot_t prot)
 {
+	if (mem->kind == PHYR_MEM_P2P)
+		prot = pgprot_decrypted(prot);
+
 	switch (mem->cache) {
 	case PHYR_MEM_WC:
 		return pgprot_writecombine(prot);

@@ -11,6 +11,7 @@
  * Nothing is stored for the importer's segment limits either: the cursor
  * splits ranges during the walk.
  */
+#include <linux/dma-map-ops.h>
 #include <linux/export.h>
 #include <linux/sched.h>
 #include <linux/seq_file.h>
@@ -39,9 +40,64 @@ struct dma_range_list *dma_range_list_alloc(const struct phyr_limits *limits)
 	return ranges;
 }
 
+/* False for memory that CPU and device may use without a sync. */
+static bool dma_range_segment_syncs(const struct dma_range_list *ranges,
+				    const struct dma_range_segment *segment)
+{
+	return segment->mode == PHYR_MAP_EXTENT && !segment->attrs &&
+	       !dev_is_dma_coherent(ranges->dev);
+}
+
+static void dma_range_sync_extents(struct dma_range_list *ranges,
+				   const struct dma_range_segment *segment,
+				   bool for_cpu)
+{
+	const struct dma_range_chunk *chunk;
+	const struct dma_range *range;
+
+	for (chunk = segment->chunks; chunk; chunk = chunk->next) {
+		for (range = chunk->ranges; range < chunk->ranges + chunk->nr;
+		     range++)
+			if (for_cpu)
+				dma_sync_single_for_cpu(ranges->dev,
+							range->addr, range->len,
+							ranges->dir);
+			else
+				dma_sync_single_for_device(ranges->dev,
+							   range->addr,
+							   range->len,
+							   ranges->dir);
+		cond_resched();
+	}
+}
+
+/**
+ * dma_range_list_sync - hand the memory of a mapping to the CPU or the device
+ * @ranges: the list; may be unmapped already
+ * @for_cpu: to the CPU
+ *
+ * Context: the dma-buf's reservation lock is held; may sleep.
+ */
+void dma_range_list_sync(struct dma_range_list *ranges, bool for_cpu)
+{
+	const struct dma_range_segment *segment;
+
+	if (!ranges->len)
+		return;
+
+	for (segment = ranges->segments; segment; segment = segment->next)
+		if (dma_range_segment_syncs(ranges, segment))
+			dma_range_sync_extents(ranges, segment, for_cpu);
+}
+
+/*
+ * Does not touch CPU caches: the memory may belong to somebody else by now.
+ * dma_range_list_sync() has, if it does not.
+ */
 static void dma_range_unmap_extents(struct dma_range_list *ranges,
 				    const struct dma_range_segment *segment)
 {
+	unsigned long attrs = segment->attrs ?: DMA_ATTR_SKIP_CPU_SYNC;
 	const struct dma_range_chunk *chunk;
 	unsigned int i;
 
@@ -49,7 +105,7 @@ static void dma_range_unmap_extents(struct dma_range_list *ranges,
 		for (i = 0; i < chunk->nr; i++)
 			dma_unmap_phys(ranges->dev, chunk->ranges[i].addr,
 				       chunk->ranges[i].len, ranges->dir,
-				       segment->attrs);
+				       attrs);
 		cond_resched();
 	}
 }

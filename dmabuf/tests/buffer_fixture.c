@@ -42,7 +42,7 @@ static struct phyr_list *buffer_test_describe(struct phyr_buffer *buffer)
 			   (t->mixed && i == BUFFER_EXTENTS - 1);
 
 		ret = phyr_list_append(list, ram ? t->ram : t->bar,
-				       (ram ? BUFFER_RAM : BUFFER_BAR) +
+				       (ram ? t->ram_at : BUFFER_BAR) +
 				       t->offset + i * BUFFER_STRIDE, SZ_4K);
 	}
 	if (!ret)
@@ -52,6 +52,17 @@ static struct phyr_list *buffer_test_describe(struct phyr_buffer *buffer)
 		return ERR_PTR(ret);
 	}
 	return list;
+}
+
+static struct phyr_mem *buffer_test_memory(struct phyr_buffer *buffer,
+					   unsigned int i)
+{
+	struct buffer_test *t = container_of(buffer, struct buffer_test,
+					     buffer);
+	struct phyr_mem *mems[] = { t->bar, t->ram, NULL };
+
+	dma_resv_assert_held(buffer->resv);
+	return mems[i];
 }
 
 static int buffer_test_pin_system(struct phyr_buffer *buffer)
@@ -118,6 +129,7 @@ static void buffer_test_release(struct dma_buf *dmabuf)
 
 const struct phyr_dma_buf_ops buffer_test_ops = {
 	BUFFER_TEST_OPS,
+	.memory = buffer_test_memory,
 	.pin_system = buffer_test_pin_system,
 	.unpin_system = buffer_test_unpin_system,
 };
@@ -125,6 +137,13 @@ const struct phyr_dma_buf_ops buffer_test_ops = {
 /* An exporter that cannot move its buffer to system memory */
 const struct phyr_dma_buf_ops buffer_test_ops_fixed = {
 	BUFFER_TEST_OPS,
+};
+
+/* An exporter that moves its buffer, and does not say where to */
+const struct phyr_dma_buf_ops buffer_test_ops_silent = {
+	BUFFER_TEST_OPS,
+	.pin_system = buffer_test_pin_system,
+	.unpin_system = buffer_test_unpin_system,
 };
 
 void buffer_lock(struct buffer_test *t)
@@ -217,6 +236,7 @@ int buffer_test_prepare(struct kunit *test)
 	test->priv = t;
 	t->test = test;
 	t->size = BUFFER_SIZE;
+	t->ram_at = BUFFER_RAM;
 
 	bridge = mock_pci_dev(test, "bridge", mock_pci_bus(test, NULL), ~0ULL);
 	t->bus = mock_pci_bus(test, bridge);
@@ -253,6 +273,21 @@ int buffer_test_move(struct buffer_test *t)
 	ret = phyr_buffer_move_begin(&t->buffer, false, false);
 	if (!ret) {
 		t->offset += SZ_1M;
+		phyr_buffer_move_end(&t->buffer);
+	}
+	buffer_unlock(t);
+	return ret;
+}
+
+/* Move to another memory. */
+int buffer_test_move_to(struct buffer_test *t, bool in_system)
+{
+	int ret;
+
+	buffer_lock(t);
+	ret = phyr_buffer_move_begin(&t->buffer, false, false);
+	if (!ret) {
+		t->in_system = in_system;
 		phyr_buffer_move_end(&t->buffer);
 	}
 	buffer_unlock(t);

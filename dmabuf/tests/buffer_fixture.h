@@ -57,6 +57,7 @@ struct buffer_importer {
  * @dmabufs: its dma-bufs
  * @in_system: the buffer is in system memory, not in the BAR
  * @offset: offset of the buffer in that memory
+ * @ram_at: address of the system memory, BUFFER_RAM by default
  * @mixed: the last extent is always in system memory
  * @size: size of the buffer in bytes
  * @described: number of describe() calls
@@ -80,6 +81,7 @@ struct buffer_test {
 	bool in_system;
 	bool mixed;
 	u64 offset;
+	u64 ram_at;
 	u64 size;
 	unsigned int described;
 	int describe_err;
@@ -101,6 +103,7 @@ struct buffer_wait {
 
 extern const struct phyr_dma_buf_ops buffer_test_ops;
 extern const struct phyr_dma_buf_ops buffer_test_ops_fixed;
+extern const struct phyr_dma_buf_ops buffer_test_ops_silent;
 extern const struct phyr_importer_ops buffer_test_native_ops;
 extern const struct dma_buf_attach_ops buffer_test_revocable_ops;
 extern const struct dma_buf_attach_ops buffer_test_dynamic_ops;
@@ -122,6 +125,7 @@ void buffer_test_use_ops(struct buffer_test *t,
 int buffer_test_prepare(struct kunit *test);
 int buffer_test_init(struct kunit *test);
 int buffer_test_move(struct buffer_test *t);
+int buffer_test_move_to(struct buffer_test *t, bool in_system);
 void buffer_test_revoke(struct buffer_test *t);
 enum phyr_buffer_state buffer_test_state(struct buffer_test *t);
 void buffer_test_end_importer(void *data);

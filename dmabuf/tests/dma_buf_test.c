@@ -151,7 +151,7 @@ static void attach_says_which_way_and_why(struct kunit *test)
 
 	pinned = buffer_test_phyr(buffer_test_stock(t, 0, NULL, false));
 	KUNIT_EXPECT_STREQ(test, pinned->why, "importer takes no peer memory");
-	KUNIT_EXPECT_TRUE(test, pinned->pinned);
+	KUNIT_EXPECT_EQ(test, pinned->pinned, PHYR_PINNED_SYSTEM);
 	pinned = buffer_test_phyr(buffer_test_stock(t, 0,
 						    &buffer_test_peer_ops,
 						    false));
@@ -671,6 +671,20 @@ static void from_stock_a_part(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ranges[1].len, 16);
 }
 
+/* phyr_sgt_check() refuses the table, which must be unmapped then. */
+static void from_stock_above_the_mask(struct kunit *test)
+{
+	struct buffer_test *t = test->priv;
+	struct stock_test *stock = stock_test_create(test);
+	struct buffer_importer *importer = stock_test_import(t, stock);
+
+	t->pdev->dma_mask = DMA_BIT_MASK(32);
+	KUNIT_EXPECT_EQ(test, buffer_test_try_map(importer), -EREMOTEIO);
+	KUNIT_EXPECT_EQ(test, stock->mapped, 0);
+	t->pdev->dma_mask = DMA_BIT_MASK(36);
+	KUNIT_EXPECT_EQ(test, buffer_test_try_map(importer), 0);
+}
+
 static void from_stock_table_too_short(struct kunit *test)
 {
 	struct buffer_test *t = test->priv;
@@ -815,6 +829,7 @@ static struct kunit_case attach_test_cases[] = {
 	KUNIT_CASE(map_to_stock_each_step_fails),
 	KUNIT_CASE(from_stock_walks_the_table),
 	KUNIT_CASE(from_stock_a_part),
+	KUNIT_CASE(from_stock_above_the_mask),
 	KUNIT_CASE(from_stock_table_too_short),
 	KUNIT_CASE(from_stock_each_step_fails),
 	KUNIT_CASE(from_stock_invalidate_tells_waits_unmaps),

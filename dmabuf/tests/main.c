@@ -4,8 +4,9 @@
  *
  * The exporter describes extents of a BAR that has no other user. It never
  * allocates, clears or accesses the memory, so lists can have any size and
- * shape. It exports the same extents either as a phyr list or as an sg_table
- * from dma_buf_phys_vec_to_sgt(). The importer maps for a device (QEMU's edu)
+ * shape. It exports the same extents either as a phyr list, as an sg_table from
+ * dma_buf_phys_vec_to_sgt(), or, as broken drivers do, as an sg_table with
+ * physical addresses that nobody checked against the device. The importer maps for a device (QEMU's edu)
  * and returns the ranges to the test, which checks them.
  *
  * Ranges are addresses: the device node is root-only, and the module is for
@@ -49,7 +50,7 @@ static unsigned int test_importers;	/* guarded by test_lock */
  * @resv: its reservation object
  * @list: its phyr list, with a reference
  * @provider: for PHYR_TEST_STYLE_STOCK
- * @vecs: the extents, for PHYR_TEST_STYLE_STOCK
+ * @vecs: the extents, for PHYR_TEST_STYLE_STOCK and PHYR_TEST_STYLE_RAW
  * @count: entries in @vecs
  */
 struct test_buffer {
@@ -131,6 +132,44 @@ static void test_stock_unmap(struct dma_buf_attachment *attach,
 static const struct dma_buf_ops test_stock_ops = {
 	.map_dma_buf = test_stock_map,
 	.unmap_dma_buf = test_stock_unmap,
+	.pin = test_pin,
+	.unpin = test_unpin,
+	.release = test_release,
+};
+
+static struct sg_table *test_raw_map(struct dma_buf_attachment *attach,
+				     enum dma_data_direction dir)
+{
+	struct test_buffer *buffer = attach->dmabuf->priv;
+	struct scatterlist *sg;
+	struct sg_table *sgt;
+	int i;
+
+	sgt = kzalloc_obj(*sgt);
+	if (!sgt)
+		return ERR_PTR(-ENOMEM);
+	if (sg_alloc_table(sgt, buffer->count, GFP_KERNEL)) {
+		kfree(sgt);
+		return ERR_PTR(-ENOMEM);
+	}
+
+	for_each_sgtable_dma_sg(sgt, sg, i) {
+		sg_dma_address(sg) = buffer->vecs[i].paddr;
+		sg_dma_len(sg) = buffer->vecs[i].len;
+	}
+	return sgt;
+}
+
+static void test_raw_unmap(struct dma_buf_attachment *attach,
+			   struct sg_table *sgt, enum dma_data_direction dir)
+{
+	sg_free_table(sgt);
+	kfree(sgt);
+}
+
+static const struct dma_buf_ops test_raw_ops = {
+	.map_dma_buf = test_raw_map,
+	.unmap_dma_buf = test_raw_unmap,
 	.pin = test_pin,
 	.unpin = test_unpin,
 	.release = test_release,
@@ -221,6 +260,12 @@ static struct test_buffer *test_buffer_create(struct phyr_test_export *args,
 	return buffer;
 }
 
+static const struct dma_buf_ops * const test_styles[] = {
+	[PHYR_TEST_STYLE_PHYR] = &test_phyr_ops.ops,
+	[PHYR_TEST_STYLE_STOCK] = &test_stock_ops,
+	[PHYR_TEST_STYLE_RAW] = &test_raw_ops,
+};
+
 static struct dma_buf *test_export(struct phyr_test_export *args)
 {
 	DEFINE_DMA_BUF_EXPORT_INFO(info);
@@ -229,7 +274,7 @@ static struct dma_buf *test_export(struct phyr_test_export *args)
 	u64 size;
 	int ret;
 
-	if (args->style > PHYR_TEST_STYLE_STOCK || !args->count)
+	if (args->style > PHYR_TEST_STYLE_RAW || !args->count)
 		return ERR_PTR(-EINVAL);
 	if (check_mul_overflow(args->count, args->len, &size))
 		return ERR_PTR(-EOVERFLOW);
@@ -238,7 +283,7 @@ static struct dma_buf *test_export(struct phyr_test_export *args)
 	if (IS_ERR(buffer))
 		return ERR_CAST(buffer);
 
-	info.ops = buffer->list ? &test_phyr_ops.ops : &test_stock_ops;
+	info.ops = test_styles[args->style];
 	info.size = size;
 	info.flags = O_CLOEXEC | O_RDWR;
 	info.resv = &buffer->resv;

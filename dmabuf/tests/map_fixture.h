@@ -93,6 +93,7 @@ void window_fails_to_map(struct kunit *test);
 void window_no_memory(struct kunit *test);
 void route_list_decides_once_per_memory(struct kunit *test);
 void route_list_second_memory_out_of_reach(struct kunit *test);
+void route_list_extent_out_of_reach(struct kunit *test);
 void route_name_of_what_was_decided(struct kunit *test);
 
 #endif

@@ -17,12 +17,15 @@
  * @other_ops: other dma_map_ops translate
  * @bus: the device and the memory are below one switch
  * @incoherent: the device is not coherent
+ * @bounce: untranslated DMA bounces
+ * @untrusted: the device is an external PCI device
  * @boundary: the IOMMU's page size minus one
  * @mask: DMA mask
  * @ret: expected result
  * @mode: expected mode
  * @attrs: expected DMA_ATTR_*
  * @limit: expected limit
+ * @part: the device is expected to reach only a part of the memory
  */
 struct map_route {
 	const char *name;
@@ -31,12 +34,15 @@ struct map_route {
 	bool other_ops;
 	bool bus;
 	bool incoherent;
+	bool bounce;
+	bool untrusted;
 	unsigned long boundary;
 	u64 mask;
 	int ret;
 	enum phyr_map_mode mode;
 	unsigned long attrs;
 	u64 limit;
+	bool part;
 };
 
 static const struct map_route map_routes[] = {
@@ -48,18 +54,36 @@ static const struct map_route map_routes[] = {
 	{ "P2P IOMMU", PHYR_MEM_P2P, .iommu = true, .mask = DMA_BIT_MASK(32),
 	  .mode = PHYR_MAP_IOVA, .attrs = PHYR_MMIO_ATTRS,
 	  .limit = U64_MAX },
+	{ "P2P bus mask below the BAR", PHYR_MEM_P2P, .iommu = true,
+	  .bus = true, .mask = DMA_BIT_MASK(30), .ret = -EREMOTEIO },
+	{ "P2P bus mask within the BAR", PHYR_MEM_P2P, .iommu = true,
+	  .bus = true, .mask = MAP_BAR - SZ_1G + SZ_1M,
+	  .mode = PHYR_MAP_BUS, .limit = MAP_BAR - SZ_1G + SZ_1M,
+	  .part = true },
+	{ "P2P bus mask just enough", PHYR_MEM_P2P, .iommu = true,
+	  .bus = true, .mask = MAP_BAR - SZ_1G + MAP_BAR_LEN - 1,
+	  .mode = PHYR_MAP_BUS, .limit = MAP_BAR - SZ_1G + MAP_BAR_LEN - 1 },
 	{ "P2P other ops", PHYR_MEM_P2P, .other_ops = true,
-	  .mask = DMA_BIT_MASK(32), .mode = PHYR_MAP_EXTENT,
+	  .mask = MAP_ALL_BITS, .ret = -EREMOTEIO },
+	{ "P2P bus other ops", PHYR_MEM_P2P, .other_ops = true, .bus = true,
+	  .mask = MAP_ALL_BITS, .ret = -EREMOTEIO },
+	{ "P2P bounce", PHYR_MEM_P2P, .bounce = true, .mask = MAP_ALL_BITS,
+	  .ret = -EREMOTEIO },
+	{ "P2P bus bounce", PHYR_MEM_P2P, .bounce = true, .bus = true,
+	  .mask = MAP_ALL_BITS, .mode = PHYR_MAP_BUS, .limit = MAP_ALL_BITS },
+	{ "P2P IOMMU bounce", PHYR_MEM_P2P, .bounce = true, .iommu = true,
+	  .mask = DMA_BIT_MASK(32), .mode = PHYR_MAP_IOVA,
 	  .attrs = PHYR_MMIO_ATTRS, .limit = U64_MAX },
 	{ "P2P untranslated", PHYR_MEM_P2P, .mask = DMA_BIT_MASK(32),
 	  .mode = PHYR_MAP_WINDOW, .attrs = PHYR_MMIO_ATTRS,
 	  .limit = DMA_BIT_MASK(32) },
 	{ "P2P mask within the BAR", PHYR_MEM_P2P, .mask = MAP_BAR + SZ_1M,
 	  .mode = PHYR_MAP_EXTENT, .attrs = PHYR_MMIO_ATTRS,
-	  .limit = MAP_BAR + SZ_1M },
+	  .limit = MAP_BAR + SZ_1M, .part = true },
 	{ "P2P mask one byte short", PHYR_MEM_P2P,
 	  .mask = MAP_BAR + MAP_BAR_LEN - 2, .mode = PHYR_MAP_EXTENT,
-	  .attrs = PHYR_MMIO_ATTRS, .limit = MAP_BAR + MAP_BAR_LEN - 2 },
+	  .attrs = PHYR_MMIO_ATTRS, .limit = MAP_BAR + MAP_BAR_LEN - 2,
+	  .part = true },
 	{ "P2P mask just enough", PHYR_MEM_P2P,
 	  .mask = MAP_BAR + MAP_BAR_LEN - 1, .mode = PHYR_MAP_WINDOW,
 	  .attrs = PHYR_MMIO_ATTRS, .limit = MAP_BAR + MAP_BAR_LEN - 1 },
@@ -74,6 +98,13 @@ static const struct map_route map_routes[] = {
 	{ "MMIO untranslated", PHYR_MEM_MMIO, .mask = MAP_ALL_BITS,
 	  .mode = PHYR_MAP_WINDOW, .attrs = PHYR_MMIO_ATTRS,
 	  .limit = MAP_ALL_BITS },
+	{ "MMIO other ops", PHYR_MEM_MMIO, .other_ops = true,
+	  .mask = MAP_ALL_BITS, .ret = -EREMOTEIO },
+	{ "MMIO bounce", PHYR_MEM_MMIO, .bounce = true, .mask = MAP_ALL_BITS,
+	  .ret = -EREMOTEIO },
+	{ "MMIO IOMMU bounce", PHYR_MEM_MMIO, .bounce = true, .iommu = true,
+	  .mask = MAP_ALL_BITS, .mode = PHYR_MAP_IOVA,
+	  .attrs = PHYR_MMIO_ATTRS, .limit = U64_MAX },
 	{ "MMIO mask too short", PHYR_MEM_MMIO, .mask = DMA_BIT_MASK(32),
 	  .ret = -EREMOTEIO },
 	{ "RAM IOMMU", PHYR_MEM_RAM, .iommu = true, .mask = DMA_BIT_MASK(32),
@@ -83,21 +114,43 @@ static const struct map_route map_routes[] = {
 	  .boundary = SZ_64K - 1, .mask = MAP_ALL_BITS,
 	  .mode = PHYR_MAP_EXTENT, .attrs = DMA_ATTR_REQUIRE_COHERENT,
 	  .limit = U64_MAX },
+	{ "RAM untrusted", PHYR_MEM_RAM, .iommu = true, .untrusted = true,
+	  .mask = MAP_ALL_BITS, .mode = PHYR_MAP_IOVA,
+	  .attrs = DMA_ATTR_REQUIRE_COHERENT, .limit = U64_MAX },
+	{ "RAM untrusted large pages", PHYR_MEM_RAM, .iommu = true,
+	  .untrusted = true, .boundary = SZ_64K - 1, .mask = MAP_ALL_BITS,
+	  .ret = -EREMOTEIO },
+	{ "P2P untrusted large pages", PHYR_MEM_P2P, .iommu = true,
+	  .untrusted = true, .boundary = SZ_64K - 1, .mask = MAP_ALL_BITS,
+	  .mode = PHYR_MAP_EXTENT, .attrs = PHYR_MMIO_ATTRS,
+	  .limit = U64_MAX },
 	{ "RAM IOMMU of our pages", PHYR_MEM_RAM, .iommu = true,
 	  .boundary = PAGE_SIZE - 1, .mask = MAP_ALL_BITS,
 	  .mode = PHYR_MAP_IOVA, .attrs = DMA_ATTR_REQUIRE_COHERENT,
 	  .limit = U64_MAX },
 	{ "RAM IOMMU incoherent", PHYR_MEM_RAM, .iommu = true,
-	  .incoherent = true, .mask = MAP_ALL_BITS, .mode = PHYR_MAP_IOVA,
+	  .incoherent = true, .mask = MAP_ALL_BITS, .mode = PHYR_MAP_EXTENT,
 	  .limit = U64_MAX },
+	{ "P2P IOMMU incoherent", PHYR_MEM_P2P, .iommu = true,
+	  .incoherent = true, .mask = MAP_ALL_BITS, .mode = PHYR_MAP_IOVA,
+	  .attrs = PHYR_MMIO_ATTRS, .limit = U64_MAX },
 	{ "RAM untranslated", PHYR_MEM_RAM, .mask = DMA_BIT_MASK(40),
 	  .mode = PHYR_MAP_EXTENT, .attrs = DMA_ATTR_REQUIRE_COHERENT,
 	  .limit = DMA_BIT_MASK(40) },
 	{ "RAM untranslated incoherent", PHYR_MEM_RAM, .incoherent = true,
 	  .mask = DMA_BIT_MASK(40), .mode = PHYR_MAP_EXTENT,
 	  .limit = DMA_BIT_MASK(40) },
+	{ "RAM in part", PHYR_MEM_RAM, .mask = DMA_BIT_MASK(32),
+	  .mode = PHYR_MAP_EXTENT, .attrs = DMA_ATTR_REQUIRE_COHERENT,
+	  .limit = DMA_BIT_MASK(32), .part = true },
 	{ "RAM other ops", PHYR_MEM_RAM, .other_ops = true,
-	  .mask = DMA_BIT_MASK(32), .mode = PHYR_MAP_EXTENT,
+	  .mask = MAP_ALL_BITS, .ret = -EREMOTEIO },
+	{ "RAM bounce", PHYR_MEM_RAM, .bounce = true, .mask = MAP_ALL_BITS,
+	  .ret = -EREMOTEIO },
+	{ "RAM bounce incoherent", PHYR_MEM_RAM, .bounce = true,
+	  .incoherent = true, .mask = MAP_ALL_BITS, .ret = -EREMOTEIO },
+	{ "RAM IOMMU bounce", PHYR_MEM_RAM, .bounce = true, .iommu = true,
+	  .mask = DMA_BIT_MASK(32), .mode = PHYR_MAP_IOVA,
 	  .attrs = DMA_ATTR_REQUIRE_COHERENT, .limit = U64_MAX },
 };
 
@@ -123,13 +176,23 @@ void route_create_decides(struct kunit *test)
 	mock.other_ops = want->other_ops;
 	mock.bus = want->bus;
 	mock.coherent = !want->incoherent;
+	mock.bounce = want->bounce;
 	mock.merge_boundary = want->boundary;
+	t->pdev->untrusted = want->untrusted;
+	mock.required_mask = DMA_BIT_MASK(36);
 	t->pdev->dma_mask = want->mask;
 
 	route = map_test_route(&t->attach, map_test_mem(t, want->kind));
 	if (want->ret) {
 		KUNIT_EXPECT_PTR_EQ(test, route, ERR_PTR(want->ret));
-		map_test_expect_untouched(test);
+		KUNIT_EXPECT_EQ(test, mock_count(MOCK_MAP), 0);
+		KUNIT_EXPECT_EQ(test, mock_count(MOCK_IOVA_ALLOC), 0);
+		KUNIT_EXPECT_EQ(test, mock_mapped(), 0);
+		/* Only bus addresses could make it reachable. */
+		KUNIT_EXPECT_EQ(test, mock_count(MOCK_PROBE),
+				want->kind == PHYR_MEM_P2P &&
+				(want->bounce || want->bus) &&
+				!want->other_ops);
 		return;
 	}
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, route);
@@ -137,6 +200,7 @@ void route_create_decides(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, route->mode, want->mode);
 	KUNIT_EXPECT_EQ(test, route->attrs, want->attrs);
 	KUNIT_EXPECT_EQ(test, route->limit, want->limit);
+	KUNIT_EXPECT_EQ(test, route->whole, !want->part);
 	KUNIT_EXPECT_EQ(test, mock_mapped(), want->mode == PHYR_MAP_WINDOW);
 	if (want->mode == PHYR_MAP_BUS)
 		KUNIT_EXPECT_EQ(test, route->delta, mock.bus_offset);
@@ -489,6 +553,31 @@ void route_list_second_memory_out_of_reach(struct kunit *test)
 	map_test_expect_untouched(test);
 }
 
+/* A route to the memory is not enough: the mask may end before an extent. */
+void route_list_extent_out_of_reach(struct kunit *test)
+{
+	static const u64 masks[] = {
+		MAP_BAR + SZ_1M - 1,		/* just before the last */
+		MAP_BAR + SZ_1M + SZ_4K - 2,	/* inside the last */
+		MAP_BAR + SZ_1M + SZ_4K - 1,	/* just enough */
+	};
+	struct map_test *t = test->priv;
+	struct phyr_list *list = map_test_list_new(test);
+	int i;
+
+	map_test_append(test, list, t->p2p, MAP_BAR, 5, SZ_4K, SZ_8K);
+	map_test_append(test, list, t->p2p, MAP_BAR + SZ_1M, 1, SZ_4K, SZ_4K);
+	KUNIT_ASSERT_EQ(test, phyr_list_finish(list, 6 * SZ_4K, "test"), 0);
+
+	for (i = 0; i < ARRAY_SIZE(masks); i++) {
+		t->pdev->dma_mask = masks[i];
+		KUNIT_EXPECT_EQ(test, map_test_routes(&t->importer, list),
+				i < 2 ? -EREMOTEIO : 0);
+		KUNIT_EXPECT_EQ(test, mock_mapped(), 0);
+		map_test_drop_routes(&t->importer);
+	}
+}
+
 void route_name_of_what_was_decided(struct kunit *test)
 {
 	struct map_test *t = test->priv;
@@ -497,6 +586,11 @@ void route_name_of_what_was_decided(struct kunit *test)
 	bar = map_test_list(test, t->p2p, MAP_BAR, 1, SZ_4K, SZ_4K);
 	ram = map_test_list(test, t->ram, MAP_RAM, 1, SZ_4K, SZ_4K);
 
+	KUNIT_EXPECT_STREQ(test, phyr_route_name(&t->importer), "-");
+	/* A memory that the buffer may move to is not in use. */
+	dma_resv_lock(&t->resv, NULL);
+	KUNIT_EXPECT_EQ(test, phyr_route_mem(&t->importer, t->ram), 1);
+	dma_resv_unlock(&t->resv);
 	KUNIT_EXPECT_STREQ(test, phyr_route_name(&t->importer), "-");
 	KUNIT_EXPECT_EQ(test, map_test_routes(&t->importer, bar), 0);
 	KUNIT_EXPECT_STREQ(test, phyr_route_name(&t->importer), "window");

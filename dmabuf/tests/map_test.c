@@ -846,6 +846,7 @@ static struct kunit_case map_test_cases[] = {
 	KUNIT_CASE(window_no_memory),
 	KUNIT_CASE(route_list_decides_once_per_memory),
 	KUNIT_CASE(route_list_second_memory_out_of_reach),
+	KUNIT_CASE(route_list_extent_out_of_reach),
 	KUNIT_CASE(route_name_of_what_was_decided),
 	KUNIT_CASE(map_iova_links_at_running_offsets),
 	KUNIT_CASE(map_iova_no_space),

@@ -214,6 +214,40 @@ static void pgprot_by_cache(struct kunit *test)
 	KUNIT_EXPECT_NE(test, pgprot_val(want[1]), pgprot_val(want[2]));
 }
 
+/* A BAR is not behind the memory controller, which encrypts. */
+static void pgprot_of_a_bar_is_decrypted(struct kunit *test)
+{
+	struct pci_dev *pdev = mem_test_card(test);
+	struct phyr_mem *bar, *ram;
+	pgprot_t prot;
+
+	bar = phyr_mem_create_p2p(pdev, 2, PHYR_MEM_WC);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, bar);
+	prot = phyr_mem_pgprot(bar, PAGE_KERNEL);
+	KUNIT_EXPECT_EQ(test, pgprot_val(prot) & MOCK_DECRYPTED,
+			MOCK_DECRYPTED);
+	KUNIT_EXPECT_EQ(test, pgprot_val(prot) & ~MOCK_DECRYPTED,
+			pgprot_val(pgprot_writecombine(PAGE_KERNEL)));
+	phyr_mem_put(bar);
+
+	ram = phyr_mem_create_ram();
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, ram);
+	KUNIT_EXPECT_EQ(test, pgprot_val(phyr_mem_pgprot(ram, PAGE_KERNEL)),
+			pgprot_val(PAGE_KERNEL));
+	phyr_mem_put(ram);
+}
+
+static void create_p2p_is_never_cached(struct kunit *test)
+{
+	struct pci_dev *pdev = mem_test_card(test);
+
+	KUNIT_EXPECT_EQ(test,
+			PTR_ERR(phyr_mem_create_p2p(pdev, 2, PHYR_MEM_CACHED)),
+			-EINVAL);
+	KUNIT_EXPECT_EQ(test, mock_count(MOCK_P2P_INIT), 0);
+	KUNIT_EXPECT_EQ(test, mem_test_refs(pdev), 1);
+}
+
 /*
  * Windows
  */
@@ -482,6 +516,8 @@ static struct kunit_case mem_test_cases[] = {
 	KUNIT_CASE(create_p2p_without_bar),
 	KUNIT_CASE(put_last_reference),
 	KUNIT_CASE(pgprot_by_cache),
+	KUNIT_CASE(pgprot_of_a_bar_is_decrypted),
+	KUNIT_CASE(create_p2p_is_never_cached),
 	KUNIT_CASE(window_get_maps_all_of_it),
 	KUNIT_CASE(window_get_shares_per_device),
 	KUNIT_CASE(window_get_per_device),

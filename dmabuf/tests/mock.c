@@ -452,6 +452,27 @@ bool mock_dev_is_dma_coherent(struct device *dev)
 	return mock.coherent;
 }
 
+bool mock_is_swiotlb_force_bounce(struct device *dev)
+{
+	return mock.bounce;
+}
+
+bool mock_dma_addressing_limited(struct device *dev)
+{
+	return min_not_zero(*dev->dma_mask, dev->bus_dma_limit) <
+	       mock.required_mask;
+}
+
+bool mock_dma_need_sync(struct device *dev, dma_addr_t addr)
+{
+	return !mock.coherent || (mock.need_sync && addr >= mock.need_sync);
+}
+
+pgprot_t mock_pgprot_decrypted(pgprot_t prot)
+{
+	return __pgprot(pgprot_val(prot) | MOCK_DECRYPTED);
+}
+
 int mock_pci_p2pdma_distance(struct pci_dev *provider, struct device *client,
 			     bool verbose)
 {
@@ -527,6 +548,8 @@ dma_addr_t mock_dma_map_phys(struct device *dev, phys_addr_t phys, size_t size,
 	mock_check_mask(dev, attrs & DMA_ATTR_MMIO ? phys :
 						     phys_to_dma(dev, phys),
 			size);
+	KUNIT_EXPECT_FALSE(mock_state.test, mock.other_ops);
+	KUNIT_EXPECT_FALSE(mock_state.test, mock.bounce && !mock.iommu);
 	if (mock_record(&entry))
 		return DMA_MAPPING_ERROR;
 	mock_live_add(&entry);
@@ -552,7 +575,9 @@ void mock_dma_unmap_phys(struct device *dev, dma_addr_t addr, size_t size,
 	list_for_each_entry(live, &mock_state.live, node) {
 		if (live->entry.call != MOCK_MAP || live->entry.who != dev ||
 		    live->entry.dma != addr || live->entry.len != size ||
-		    live->entry.dir != dir || live->entry.attrs != attrs)
+		    live->entry.dir != dir ||
+		    (live->entry.attrs != attrs &&
+		     (live->entry.attrs | DMA_ATTR_SKIP_CPU_SYNC) != attrs))
 			continue;
 		mock_live_del(live);
 		return;
@@ -560,6 +585,42 @@ void mock_dma_unmap_phys(struct device *dev, dma_addr_t addr, size_t size,
 	KUNIT_FAIL(mock_state.test,
 		   "unmap of what was not mapped so: address %#llx, %zu bytes, direction %d, attributes %#lx",
 		   (u64)addr, size, dir, attrs);
+}
+
+static void mock_sync(enum mock_call call, struct device *dev, dma_addr_t addr,
+		      size_t size, enum dma_data_direction dir)
+{
+	struct mock_entry entry = {
+		.call = call,
+		.who = dev,
+		.dma = addr,
+		.len = size,
+		.dir = dir,
+	};
+	struct mock_live *live;
+
+	guard(mutex)(&mock_lock);
+
+	mock_record(&entry);
+	live = mock_live_find(MOCK_MAP, dev, addr);
+	KUNIT_EXPECT_NOT_NULL_MSG(mock_state.test, live,
+				  "sync of what dma_map_phys() did not map");
+	if (!live)
+		return;
+	KUNIT_EXPECT_EQ(mock_state.test, live->entry.len, size);
+	KUNIT_EXPECT_EQ(mock_state.test, live->entry.dir, dir);
+}
+
+void mock_dma_sync_single_for_cpu(struct device *dev, dma_addr_t addr,
+				  size_t size, enum dma_data_direction dir)
+{
+	mock_sync(MOCK_SYNC_CPU, dev, addr, size, dir);
+}
+
+void mock_dma_sync_single_for_device(struct device *dev, dma_addr_t addr,
+				     size_t size, enum dma_data_direction dir)
+{
+	mock_sync(MOCK_SYNC_DEVICE, dev, addr, size, dir);
 }
 
 int mock_dma_mapping_error(struct device *dev, dma_addr_t addr)
@@ -720,6 +781,9 @@ mock_dma_buf_phys_vec_to_sgt(struct dma_buf_attachment *attach,
 	ret = mock_record(&entry);
 	if (ret)
 		return ERR_PTR(ret);
+	KUNIT_EXPECT_FALSE(mock_state.test, mock.other_ops);
+	if (mock.bounce && !mock.iommu && !mock.bus)
+		return ERR_PTR(-ENOMEM);
 
 	mock_check_mask(attach->dev, vec->paddr, size);
 	KUNIT_EXPECT_EQ(mock_state.test, nr, 1);

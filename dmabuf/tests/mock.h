@@ -4,7 +4,8 @@
  *
  * Each mock logs its call, fails if the test asked for it, and checks the call
  * against earlier ones. A mapping must be unmapped with the same address,
- * length, direction and attributes. An IOVA range must be linked without gaps,
+ * length, direction and attributes, of which only the unmap may skip the sync
+ * of CPU caches. Only a mapping may be synced, with its direction. An IOVA range must be linked without gaps,
  * synced once and destroyed with the linked length. No address beyond the
  * device's mask may reach the DMA API. A case fails if anything is still
  * mapped or allocated when it ends.
@@ -35,6 +36,8 @@ struct sg_table;
  * @MOCK_SG_ALLOC: sg_alloc_table()
  * @MOCK_MAP: dma_map_phys(); fails with DMA_MAPPING_ERROR
  * @MOCK_UNMAP: dma_unmap_phys()
+ * @MOCK_SYNC_CPU: dma_sync_single_for_cpu()
+ * @MOCK_SYNC_DEVICE: dma_sync_single_for_device()
  * @MOCK_IOVA_ALLOC: dma_iova_try_alloc(); fails with false
  * @MOCK_IOVA_LINK: dma_iova_link()
  * @MOCK_IOVA_SYNC: dma_iova_sync()
@@ -58,6 +61,8 @@ enum mock_call {
 	MOCK_SG_ALLOC,
 	MOCK_MAP,
 	MOCK_UNMAP,
+	MOCK_SYNC_CPU,
+	MOCK_SYNC_DEVICE,
 	MOCK_IOVA_ALLOC,
 	MOCK_IOVA_LINK,
 	MOCK_IOVA_SYNC,
@@ -104,6 +109,10 @@ struct mock_entry {
  * @iommu: use_dma_iommu()
  * @other_ops: get_dma_ops() is not NULL
  * @coherent: dev_is_dma_coherent()
+ * @bounce: is_swiotlb_force_bounce(); the DMA API then fails unless bus
+ *	addresses are used
+ * @need_sync: first DMA address that dma_need_sync() is true for; 0 for none
+ * @required_mask: mask that covers all RAM, for dma_addressing_limited()
  * @merge_boundary: dma_get_merge_boundary()
  * @distance: pci_p2pdma_distance()
  * @bus: the kernel chooses bus addresses
@@ -120,6 +129,9 @@ struct mock {
 	bool iommu;
 	bool other_ops;
 	bool coherent;
+	bool bounce;
+	u64 need_sync;
+	u64 required_mask;
 	unsigned long merge_boundary;
 	int distance;
 	bool bus;
@@ -131,6 +143,9 @@ struct mock {
 };
 
 extern struct mock mock;
+
+/* What mock_pgprot_decrypted() sets: a bit that no kernel mapping has */
+#define MOCK_DECRYPTED	_PAGE_SOFTW3
 
 int mock_init(struct kunit *test);
 void mock_fail(enum mock_call call, unsigned int nth, int err);
@@ -158,6 +173,10 @@ bool mock_use_dma_iommu(struct device *dev);
 const struct dma_map_ops *mock_get_dma_ops(struct device *dev);
 unsigned long mock_dma_get_merge_boundary(struct device *dev);
 bool mock_dev_is_dma_coherent(struct device *dev);
+bool mock_is_swiotlb_force_bounce(struct device *dev);
+bool mock_dma_addressing_limited(struct device *dev);
+bool mock_dma_need_sync(struct device *dev, dma_addr_t addr);
+pgprot_t mock_pgprot_decrypted(pgprot_t prot);
 int mock_pci_p2pdma_distance(struct pci_dev *provider, struct device *client,
 			     bool verbose);
 int mock_pcim_p2pdma_init(struct pci_dev *pdev);
@@ -168,6 +187,10 @@ dma_addr_t mock_dma_map_phys(struct device *dev, phys_addr_t phys, size_t size,
 			     enum dma_data_direction dir, unsigned long attrs);
 void mock_dma_unmap_phys(struct device *dev, dma_addr_t addr, size_t size,
 			 enum dma_data_direction dir, unsigned long attrs);
+void mock_dma_sync_single_for_cpu(struct device *dev, dma_addr_t addr,
+				  size_t size, enum dma_data_direction dir);
+void mock_dma_sync_single_for_device(struct device *dev, dma_addr_t addr,
+				     size_t size, enum dma_data_direction dir);
 int mock_dma_mapping_error(struct device *dev, dma_addr_t addr);
 bool mock_dma_iova_try_alloc(struct device *dev, struct dma_iova_state *state,
 			     phys_addr_t phys, size_t size);

@@ -14,12 +14,14 @@
 
 #define PHYR_TEST_STYLE_PHYR	0	/* a phyr list */
 #define PHYR_TEST_STYLE_STOCK	1	/* dma_buf_phys_vec_to_sgt() */
+#define PHYR_TEST_STYLE_RAW	2	/* physical addresses, never mapped */
 
 /**
  * struct phyr_test_export - create a dma-buf of extents of the BAR
  * @style: PHYR_TEST_STYLE_*
  * @fd: out: the dma-buf, or -1
- * @start: offset of the first extent in the BAR, in bytes
+ * @start: offset of the first extent in the BAR, in bytes; may exceed the BAR
+ *	with PHYR_TEST_STYLE_RAW
  * @count: number of extents
  * @len: bytes of each extent
  * @stride: distance in bytes between the starts of two extents; may be

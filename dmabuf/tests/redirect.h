@@ -37,6 +37,7 @@
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
+#include <linux/swiotlb.h>
 
 #include "../internal.h"
 #include "mock.h"
@@ -73,6 +74,11 @@
 #define get_dma_ops(dev) mock_get_dma_ops(dev)
 #define dma_get_merge_boundary(dev) mock_dma_get_merge_boundary(dev)
 #define dev_is_dma_coherent(dev) mock_dev_is_dma_coherent(dev)
+#define is_swiotlb_force_bounce(dev) mock_is_swiotlb_force_bounce(dev)
+#define dma_addressing_limited(dev) mock_dma_addressing_limited(dev)
+#define dma_need_sync(...) mock_dma_need_sync(__VA_ARGS__)
+#undef pgprot_decrypted
+#define pgprot_decrypted(prot) mock_pgprot_decrypted(prot)
 #define pci_p2pdma_distance(...) mock_pci_p2pdma_distance(__VA_ARGS__)
 #define pcim_p2pdma_init(pdev) mock_pcim_p2pdma_init(pdev)
 #define pcim_p2pdma_provider(...) mock_pcim_p2pdma_provider(__VA_ARGS__)
@@ -80,6 +86,9 @@
 /* The DMA API */
 #define dma_map_phys(...) mock_dma_map_phys(__VA_ARGS__)
 #define dma_unmap_phys(...) mock_dma_unmap_phys(__VA_ARGS__)
+#define dma_sync_single_for_cpu(...) mock_dma_sync_single_for_cpu(__VA_ARGS__)
+#define dma_sync_single_for_device(...) \
+	mock_dma_sync_single_for_device(__VA_ARGS__)
 #define dma_mapping_error(...) mock_dma_mapping_error(__VA_ARGS__)
 #define dma_iova_try_alloc(...) mock_dma_iova_try_alloc(__VA_ARGS__)
 #define dma_iova_link(...) mock_dma_iova_link(__VA_ARGS__)

@@ -93,6 +93,20 @@ static struct phyr_list *vram_describe(struct phyr_buffer *buffer)
 	return list;
 }
 
+static struct phyr_mem *vram_memory(struct phyr_buffer *buffer, unsigned int i)
+{
+	struct vram_bo *bo = container_of(buffer, struct vram_bo, phyr);
+	struct vram_device *vram = ttm_to_vram(bo->tbo.bdev);
+	struct phyr_mem *mems[3] = {};
+	unsigned int n = 0;
+
+	if (bo->placement & DRM_PHYR_VRAM_PLACE_VRAM)
+		mems[n++] = vram->mem;
+	if (bo->placement & DRM_PHYR_VRAM_PLACE_SYSTEM)
+		mems[n++] = vram->ram;
+	return i < n ? mems[i] : NULL;
+}
+
 static int vram_pin_system(struct phyr_buffer *buffer)
 {
 	return vram_bo_pin_system(container_of(buffer, struct vram_bo, phyr));
@@ -105,7 +119,8 @@ static void vram_unpin_system(struct phyr_buffer *buffer)
 
 /*
  * Pin in the current place. If the importer needs system memory, the core
- * already moved and pinned the buffer when it attached.
+ * already moved and pinned the buffer when it attached. The core calls this for
+ * an importer whose device does not reach every place of the buffer.
  */
 static int vram_dma_buf_pin(struct dma_buf_attachment *attach)
 {
@@ -179,6 +194,7 @@ static const struct phyr_dma_buf_ops vram_movable_ops = {
 	},
 	.buffer = vram_dma_buf_buffer,
 	.describe = vram_describe,
+	.memory = vram_memory,
 	.pin_system = vram_pin_system,
 	.unpin_system = vram_unpin_system,
 };
@@ -197,6 +213,7 @@ static const struct phyr_dma_buf_ops vram_fixed_ops = {
 	},
 	.buffer = vram_dma_buf_buffer,
 	.describe = vram_describe,
+	.memory = vram_memory,
 };
 
 /**

@@ -90,6 +90,76 @@ static void moved_and_kept(void)
 	close(vram);
 }
 
+/*
+ * Import while the buffer is in system memory, which the engine reaches. A
+ * later move must not leave the import unusable.
+ */
+static void imported_in_system(void)
+{
+	int vram = open_device(&card), engine = open_copy(0), moved;
+	uint32_t own = create_own(engine, SZ_1M), handle, imported;
+
+	assert_card_is_high();
+	handle = create_vram(vram, SZ_1M, EVICTABLE, SZ_4K);
+	move_buffer(vram, handle, IN_SYSTEM);
+	fill_vram(vram, handle, SZ_1M, 1);
+	imported = import_from(engine, vram, handle);
+	copy_bytes(engine, imported, own, SZ_1M);
+	moved = try_move_buffer(vram, handle, IN_VRAM);
+
+	for (uint64_t seed = 2; seed < 5; seed++) {
+		fill_own(engine, own, SZ_1M, seed);
+		copy_bytes(engine, own, imported, SZ_1M);
+		assert_vram(vram, handle, SZ_1M, seed);
+	}
+	igt_assert_eq(moved, iommu_is_on() ? 0 : -EBUSY);
+	igt_assert_eq(vram_info(vram, handle).placement,
+		      iommu_is_on() ? IN_VRAM : IN_SYSTEM);
+
+	igt_assert_eq(phyr_close_handle(engine, imported), 0);
+	move_buffer(vram, handle, IN_VRAM);
+	assert_vram(vram, handle, SZ_1M, 4);
+	close(engine);
+	close(vram);
+}
+
+/*
+ * A stock exporter's table with addresses above the engine's mask. Copy from
+ * there first: an engine that truncates then only reads what it must not.
+ */
+static void high_table(void)
+{
+	static const struct {
+		uint64_t addr, count, len;
+	} tables[] = {
+		{ SZ_4G + SZ_1M, 1, SZ_1M },
+		/* Only the second extent; only the end of an extent. */
+		{ SZ_4G - SZ_1M, 2, SZ_1M },
+		{ SZ_4G - SZ_64K, 1, SZ_1M },
+	};
+	int test = open_phyr_test(SECOND_IVSHMEM), engine = open_copy(0);
+	uint32_t own = create_own(engine, SZ_1M), imported;
+
+	fill_own(engine, own, SZ_1M, 5);
+	for (unsigned int i = 0; i < ARRAY_SIZE(tables); i++) {
+		int dmabuf = test_export(test, PHYR_TEST_STYLE_RAW,
+					 tables[i].addr - test_bar(test),
+					 tables[i].count, tables[i].len,
+					 tables[i].len);
+
+		imported = import_buffer(engine, dmabuf);
+		igt_assert_eq(phyr_copy_run(engine, imported, 0, own, 0,
+					    SZ_4K), -EREMOTEIO);
+		igt_assert_eq(phyr_copy_run(engine, own, 0, imported, 0,
+					    SZ_4K), -EREMOTEIO);
+		assert_own(engine, own, SZ_1M, 5);
+		igt_assert_eq(phyr_close_handle(engine, imported), 0);
+		close(dmabuf);
+	}
+	close(engine);
+	close(test);
+}
+
 /* The engine still works after a refused import. */
 static void copy_after_refusal(void)
 {
@@ -147,6 +217,14 @@ igt_main()
 	igt_describe("The buffer stays in system memory while the engine imports it");
 	igt_subtest("engine-moved-and-kept")
 		moved_and_kept();
+
+	igt_describe("A buffer imported while in system memory can be used after a move");
+	igt_subtest("engine-imported-in-system")
+		imported_in_system();
+
+	igt_describe("The engine is never given an address above its mask, whoever exports");
+	igt_subtest("engine-high-table")
+		high_table();
 
 	igt_describe("After a refusal the engine still copies");
 	igt_subtest("engine-goes-on")

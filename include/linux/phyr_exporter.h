@@ -121,6 +121,7 @@ struct phyr_buffer {
 	struct phyr_list *list;
 	enum phyr_buffer_state state;
 	unsigned int tables;
+	unsigned int incoherent;
 	wait_queue_head_t idle;
 };
 
@@ -144,6 +145,16 @@ struct phyr_dma_buf_ops {
 	 * sleep.
 	 */
 	struct phyr_list *(*describe)(struct phyr_buffer *buffer);
+	/**
+	 * @memory: return a memory that the buffer may be placed in (optional)
+	 *
+	 * Called with @i = 0, 1, … until it returns NULL. Takes no reference.
+	 * Without it, the buffer must stay in the memories of its current
+	 * list. An importer whose device does not reach all of them gets the
+	 * buffer pinned where it does, or its attach fails. Called under the
+	 * reservation lock.
+	 */
+	struct phyr_mem *(*memory)(struct phyr_buffer *buffer, unsigned int i);
 	/**
 	 * @pin_system: move to system memory and pin there (optional)
 	 *
@@ -169,12 +180,18 @@ struct sg_table *phyr_dma_buf_map(struct dma_buf_attachment *attach,
 				  enum dma_data_direction dir);
 void phyr_dma_buf_unmap(struct dma_buf_attachment *attach,
 			struct sg_table *sgt, enum dma_data_direction dir);
+int phyr_dma_buf_begin_cpu_access(struct dma_buf *dmabuf,
+				  enum dma_data_direction dir);
+int phyr_dma_buf_end_cpu_access(struct dma_buf *dmabuf,
+				enum dma_data_direction dir);
 
 #define PHYR_DMA_BUF_OPS \
 	.attach = phyr_dma_buf_attach, \
 	.detach = phyr_dma_buf_detach, \
 	.map_dma_buf = phyr_dma_buf_map, \
-	.unmap_dma_buf = phyr_dma_buf_unmap
+	.unmap_dma_buf = phyr_dma_buf_unmap, \
+	.begin_cpu_access = phyr_dma_buf_begin_cpu_access, \
+	.end_cpu_access = phyr_dma_buf_end_cpu_access
 
 void phyr_buffer_init(struct phyr_buffer *buffer,
 		      const struct phyr_dma_buf_ops *ops,

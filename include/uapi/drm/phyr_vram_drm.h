@@ -107,8 +107,9 @@ struct drm_phyr_vram_gem_info {
  *
  * -EINVAL: @placement is not one allowed place. -ENOENT: unknown handle.
  * -EOPNOTSUPP: an imported buffer. -EBUSY: the buffer is pinned elsewhere, for
- * example because it is displayed. -ENODEV: the card is gone. -ENOSPC, -ENOMEM:
- * not enough room at the destination.
+ * example because it is displayed, or imported by a device that does not reach
+ * @placement. -ENODEV: the card is gone. -ENOSPC, -ENOMEM: not enough room at
+ * the destination.
  */
 struct drm_phyr_vram_gem_move {
 	__u32 handle;
