@@ -8,6 +8,7 @@
  */
 #include "redirect.h"
 #include "buffer_fixture.h"
+#include "fixture.h"
 
 #include <linux/dma-fence.h>
 #include <linux/file.h>
@@ -137,11 +138,6 @@ void buffer_unlock(struct buffer_test *t)
 	dma_resv_unlock(&t->resv);
 }
 
-static void buffer_test_put_mem(void *mem)
-{
-	phyr_mem_put(mem);
-}
-
 void buffer_test_fini_resv(void *resv)
 {
 	dma_resv_fini(resv);
@@ -204,7 +200,7 @@ void buffer_test_use_ops(struct buffer_test *t,
 /* The fixture without its buffer, for cases that choose the exporter's ops */
 int buffer_test_prepare(struct kunit *test)
 {
-	struct pci_dev *bridge;
+	struct fixture_peers peers;
 	struct buffer_test *t;
 	int ret;
 
@@ -218,17 +214,12 @@ int buffer_test_prepare(struct kunit *test)
 	t->test = test;
 	t->size = BUFFER_SIZE;
 
-	bridge = mock_pci_dev(test, "bridge", mock_pci_bus(test, NULL), ~0ULL);
-	t->bus = mock_pci_bus(test, bridge);
-	t->owner = mock_pci_dev(test, "owner", t->bus, ~0ULL);
-	t->pdev = mock_pci_dev(test, "importer", t->bus, ~0ULL);
-	mock_pci_bar(t->owner, 0, BUFFER_BAR, BUFFER_BAR_LEN);
-	t->bar = phyr_mem_create_p2p(t->owner, 0, PHYR_MEM_WC);
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, t->bar);
-	buffer_test_action(test, buffer_test_put_mem, t->bar);
-	t->ram = phyr_mem_create_ram();
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, t->ram);
-	buffer_test_action(test, buffer_test_put_mem, t->ram);
+	fixture_peers_init(test, &peers);
+	t->bus = peers.bus;
+	t->owner = peers.owner;
+	t->pdev = peers.importer;
+	t->bar = fixture_bar(test, t->owner, 0, BUFFER_BAR, BUFFER_BAR_LEN);
+	t->ram = fixture_ram(test);
 
 	dma_resv_init(&t->resv);
 	buffer_test_action(test, buffer_test_fini_resv, &t->resv);
