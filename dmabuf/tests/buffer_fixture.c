@@ -10,8 +10,10 @@
 #include "buffer_fixture.h"
 #include "fixture.h"
 
+#include <linux/delay.h>
 #include <linux/dma-fence.h>
 #include <linux/file.h>
+#include <linux/kthread.h>
 
 /*
  * The exporter
@@ -516,4 +518,48 @@ void buffer_test_watch_wait(struct buffer_wait *wait)
 {
 	mock.before_wait = buffer_test_before_wait;
 	mock.arg = wait;
+}
+
+/*
+ * A thread that waits for the end of a revoke
+ */
+
+static int buffer_test_wait_thread(void *data)
+{
+	struct buffer_waiter *waiter = data;
+
+	phyr_buffer_revoke_wait(&waiter->t->buffer);
+	waiter->mapped = mock_mapped();
+	complete(&waiter->done);
+	return 0;
+}
+
+/* Returns when the thread sleeps or is done. */
+void buffer_test_start_waiter(struct buffer_waiter *waiter,
+			      struct buffer_test *t)
+{
+	struct task_struct *thread;
+
+	waiter->t = t;
+	init_completion(&waiter->done);
+	thread = kthread_run(buffer_test_wait_thread, waiter, "buffer_test");
+	KUNIT_ASSERT_FALSE(t->test, IS_ERR(thread));
+	while (!wq_has_sleeper(&t->buffer.idle) &&
+	       !completion_done(&waiter->done))
+		usleep_range(1000, 2000);
+}
+
+/* Fail if the thread was not woken, and wake it to end the case. */
+void buffer_test_end_waiter(struct buffer_waiter *waiter)
+{
+	struct buffer_test *t = waiter->t;
+	bool woken;
+
+	woken = wait_for_completion_timeout(&waiter->done, 60 * HZ);
+	KUNIT_EXPECT_TRUE_MSG(t->test, woken, "the waiter was not woken");
+	if (!woken) {
+		WRITE_ONCE(t->buffer.tables, 0);
+		wake_up_all(&t->buffer.idle);
+		wait_for_completion(&waiter->done);
+	}
 }

@@ -7,6 +7,7 @@
 #define _PHYR_BUFFER_FIXTURE_H
 
 #include <kunit/test.h>
+#include <linux/completion.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-fence.h>
 #include <linux/dma-resv.h>
@@ -105,6 +106,18 @@ extern const struct phyr_importer_ops buffer_test_native_ops;
 extern const struct dma_buf_attach_ops buffer_test_revocable_ops;
 extern const struct dma_buf_attach_ops buffer_test_dynamic_ops;
 extern const struct dma_buf_attach_ops buffer_test_peer_ops;
+/**
+ * struct buffer_waiter - a thread that calls phyr_buffer_revoke_wait()
+ * @t: the fixture
+ * @mapped: mock_mapped() when the call returned
+ * @done: the call returned
+ */
+struct buffer_waiter {
+	struct buffer_test *t;
+	unsigned int mapped;
+	struct completion done;
+};
+
 
 void buffer_lock(struct buffer_test *t);
 void buffer_unlock(struct buffer_test *t);
@@ -146,3 +159,6 @@ void buffer_test_add_fence(struct buffer_test *t, struct dma_resv *resv);
 void buffer_test_watch_wait(struct buffer_wait *wait);
 
 #endif
+void buffer_test_start_waiter(struct buffer_waiter *waiter,
+			      struct buffer_test *t);
+void buffer_test_end_waiter(struct buffer_waiter *waiter);

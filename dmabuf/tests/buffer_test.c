@@ -6,9 +6,6 @@
 #include "../buffer.c"
 #include "buffer_fixture.h"
 
-#include <linux/delay.h>
-#include <linux/kthread.h>
-
 /*
  * The buffer by itself
  */
@@ -643,58 +640,6 @@ static void revoke_wait_without_tables(struct kunit *test)
 	/* The list of the stale mapping held the last reference. */
 	buffer_test_unmap(importer);
 	KUNIT_EXPECT_EQ(test, kref_read(&t->bar->ref), 1);
-}
-
-/**
- * struct buffer_waiter - a thread that calls phyr_buffer_revoke_wait()
- * @t: the fixture
- * @mapped: mock_mapped() when the call returned
- * @done: the call returned
- */
-struct buffer_waiter {
-	struct buffer_test *t;
-	unsigned int mapped;
-	struct completion done;
-};
-
-static int buffer_test_wait_thread(void *data)
-{
-	struct buffer_waiter *waiter = data;
-
-	phyr_buffer_revoke_wait(&waiter->t->buffer);
-	waiter->mapped = mock_mapped();
-	complete(&waiter->done);
-	return 0;
-}
-
-/* Returns when the thread sleeps or is done. */
-static void buffer_test_start_waiter(struct buffer_waiter *waiter,
-				     struct buffer_test *t)
-{
-	struct task_struct *thread;
-
-	waiter->t = t;
-	init_completion(&waiter->done);
-	thread = kthread_run(buffer_test_wait_thread, waiter, "buffer_test");
-	KUNIT_ASSERT_FALSE(t->test, IS_ERR(thread));
-	while (!wq_has_sleeper(&t->buffer.idle) &&
-	       !completion_done(&waiter->done))
-		usleep_range(1000, 2000);
-}
-
-/* Fail if the thread was not woken, and wake it to end the case. */
-static void buffer_test_end_waiter(struct buffer_waiter *waiter)
-{
-	struct buffer_test *t = waiter->t;
-	bool woken;
-
-	woken = wait_for_completion_timeout(&waiter->done, 60 * HZ);
-	KUNIT_EXPECT_TRUE_MSG(t->test, woken, "the waiter was not woken");
-	if (!woken) {
-		WRITE_ONCE(t->buffer.tables, 0);
-		wake_up_all(&t->buffer.idle);
-		wait_for_completion(&waiter->done);
-	}
 }
 
 static void revoke_wait_until_stock_tables_are_unmapped(struct kunit *test)
