@@ -62,6 +62,65 @@ void phyr_buffer_fini(struct phyr_buffer *buffer)
 }
 EXPORT_SYMBOL_NS_GPL(phyr_buffer_fini, "PHYR_EXPORTER");
 
+static int phyr_buffer_check_live(const struct phyr_buffer *buffer)
+{
+	switch (buffer->state) {
+	case PHYR_BUFFER_REVOKED:
+		return -ENODEV;
+	case PHYR_BUFFER_MOVING:
+		return -EBUSY;
+	case PHYR_BUFFER_LIVE:
+		break;
+	}
+	return 0;
+}
+
+/*
+ * Walks of a list rely on its invariants and on its size; do not trust the
+ * exporter to return one that was validated, and for this buffer.
+ */
+static int phyr_buffer_check_list(struct phyr_buffer *buffer,
+				  const struct phyr_list *list)
+{
+	const struct phyr_export *export;
+
+	if (WARN_ONCE(!list || !phyr_list_is_finished(list),
+		      "phyr: %ps() returned %s\n", buffer->ops->describe,
+		      list ? "a list that is not finished" : "no list"))
+		return -EINVAL;
+
+	/* All dma-bufs of a buffer have the same size. */
+	export = list_first_entry_or_null(&buffer->exports,
+					  struct phyr_export, node);
+	if (WARN_ONCE(export && phyr_list_size(list) != export->dmabuf->size,
+		      "phyr: %ps() returned a list of %llu bytes for a dma-buf of %zu\n",
+		      buffer->ops->describe, phyr_list_size(list),
+		      export->dmabuf->size))
+		return -EINVAL;
+	return 0;
+}
+
+static int phyr_buffer_describe(struct phyr_buffer *buffer)
+{
+	struct phyr_list *list;
+	int ret;
+
+	list = buffer->ops->describe(buffer);
+	if (IS_ERR(list))
+		return PTR_ERR(list);
+
+	ret = phyr_buffer_check_list(buffer, list);
+	/* The exporter may have found out that its device is gone. */
+	if (!ret)
+		ret = phyr_buffer_check_live(buffer);
+	if (ret) {
+		phyr_list_put(list);
+		return ret;
+	}
+	buffer->list = list;
+	return 0;
+}
+
 /**
  * phyr_buffer_get_list - get the list of the buffer's current memory
  * @buffer: the buffer
@@ -71,31 +130,20 @@ EXPORT_SYMBOL_NS_GPL(phyr_buffer_fini, "PHYR_EXPORTER");
  *
  * Context: the reservation lock is held; may sleep.
  * Return: the list, valid until the lock is dropped; take a reference to keep
- * it longer. ERR_PTR: -ENODEV for a revoked buffer, -EBUSY for one that is
- * moving, or the error of describe().
+ * it longer. ERR_PTR: -ENODEV for a revoked buffer; -EBUSY for one that is
+ * moving; -EINVAL if describe() returned no list, one that is not finished, or
+ * one of another size than the buffer's dma-bufs; or the error of describe().
  */
 struct phyr_list *phyr_buffer_get_list(struct phyr_buffer *buffer)
 {
-	struct phyr_list *list;
+	int ret;
 
 	dma_resv_assert_held(buffer->resv);
 
-	switch (buffer->state) {
-	case PHYR_BUFFER_REVOKED:
-		return ERR_PTR(-ENODEV);
-	case PHYR_BUFFER_MOVING:
-		return ERR_PTR(-EBUSY);
-	case PHYR_BUFFER_LIVE:
-		break;
-	}
-
-	if (!buffer->list) {
-		list = buffer->ops->describe(buffer);
-		if (IS_ERR(list))
-			return list;
-		buffer->list = list;
-	}
-	return buffer->list;
+	ret = phyr_buffer_check_live(buffer);
+	if (!ret && !buffer->list)
+		ret = phyr_buffer_describe(buffer);
+	return ret ? ERR_PTR(ret) : buffer->list;
 }
 EXPORT_SYMBOL_NS_GPL(phyr_buffer_get_list, "PHYR_EXPORTER");
 

@@ -69,6 +69,18 @@ static struct phyr_buffer *phyr_dma_buf_buffer(struct dma_buf *dmabuf)
 	return ops->buffer(dmabuf);
 }
 
+/* phyr_map() checks against the dma-buf's size and then trusts the list. */
+static bool phyr_buffer_fits(struct phyr_buffer *buffer, u64 size)
+{
+	const struct phyr_export *export;
+
+	export = list_first_entry_or_null(&buffer->exports,
+					  struct phyr_export, node);
+	if (export && export->dmabuf->size != size)
+		return false;
+	return !buffer->list || phyr_list_size(buffer->list) == size;
+}
+
 /**
  * phyr_buffer_add_dma_buf - register an export of a buffer
  * @buffer: the buffer
@@ -78,12 +90,14 @@ static struct phyr_buffer *phyr_dma_buf_buffer(struct dma_buf *dmabuf)
  *
  * Context: takes the reservation lock.
  * Return: 0; -EINVAL if @dmabuf's ops do not start with PHYR_DMA_BUF_OPS or
- * lack pin (such a dma-buf cannot move), or if its reservation object is not
- * @buffer's; -ENOMEM.
+ * lack pin (such a dma-buf cannot move), if its reservation object is not
+ * @buffer's, or if its size differs from that of another dma-buf or of the list
+ * of @buffer; -ENOMEM.
  */
 int phyr_buffer_add_dma_buf(struct phyr_buffer *buffer, struct dma_buf *dmabuf)
 {
 	struct phyr_export *export;
+	bool fits;
 
 	if (WARN_ON_ONCE(!phyr_dma_buf_is_ours(dmabuf) ||
 			 !dma_buf_is_dynamic(dmabuf) ||
@@ -97,8 +111,14 @@ int phyr_buffer_add_dma_buf(struct phyr_buffer *buffer, struct dma_buf *dmabuf)
 	export->dmabuf = dmabuf;
 	phyr_inject_delay();
 	dma_resv_lock(buffer->resv, NULL);
-	list_add(&export->node, &buffer->exports);
+	fits = phyr_buffer_fits(buffer, dmabuf->size);
+	if (fits)
+		list_add(&export->node, &buffer->exports);
 	dma_resv_unlock(buffer->resv);
+	if (WARN_ON_ONCE(!fits)) {
+		kfree(export);
+		return -EINVAL;
+	}
 	return 0;
 }
 EXPORT_SYMBOL_NS_GPL(phyr_buffer_add_dma_buf, "PHYR_EXPORTER");

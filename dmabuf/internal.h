@@ -261,6 +261,7 @@ struct dma_range_list *phyr_map_list(struct phyr_attachment *attach,
 				     u64 len, enum dma_data_direction dir);
 int phyr_route_list(struct phyr_attachment *attach, struct phyr_list *list);
 const char *phyr_route_name(const struct phyr_attachment *attach);
+bool phyr_list_is_finished(const struct phyr_list *list);
 bool phyr_list_is_pageless(const struct phyr_list *list);
 
 struct sg_table *phyr_sgt_create(struct dma_range_list *ranges);

@@ -293,6 +293,18 @@ void phyr_list_put(struct phyr_list *list)
 EXPORT_SYMBOL_NS_GPL(phyr_list_put, "PHYR_EXPORTER");
 
 /**
+ * phyr_list_is_finished - test whether phyr_list_finish() has accepted a list
+ * @list: the list
+ *
+ * Context: any.
+ * Return: true if the list is valid and constant.
+ */
+bool phyr_list_is_finished(const struct phyr_list *list)
+{
+	return list->finished;
+}
+
+/**
  * phyr_list_is_pageless - test whether a list has page-less memory
  * @list: finished list
  *

@@ -34,6 +34,8 @@ static struct phyr_list *buffer_test_describe(struct phyr_buffer *buffer)
 	int i, ret = 0;
 
 	t->described++;
+	if (t->describe)
+		return t->describe(t);
 	if (t->describe_err)
 		return ERR_PTR(t->describe_err);
 

@@ -61,6 +61,7 @@ struct buffer_importer {
  * @mixed: the last extent is always in system memory
  * @size: size of the buffer in bytes
  * @described: number of describe() calls
+ * @describe: replaces the rest of describe(), or NULL
  * @describe_err: error of describe(), or 0
  * @pin_err: error of pin_system(), or 0
  * @pins: pins less unpins in system memory
@@ -83,6 +84,7 @@ struct buffer_test {
 	u64 offset;
 	u64 size;
 	unsigned int described;
+	struct phyr_list *(*describe)(struct buffer_test *t);
 	int describe_err;
 	int pin_err;
 	int pins;

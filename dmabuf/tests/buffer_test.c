@@ -293,7 +293,7 @@ static void add_dma_buf_that_is_not_ours(struct kunit *test)
 {
 	struct buffer_test *t = test->priv;
 	struct phyr_dma_buf_ops still = buffer_test_ops;
-	struct dma_buf dmabuf = { .resv = &t->resv };
+	struct dma_buf dmabuf = { .resv = &t->resv, .size = t->size };
 	struct dma_buf_ops foreign = buffer_test_ops.ops;
 	struct dma_resv other;
 
@@ -316,7 +316,13 @@ static void add_dma_buf_that_is_not_ours(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, phyr_buffer_add_dma_buf(&t->buffer,
 							      &dmabuf),
 				-EINVAL);
-		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 3);
+		/* Of another size */
+		dmabuf.resv = &t->resv;
+		dmabuf.size = t->size + SZ_4K;
+		KUNIT_EXPECT_EQ(test, phyr_buffer_add_dma_buf(&t->buffer,
+							      &dmabuf),
+				-EINVAL);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 4);
 	}
 	dma_resv_fini(&other);
 	buffer_lock(t);

@@ -138,10 +138,11 @@ struct phyr_dma_buf_ops {
 	/**
 	 * @describe: create a list of the buffer's current memory
 	 *
-	 * Returns a list that phyr_list_finish() has accepted and passes its
-	 * reference to the core, or returns an ERR_PTR. The core keeps the
-	 * list until the next move. Called under the reservation lock; may
-	 * sleep.
+	 * Returns a list that phyr_list_finish() has accepted for the size of
+	 * the dma-buf, and passes its reference to the core, or returns an
+	 * ERR_PTR. The core warns about any other list, and the attach or map
+	 * fails with -EINVAL. The core keeps the list until the next move.
+	 * Called under the reservation lock; may sleep.
 	 */
 	struct phyr_list *(*describe)(struct phyr_buffer *buffer);
 	/**

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * KUnit: exporters and importers that break the rules
+ *
+ * The core must report the fault and keep everything else working: no invalid
+ * access, no leak, no wait without end.
+ */
+#include "redirect.h"
+#include "buffer_fixture.h"
+#include "stock_fixture.h"
+
+/*
+ * Exporters
+ */
+
+/**
+ * struct bad_list - what describe() returns
+ * @name: description
+ * @null: no list
+ * @unfinished: a list that is not finished
+ * @extents: number of extents in the list
+ */
+struct bad_list {
+	const char *name;
+	bool null;
+	bool unfinished;
+	unsigned int extents;
+};
+
+static const struct bad_list bad_lists[] = {
+	{ "too short", .extents = BUFFER_EXTENTS - 1 },
+	{ "too long", .extents = BUFFER_EXTENTS + 1 },
+	{ "unfinished", .extents = BUFFER_EXTENTS, .unfinished = true },
+	{ "unfinished empty", .unfinished = true },
+	{ "no list", .null = true },
+};
+
+KUNIT_ARRAY_PARAM_DESC(bad_list, bad_lists, name);
+
+static struct phyr_list *hostile_describe(struct buffer_test *t)
+{
+	const struct bad_list *bad = t->test->param_value;
+	struct phyr_list *list;
+	unsigned int i;
+
+	if (bad->null)
+		return NULL;
+	list = phyr_list_create();
+	KUNIT_ASSERT_FALSE(t->test, IS_ERR(list));
+	for (i = 0; i < bad->extents; i++)
+		KUNIT_EXPECT_EQ(t->test, phyr_list_append(list, t->bar,
+							  BUFFER_BAR +
+							  i * BUFFER_STRIDE,
+							  SZ_4K), 0);
+	if (!bad->unfinished)
+		KUNIT_EXPECT_EQ(t->test, phyr_list_finish(list,
+							  bad->extents * SZ_4K,
+							  "hostile"), 0);
+	return list;
+}
+
+static void attach_checks_the_list(struct kunit *test)
+{
+	struct buffer_test *t = test->priv;
+	struct buffer_importer *importer = buffer_test_importer(t);
+	unsigned int before = mock_allocated();
+
+	t->describe = hostile_describe;
+	kunit_warning_suppress(test) {
+		KUNIT_EXPECT_EQ(test, buffer_test_try_native(importer,
+							     t->dmabufs[0]),
+				-EINVAL);
+		KUNIT_EXPECT_EQ(test, buffer_test_try_stock(importer,
+							    t->dmabufs[0],
+							    NULL), -EINVAL);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 2);
+	}
+	KUNIT_EXPECT_EQ(test, mock_allocated(), before);
+
+	/* Nothing of it is kept. */
+	t->describe = NULL;
+	KUNIT_EXPECT_EQ(test, buffer_test_try_native(importer, t->dmabufs[0]),
+			0);
+	KUNIT_EXPECT_EQ(test, buffer_test_try_map(importer), 0);
+}
+
+static void map_checks_the_list(struct kunit *test)
+{
+	struct buffer_test *t = test->priv;
+	struct buffer_importer *native = buffer_test_native(t, 0, false);
+	struct buffer_importer *stock;
+
+	stock = buffer_test_stock(t, 1, &buffer_test_revocable_ops, false);
+	KUNIT_EXPECT_EQ(test, buffer_test_move(t), 0);
+	t->describe = hostile_describe;
+	kunit_warning_suppress(test) {
+		KUNIT_EXPECT_EQ(test, buffer_test_try_map(native), -EINVAL);
+		KUNIT_EXPECT_EQ(test, buffer_test_try_map(stock), -EINVAL);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 2);
+	}
+	KUNIT_EXPECT_EQ(test, t->buffer.tables, 0);
+
+	t->describe = NULL;
+	KUNIT_EXPECT_EQ(test, buffer_test_try_map(native), 0);
+	buffer_test_expect_extents(t, native->ranges, BUFFER_BAR + SZ_1M);
+	KUNIT_EXPECT_EQ(test, buffer_test_try_map(stock), 0);
+}
+
+/* The device disappears while the exporter describes. */
+static struct phyr_list *hostile_describe_revokes(struct buffer_test *t)
+{
+	struct phyr_list *list;
+
+	t->describe = NULL;
+	list = t->buffer.ops->describe(&t->buffer);
+	phyr_buffer_revoke(&t->buffer);
+	return list;
+}
+
+static struct phyr_list *hostile_describe_moves(struct buffer_test *t)
+{
+	struct phyr_list *list;
+
+	t->describe = NULL;
+	list = t->buffer.ops->describe(&t->buffer);
+	KUNIT_EXPECT_EQ(t->test, phyr_buffer_move_begin(&t->buffer, false,
+							false), 0);
+	return list;
+}
+
+static void describe_changes_the_state(struct kunit *test)
+{
+	struct buffer_test *t = test->priv;
+	struct buffer_importer *importer = buffer_test_native(t, 0, false);
+
+	KUNIT_EXPECT_EQ(test, buffer_test_move(t), 0);
+	t->describe = hostile_describe_moves;
+	KUNIT_EXPECT_EQ(test, buffer_test_try_map(importer), -EBUSY);
+	buffer_test_unmap(importer);
+	buffer_lock(t);
+	phyr_buffer_move_end(&t->buffer);
+	buffer_unlock(t);
+
+	t->describe = hostile_describe_revokes;
+	KUNIT_EXPECT_EQ(test, buffer_test_try_map(importer), -ENODEV);
+}
+
+static struct kunit_case hostile_test_cases[] = {
+	KUNIT_CASE(describe_changes_the_state),
+	KUNIT_CASE_PARAM(attach_checks_the_list, bad_list_gen_params),
+	KUNIT_CASE_PARAM(map_checks_the_list, bad_list_gen_params),
+	{}
+};
+
+static struct kunit_suite hostile_test_suite = {
+	.name = "phyr_hostile",
+	.init = buffer_test_init,
+	.test_cases = hostile_test_cases,
+};
+
+kunit_test_suite(hostile_test_suite);
