@@ -5,19 +5,25 @@
  *	LIVE --move_begin--> MOVING --move_end--> LIVE
  *	LIVE --revoke--> REVOKED --rearm--> LIVE
  *
- * phyr_buffer_move_begin() notifies every importer, waits for all fences in
- * the reservation object (DMA_RESV_USAGE_BOOKKEEP: importers need not declare
- * what their DMA does), and then unmaps all native mappings, whether or not
- * the importers have called phyr_unmap(). Afterwards phyr_unmap() only frees
- * memory. An address may therefore be used only under the reservation lock or
- * under a fence in it. A stock importer's table stays mapped until the
- * importer unmaps it; until then the importer may only read and discard.
+ * phyr_buffer_move_begin() waits for all fences in the reservation object
+ * (DMA_RESV_USAGE_BOOKKEEP: importers need not declare what their DMA does),
+ * notifies every importer, waits for fences that they added, and then unmaps
+ * all native mappings, whether or not the importers have called phyr_unmap().
+ * Afterwards phyr_unmap() only frees memory. An address may therefore be used
+ * only under the reservation lock or under a fence in it. A stock importer's
+ * table stays mapped until the importer unmaps it; until then the importer may
+ * only read and discard.
  *
- * phyr_buffer_revoke() does the same permanently. It cannot wait for stock
- * importers to unmap, because their unmap takes the lock it holds. Call
- * phyr_buffer_revoke_wait() after dropping the lock; only then may the device
- * be removed. Tables of system memory are not waited for: system memory
- * outlives the device.
+ * The long wait comes before the notification, so that a move that a signal
+ * interrupts has notified nobody. The reservation lock keeps new fences out;
+ * only importers that are being notified can add some. If the second wait is
+ * interrupted, the importers' mappings stay valid.
+ *
+ * phyr_buffer_revoke() takes the memory away permanently. It notifies first,
+ * because no signal interrupts it. It cannot wait for stock importers to unmap,
+ * because their unmap takes the lock it holds. Call phyr_buffer_revoke_wait()
+ * after dropping the lock; only then may the device be removed. Tables of
+ * system memory are not waited for: system memory outlives the device.
  */
 #include <linux/dma-resv.h>
 #include <linux/export.h>
@@ -168,6 +174,21 @@ static void phyr_buffer_unmap(struct phyr_buffer *buffer)
 	buffer->list = NULL;
 }
 
+static int phyr_buffer_wait_idle(struct phyr_buffer *buffer, bool interruptible,
+				 bool no_wait)
+{
+	long ret;
+
+	if (no_wait)
+		return dma_resv_test_signaled(buffer->resv,
+					      DMA_RESV_USAGE_BOOKKEEP) ?
+			0 : -EBUSY;
+
+	ret = dma_resv_wait_timeout(buffer->resv, DMA_RESV_USAGE_BOOKKEEP,
+				    interruptible, MAX_SCHEDULE_TIMEOUT);
+	return min(ret, 0);
+}
+
 /**
  * phyr_buffer_move_begin - stop DMA before the memory moves
  * @buffer: the buffer
@@ -176,8 +197,8 @@ static void phyr_buffer_unmap(struct phyr_buffer *buffer)
  *
  * On success no native importer has a mapping of the old place, and no
  * importer can map until phyr_buffer_move_end(). The exporter must zap CPU
- * mappings. On error importers may have been notified; if they map again, they
- * get the old place.
+ * mappings. On error all mappings are still valid. Importers were not notified,
+ * unless one of them added a fence when it was.
  *
  * Context: the reservation lock is held, and kept until
  * phyr_buffer_move_end(); sleeps.
@@ -187,7 +208,7 @@ static void phyr_buffer_unmap(struct phyr_buffer *buffer)
 int phyr_buffer_move_begin(struct phyr_buffer *buffer, bool interruptible,
 			   bool no_wait)
 {
-	long ret;
+	int ret;
 
 	dma_resv_assert_held(buffer->resv);
 
@@ -197,11 +218,14 @@ int phyr_buffer_move_begin(struct phyr_buffer *buffer, bool interruptible,
 					       DMA_RESV_USAGE_BOOKKEEP))
 		return -EBUSY;
 
+	ret = phyr_buffer_wait_idle(buffer, interruptible, no_wait);
+	if (ret)
+		return ret;
+
 	buffer->state = PHYR_BUFFER_MOVING;
 	phyr_buffer_notify(buffer);
-	ret = dma_resv_wait_timeout(buffer->resv, DMA_RESV_USAGE_BOOKKEEP,
-				    interruptible, MAX_SCHEDULE_TIMEOUT);
-	if (ret < 0) {
+	ret = phyr_buffer_wait_idle(buffer, interruptible, no_wait);
+	if (ret) {
 		buffer->state = PHYR_BUFFER_LIVE;
 		return ret;
 	}
@@ -245,8 +269,7 @@ void phyr_buffer_revoke(struct phyr_buffer *buffer)
 
 	buffer->state = PHYR_BUFFER_REVOKED;
 	phyr_buffer_notify(buffer);
-	dma_resv_wait_timeout(buffer->resv, DMA_RESV_USAGE_BOOKKEEP, false,
-			      MAX_SCHEDULE_TIMEOUT);
+	phyr_buffer_wait_idle(buffer, false, false);
 	phyr_buffer_unmap(buffer);
 }
 EXPORT_SYMBOL_NS_GPL(phyr_buffer_revoke, "PHYR_EXPORTER");

@@ -491,15 +491,20 @@ static void buffer_test_end_fence(void *data)
 }
 
 /* Simulate DMA that only a BOOKKEEP fence covers. */
-void buffer_test_add_fence(struct buffer_test *t, struct dma_resv *resv)
+void buffer_test_add_fence_locked(struct buffer_test *t, struct dma_resv *resv)
 {
 	t->fence = &t->fence_storage;
 	dma_fence_init(t->fence, &buffer_test_fence_ops,
 		       &buffer_test_fence_lock, dma_fence_context_alloc(1), 1);
 	buffer_test_action(t->test, buffer_test_end_fence, t->fence);
-	dma_resv_lock(resv, NULL);
 	if (!dma_resv_reserve_fences(resv, 1))
 		dma_resv_add_fence(resv, t->fence, DMA_RESV_USAGE_BOOKKEEP);
+}
+
+void buffer_test_add_fence(struct buffer_test *t, struct dma_resv *resv)
+{
+	dma_resv_lock(resv, NULL);
+	buffer_test_add_fence_locked(t, resv);
 	dma_resv_unlock(resv);
 }
 

@@ -158,6 +158,7 @@ void buffer_test_expect_extents(struct buffer_test *t,
 				const struct dma_range_list *ranges,
 				u64 start);
 void buffer_test_add_fence(struct buffer_test *t, struct dma_resv *resv);
+void buffer_test_add_fence_locked(struct buffer_test *t, struct dma_resv *resv);
 void buffer_test_watch_wait(struct buffer_wait *wait);
 
 #endif

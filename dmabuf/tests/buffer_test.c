@@ -376,22 +376,54 @@ static void move_after_a_dma_buf_is_gone(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock_count(MOCK_INVALIDATE), 1);
 }
 
-static void buffer_test_expect_order(struct kunit *test, bool interruptible)
+/* @nth: which of the waits is the one that the unmap needs */
+static void buffer_test_expect_order(struct kunit *test, unsigned int nth)
 {
 	KUNIT_EXPECT_GE(test, mock_index(MOCK_NOTIFIED, 1), 0);
 	KUNIT_EXPECT_GT(test, mock_index(MOCK_NOTIFIED, 1),
 			mock_index(MOCK_INVALIDATE, 1));
-	KUNIT_EXPECT_GT(test, mock_index(MOCK_WAIT, 1),
+	KUNIT_EXPECT_EQ(test, mock_count(MOCK_WAIT), nth);
+	KUNIT_EXPECT_GT(test, mock_index(MOCK_WAIT, nth),
 			mock_index(MOCK_NOTIFIED, 2));
 	KUNIT_EXPECT_GT(test, mock_index(MOCK_IOVA_DESTROY, 1),
-			mock_index(MOCK_WAIT, 1));
+			mock_index(MOCK_WAIT, nth));
 	KUNIT_EXPECT_EQ(test, mock_count(MOCK_IOVA_DESTROY), 2);
-	KUNIT_EXPECT_EQ(test, mock_nth(MOCK_WAIT, 1)->attrs,
+	KUNIT_EXPECT_EQ(test, mock_nth(MOCK_WAIT, nth)->attrs,
 			DMA_RESV_USAGE_BOOKKEEP);
-	KUNIT_EXPECT_EQ(test, mock_nth(MOCK_WAIT, 1)->dir, interruptible);
+	KUNIT_EXPECT_EQ(test, mock_nth(MOCK_WAIT, nth)->dir, 0);
 }
 
+static void buffer_test_fence_on_notify(struct buffer_importer *importer)
+{
+	buffer_test_add_fence_locked(importer->t, &importer->t->resv);
+}
+
+/* The second wait is for fences that importers add when they are notified. */
 static void move_tells_then_waits_then_unmaps(struct kunit *test)
+{
+	struct buffer_test *t = test->priv;
+	struct buffer_wait wait = { .t = t };
+
+	mock.iommu = true;
+	buffer_test_native(t, 0, true);
+	buffer_test_native(t, 1, true)->on_notify = buffer_test_fence_on_notify;
+	buffer_test_watch_wait(&wait);
+	mock_forget();
+	KUNIT_EXPECT_EQ(test, buffer_test_move(t), 0);
+
+	buffer_test_expect_order(test, 2);
+	KUNIT_EXPECT_EQ(test, wait.waits, 2);
+	KUNIT_EXPECT_EQ(test, wait.state, MOVING);
+	KUNIT_EXPECT_EQ(test, wait.mapped, 2);
+	KUNIT_EXPECT_FALSE(test, wait.fence_was_signaled);
+	KUNIT_EXPECT_EQ(test, mock_mapped(), 0);
+}
+
+/*
+ * Most of the waiting is done before importers are notified, so that a move
+ * that is interrupted does not disturb them.
+ */
+static void move_waits_before_it_tells(struct kunit *test)
 {
 	struct buffer_test *t = test->priv;
 	struct buffer_wait wait = { .t = t };
@@ -404,12 +436,13 @@ static void move_tells_then_waits_then_unmaps(struct kunit *test)
 	mock_forget();
 	KUNIT_EXPECT_EQ(test, buffer_test_move(t), 0);
 
-	buffer_test_expect_order(test, false);
-	KUNIT_EXPECT_EQ(test, wait.waits, 1);
-	KUNIT_EXPECT_EQ(test, wait.state, MOVING);
-	KUNIT_EXPECT_EQ(test, wait.mapped, 2);
-	KUNIT_EXPECT_FALSE(test, wait.fence_was_signaled);
-	KUNIT_EXPECT_EQ(test, mock_mapped(), 0);
+	KUNIT_EXPECT_LT(test, mock_index(MOCK_WAIT, 1),
+			mock_index(MOCK_INVALIDATE, 1));
+	KUNIT_EXPECT_EQ(test, mock_nth(MOCK_WAIT, 1)->attrs,
+			DMA_RESV_USAGE_BOOKKEEP);
+	KUNIT_EXPECT_EQ(test, mock_nth(MOCK_WAIT, 1)->dir, 0);
+	KUNIT_EXPECT_TRUE(test, wait.fence_was_signaled);
+	buffer_test_expect_order(test, 2);
 }
 
 /* Keep a wait that must not happen, or must abort, from hanging the case. */
@@ -471,7 +504,9 @@ static void move_interrupted_by_a_signal(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ret, -ERESTARTSYS);
 	KUNIT_EXPECT_EQ(test, mock_nth(MOCK_WAIT, 1)->dir, 1);
 
-	/* Nothing changed, and the mapping is usable. */
+	/* Nothing changed, the mapping is usable, and nobody was notified. */
+	KUNIT_EXPECT_EQ(test, importer->notified, 0);
+	KUNIT_EXPECT_EQ(test, mock_count(MOCK_INVALIDATE), 0);
 	KUNIT_EXPECT_EQ(test, buffer_test_state(t), LIVE);
 	KUNIT_EXPECT_EQ(test, mock_mapped(), 1);
 	KUNIT_EXPECT_EQ(test, dma_range_list_len(importer->ranges),
@@ -608,7 +643,7 @@ static void revoke_tells_then_waits_then_unmaps(struct kunit *test)
 	mock_forget();
 	buffer_test_revoke(t);
 
-	buffer_test_expect_order(test, false);
+	buffer_test_expect_order(test, 1);
 	KUNIT_EXPECT_EQ(test, wait.waits, 1);
 	KUNIT_EXPECT_EQ(test, wait.state, REVOKED);
 	KUNIT_EXPECT_EQ(test, wait.mapped, 2);
@@ -740,6 +775,7 @@ static struct kunit_case buffer_test_cases[] = {
 	KUNIT_CASE(move_tells_every_importer_of_every_dma_buf),
 	KUNIT_CASE(move_after_a_dma_buf_is_gone),
 	KUNIT_CASE(move_tells_then_waits_then_unmaps),
+	KUNIT_CASE(move_waits_before_it_tells),
 	KUNIT_CASE(move_no_wait_with_a_fence),
 	KUNIT_CASE(move_interrupted_by_a_signal),
 	KUNIT_CASE(move_maps_nothing_in_between),

@@ -145,8 +145,81 @@ static void describe_changes_the_state(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, buffer_test_try_map(importer), -ENODEV);
 }
 
+/*
+ * Importers that add a fence in their invalidate callback
+ */
+
+static void hostile_fence_on_notify(struct buffer_importer *importer)
+{
+	buffer_test_add_fence_locked(importer->t, &importer->t->resv);
+}
+
+/* Keep a wait that must not happen from hanging the case. */
+static void hostile_end_wait(void *data)
+{
+	struct buffer_test *t = data;
+
+	if (t->fence && !mock_nth(MOCK_WAIT, mock_count(MOCK_WAIT))->dir)
+		dma_fence_signal(t->fence);
+}
+
+static void move_no_wait_importer_adds_a_fence(struct kunit *test)
+{
+	struct buffer_test *t = test->priv;
+	struct buffer_importer *importer;
+
+	mock.iommu = true;
+	importer = buffer_test_native(t, 0, true);
+	importer->on_notify = hostile_fence_on_notify;
+	mock.before_wait = hostile_end_wait;
+	mock.arg = t;
+	buffer_lock(t);
+	KUNIT_EXPECT_EQ(test, phyr_buffer_move_begin(&t->buffer, false, true),
+			-EBUSY);
+	buffer_unlock(t);
+	KUNIT_EXPECT_EQ(test, mock_count(MOCK_WAIT), 0);
+	KUNIT_EXPECT_EQ(test, buffer_test_state(t), PHYR_BUFFER_LIVE);
+	KUNIT_EXPECT_EQ(test, mock_mapped(), 1);
+
+	importer->on_notify = NULL;
+	dma_fence_signal(t->fence);
+	buffer_lock(t);
+	KUNIT_EXPECT_EQ(test, phyr_buffer_move_begin(&t->buffer, false, true),
+			0);
+	phyr_buffer_move_end(&t->buffer);
+	buffer_unlock(t);
+	KUNIT_EXPECT_EQ(test, mock_mapped(), 0);
+}
+
+/* The importer was notified for nothing; its mapping is still valid. */
+static void move_interrupted_importer_adds_a_fence(struct kunit *test)
+{
+	struct buffer_test *t = test->priv;
+	struct buffer_importer *importer;
+	int ret;
+
+	mock.iommu = true;
+	importer = buffer_test_native(t, 0, true);
+	importer->on_notify = hostile_fence_on_notify;
+	mock.before_wait = hostile_end_wait;
+	mock.arg = t;
+	buffer_lock(t);
+	set_tsk_thread_flag(current, TIF_SIGPENDING);
+	ret = phyr_buffer_move_begin(&t->buffer, true, false);
+	clear_tsk_thread_flag(current, TIF_SIGPENDING);
+	buffer_unlock(t);
+	KUNIT_EXPECT_EQ(test, ret, -ERESTARTSYS);
+	KUNIT_EXPECT_EQ(test, importer->notified, 1);
+	KUNIT_EXPECT_EQ(test, buffer_test_state(t), PHYR_BUFFER_LIVE);
+	KUNIT_EXPECT_EQ(test, mock_mapped(), 1);
+	KUNIT_EXPECT_EQ(test, dma_range_list_len(importer->ranges),
+			BUFFER_SIZE);
+}
+
 static struct kunit_case hostile_test_cases[] = {
 	KUNIT_CASE(describe_changes_the_state),
+	KUNIT_CASE(move_no_wait_importer_adds_a_fence),
+	KUNIT_CASE(move_interrupted_importer_adds_a_fence),
 	KUNIT_CASE_PARAM(attach_checks_the_list, bad_list_gen_params),
 	KUNIT_CASE_PARAM(map_checks_the_list, bad_list_gen_params),
 	{}
