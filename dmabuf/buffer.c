@@ -267,10 +267,12 @@ void phyr_buffer_revoke(struct phyr_buffer *buffer)
 {
 	dma_resv_assert_held(buffer->resv);
 
-	buffer->state = PHYR_BUFFER_REVOKED;
+	/* phyr_map() in an invalidate callback fails as in any other. */
+	buffer->state = PHYR_BUFFER_MOVING;
 	phyr_buffer_notify(buffer);
 	phyr_buffer_wait_idle(buffer, false, false);
 	phyr_buffer_unmap(buffer);
+	buffer->state = PHYR_BUFFER_REVOKED;
 }
 EXPORT_SYMBOL_NS_GPL(phyr_buffer_revoke, "PHYR_EXPORTER");
 

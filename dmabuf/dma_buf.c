@@ -157,9 +157,16 @@ static void phyr_invalidate_mappings(struct dma_buf_attachment *attach)
 
 	dma_resv_assert_held(attach->dmabuf->resv);
 
-	importer->ops->invalidate(importer);
-	if (importer->kind != PHYR_KIND_FROM_STOCK)
+	if (importer->kind != PHYR_KIND_FROM_STOCK) {
+		importer->ops->invalidate(importer);
 		return;
+	}
+
+	/* The exporter may invalidate before phyr_attach() returns. */
+	importer->attach = attach;
+	importer->invalidating = true;
+	importer->ops->invalidate(importer);
+	importer->invalidating = false;
 
 	/* The exporter waits for the same fences, then for this unmap. */
 	dma_resv_wait_timeout(attach->dmabuf->resv, DMA_RESV_USAGE_BOOKKEEP,
@@ -226,7 +233,9 @@ struct phyr_attachment *phyr_attach(struct dma_buf *dmabuf, struct device *dev,
 		return ERR_CAST(attach);
 	}
 	if (importer->kind == PHYR_KIND_FROM_STOCK) {
+		dma_resv_lock(dmabuf->resv, NULL);
 		importer->attach = attach;
+		dma_resv_unlock(dmabuf->resv);
 		phyr_attachment_publish(importer);
 	}
 	return importer;
@@ -262,12 +271,35 @@ static struct dma_range_list *phyr_map_ours(struct phyr_attachment *attach,
 	return phyr_map_list(attach, list, offset, len, dir);
 }
 
+/*
+ * True in an invalidate callback of a stock exporter's dma-buf. The exporter
+ * has not moved the memory yet, and importers that it notified before will not
+ * be notified again.
+ */
+static bool phyr_dma_buf_is_invalidating(struct dma_buf *dmabuf)
+{
+	const struct phyr_attachment *importer;
+	struct dma_buf_attachment *attach;
+
+	list_for_each_entry(attach, &dmabuf->attachments, node) {
+		if (attach->importer_ops != &phyr_attach_ops)
+			continue;
+		importer = attach->importer_priv;
+		if (importer->invalidating)
+			return true;
+	}
+	return false;
+}
+
 static struct dma_range_list *phyr_map_stock(struct phyr_attachment *attach,
 					     u64 offset, u64 len,
 					     enum dma_data_direction dir)
 {
 	struct dma_range_list *ranges;
 	struct sg_table *sgt;
+
+	if (phyr_dma_buf_is_invalidating(attach->attach->dmabuf))
+		return ERR_PTR(-EBUSY);
 
 	sgt = dma_buf_map_attachment(attach->attach, dir);
 	if (IS_ERR(sgt))
@@ -303,10 +335,12 @@ static struct dma_range_list *phyr_map_stock(struct phyr_attachment *attach,
  *
  * Context: the reservation lock is held; may sleep.
  * Return: the mapping, to be released by phyr_unmap(), or ERR_PTR: -EINVAL for
- * an empty range or one that exceeds the dma-buf; -ENODEV for a revoked
- * buffer; -EBUSY if called from @attach's invalidate; -EREMOTEIO if the device
- * cannot reach the current memory; -ENOMEM if memory or IOVA space ran out; or
- * the error of a stock exporter's map.
+ * an empty range or one that exceeds the dma-buf, or an exporter that describes
+ * its memory wrongly; -EBUSY in an invalidate callback of any attachment of the
+ * dma-buf, whoever exports it and whether the memory moves or is revoked;
+ * -ENODEV for a revoked buffer; -EREMOTEIO if the device cannot reach the
+ * current memory; -ENOMEM if memory or IOVA space ran out; or the error of a
+ * stock exporter's map.
  */
 struct dma_range_list *phyr_map(struct phyr_attachment *attach, u64 offset,
 				u64 len, enum dma_data_direction dir)

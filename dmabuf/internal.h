@@ -231,6 +231,8 @@ enum phyr_kind {
  * @priv: the importer's private pointer, constant
  * @pinned: the attachment pins the buffer in system memory; constant once
  *	attached
+ * @invalidating: for PHYR_KIND_FROM_STOCK, the exporter is calling the
+ *	invalidate callback; guarded by the reservation lock
  * @node: in phyr_buffer.attachments; guarded by the reservation lock. Unused
  *	for PHYR_KIND_FROM_STOCK, which has no phyr_buffer
  * @all: in phyr_attachments; guarded by phyr_attachments_lock
@@ -246,6 +248,7 @@ struct phyr_attachment {
 	struct phyr_limits limits;
 	void *priv;
 	bool pinned;
+	bool invalidating;
 	struct list_head node;
 	struct list_head all;
 	struct list_head routes;

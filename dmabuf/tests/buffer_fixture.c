@@ -275,6 +275,7 @@ static void buffer_test_native_notified(struct phyr_attachment *attach)
 	struct buffer_importer *importer = phyr_attachment_priv(attach);
 
 	importer->notified++;
+	importer->notified_by = attach;
 	mock_note(MOCK_NOTIFIED, importer);
 	if (importer->on_notify)
 		importer->on_notify(importer);

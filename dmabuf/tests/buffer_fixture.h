@@ -31,7 +31,9 @@
  * @ranges: a native mapping
  * @sgt: a stock mapping
  * @notified: number of invalidate callbacks
+ * @notified_by: the attachment of a native importer's last callback
  * @on_notify: called by the invalidate callback, or NULL
+ * @other: for @on_notify
  * @result: for @on_notify
  */
 struct buffer_importer {
@@ -41,7 +43,9 @@ struct buffer_importer {
 	struct dma_range_list *ranges;
 	struct sg_table *sgt;
 	unsigned int notified;
+	struct phyr_attachment *notified_by;
 	void (*on_notify)(struct buffer_importer *importer);
+	struct buffer_importer *other;
 	long result;
 };
 
@@ -102,12 +106,6 @@ struct buffer_wait {
 	bool fence_was_signaled;
 };
 
-extern const struct phyr_dma_buf_ops buffer_test_ops;
-extern const struct phyr_dma_buf_ops buffer_test_ops_fixed;
-extern const struct phyr_importer_ops buffer_test_native_ops;
-extern const struct dma_buf_attach_ops buffer_test_revocable_ops;
-extern const struct dma_buf_attach_ops buffer_test_dynamic_ops;
-extern const struct dma_buf_attach_ops buffer_test_peer_ops;
 /**
  * struct buffer_waiter - a thread that calls phyr_buffer_revoke_wait()
  * @t: the fixture
@@ -120,6 +118,12 @@ struct buffer_waiter {
 	struct completion done;
 };
 
+extern const struct phyr_dma_buf_ops buffer_test_ops;
+extern const struct phyr_dma_buf_ops buffer_test_ops_fixed;
+extern const struct phyr_importer_ops buffer_test_native_ops;
+extern const struct dma_buf_attach_ops buffer_test_revocable_ops;
+extern const struct dma_buf_attach_ops buffer_test_dynamic_ops;
+extern const struct dma_buf_attach_ops buffer_test_peer_ops;
 
 void buffer_lock(struct buffer_test *t);
 void buffer_unlock(struct buffer_test *t);
@@ -160,8 +164,8 @@ void buffer_test_expect_extents(struct buffer_test *t,
 void buffer_test_add_fence(struct buffer_test *t, struct dma_resv *resv);
 void buffer_test_add_fence_locked(struct buffer_test *t, struct dma_resv *resv);
 void buffer_test_watch_wait(struct buffer_wait *wait);
-
-#endif
 void buffer_test_start_waiter(struct buffer_waiter *waiter,
 			      struct buffer_test *t);
 void buffer_test_end_waiter(struct buffer_waiter *waiter);
+
+#endif

@@ -146,6 +146,129 @@ static void describe_changes_the_state(struct kunit *test)
 }
 
 /*
+ * Importers that map in their invalidate callback
+ */
+
+static void hostile_map(struct buffer_importer *importer,
+			struct phyr_attachment *attach)
+{
+	struct dma_range_list *ranges;
+
+	ranges = phyr_map(attach, 0, SZ_4K, DMA_TO_DEVICE);
+	importer->result = PTR_ERR_OR_ZERO(ranges);
+	if (!importer->result)
+		phyr_unmap(attach, ranges);
+}
+
+static void hostile_map_on_notify(struct buffer_importer *importer)
+{
+	hostile_map(importer, importer->notified_by);
+}
+
+static void hostile_map_other_on_notify(struct buffer_importer *importer)
+{
+	hostile_map(importer, importer->other->native);
+}
+
+static void from_stock_map_in_invalidate(struct kunit *test)
+{
+	struct buffer_test *t = test->priv;
+	struct stock_test *stock = stock_test_create(test);
+	struct buffer_importer *importer = stock_test_import(t, stock);
+
+	importer->on_notify = hostile_map_on_notify;
+	stock_test_invalidate(stock);
+	KUNIT_EXPECT_EQ(test, importer->notified, 1);
+	KUNIT_EXPECT_EQ(test, importer->result, -EBUSY);
+
+	/* It is over when the callback has returned. */
+	KUNIT_EXPECT_EQ(test, buffer_test_try_map(importer), 0);
+}
+
+/* One of the two has been invalidated and unmapped before. */
+static void from_stock_map_other_in_invalidate(struct kunit *test)
+{
+	struct buffer_test *t = test->priv;
+	struct stock_test *stock = stock_test_create(test);
+	struct buffer_importer *first = stock_test_import(t, stock);
+	struct buffer_importer *second = stock_test_import(t, stock);
+
+	first->other = second;
+	first->on_notify = hostile_map_other_on_notify;
+	second->other = first;
+	second->on_notify = hostile_map_other_on_notify;
+	stock_test_invalidate(stock);
+	KUNIT_EXPECT_EQ(test, first->result, -EBUSY);
+	KUNIT_EXPECT_EQ(test, second->result, -EBUSY);
+	KUNIT_EXPECT_EQ(test, buffer_test_try_map(first), 0);
+}
+
+static void map_other_in_invalidate(struct kunit *test)
+{
+	struct buffer_test *t = test->priv;
+	struct buffer_importer *first = buffer_test_native(t, 0, false);
+	struct buffer_importer *second = buffer_test_native(t, 1, false);
+
+	first->other = second;
+	first->on_notify = hostile_map_other_on_notify;
+	second->other = first;
+	second->on_notify = hostile_map_other_on_notify;
+	KUNIT_EXPECT_EQ(test, buffer_test_move(t), 0);
+	KUNIT_EXPECT_EQ(test, first->result, -EBUSY);
+	KUNIT_EXPECT_EQ(test, second->result, -EBUSY);
+	first->result = 0;
+	second->result = 0;
+	buffer_test_revoke(t);
+	KUNIT_EXPECT_EQ(test, first->result, -EBUSY);
+	KUNIT_EXPECT_EQ(test, second->result, -EBUSY);
+}
+
+static void hostile_invalidate_stock(void *stock)
+{
+	stock_test_invalidate(stock);
+}
+
+/* Another thread moves the buffer before phyr_attach() returns. */
+static void from_stock_invalidate_during_attach(struct kunit *test)
+{
+	struct buffer_test *t = test->priv;
+	struct stock_test *stock = stock_test_create(test);
+	struct buffer_importer *importer = buffer_test_importer(t);
+
+	importer->on_notify = hostile_map_on_notify;
+	mock.attached = hostile_invalidate_stock;
+	mock.arg = stock;
+	KUNIT_EXPECT_EQ(test, buffer_test_try_native(importer, stock->dmabuf),
+			0);
+	mock.attached = NULL;
+	KUNIT_EXPECT_EQ(test, importer->notified, 1);
+	KUNIT_EXPECT_EQ(test, importer->result, -EBUSY);
+	KUNIT_EXPECT_PTR_EQ(test, importer->notified_by, importer->native);
+	KUNIT_EXPECT_EQ(test, buffer_test_try_map(importer), 0);
+}
+
+static void hostile_move(void *t)
+{
+	buffer_test_move(t);
+}
+
+static void invalidate_during_attach(struct kunit *test)
+{
+	struct buffer_test *t = test->priv;
+	struct buffer_importer *importer = buffer_test_importer(t);
+
+	importer->on_notify = hostile_map_on_notify;
+	mock.attached = hostile_move;
+	mock.arg = t;
+	KUNIT_EXPECT_EQ(test, buffer_test_try_native(importer, t->dmabufs[0]),
+			0);
+	mock.attached = NULL;
+	KUNIT_EXPECT_EQ(test, importer->notified, 1);
+	KUNIT_EXPECT_EQ(test, importer->result, -EBUSY);
+	KUNIT_EXPECT_EQ(test, buffer_test_try_map(importer), 0);
+}
+
+/*
  * Importers that add a fence in their invalidate callback
  */
 
@@ -218,10 +341,15 @@ static void move_interrupted_importer_adds_a_fence(struct kunit *test)
 
 static struct kunit_case hostile_test_cases[] = {
 	KUNIT_CASE(describe_changes_the_state),
+	KUNIT_CASE(from_stock_map_in_invalidate),
+	KUNIT_CASE(from_stock_map_other_in_invalidate),
+	KUNIT_CASE(map_other_in_invalidate),
+	KUNIT_CASE(invalidate_during_attach),
 	KUNIT_CASE(move_no_wait_importer_adds_a_fence),
 	KUNIT_CASE(move_interrupted_importer_adds_a_fence),
 	KUNIT_CASE_PARAM(attach_checks_the_list, bad_list_gen_params),
 	KUNIT_CASE_PARAM(map_checks_the_list, bad_list_gen_params),
+	KUNIT_CASE(from_stock_invalidate_during_attach),
 	{}
 };
 

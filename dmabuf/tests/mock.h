@@ -111,7 +111,8 @@ struct mock_entry {
  * @iova: address of the next IOVA range
  * @bus_offset: of the provider that pcim_p2pdma_provider() returns
  * @before_wait: called by dma_resv_wait_timeout(), or NULL
- * @arg: for @before_wait
+ * @attached: called by dma_buf_dynamic_attach() before it returns, or NULL
+ * @arg: for @before_wait and @attached
  *
  * mock_init() makes it an untranslated, coherent machine whose DMA addresses
  * are physical addresses and whose peers use the host bridge.
@@ -127,6 +128,7 @@ struct mock {
 	u64 iova;
 	u64 bus_offset;
 	void (*before_wait)(void *arg);
+	void (*attached)(void *arg);
 	void *arg;
 };
 

@@ -92,7 +92,8 @@ bool phyr_next(struct phyr_cursor *cursor, struct phys_vec *vec,
  * enum phyr_buffer_state - state of a buffer
  * @PHYR_BUFFER_LIVE: can be mapped
  * @PHYR_BUFFER_MOVING: between phyr_buffer_move_begin() and
- *	phyr_buffer_move_end()
+ *	phyr_buffer_move_end(), and while phyr_buffer_revoke() notifies; maps
+ *	fail with -EBUSY
  * @PHYR_BUFFER_REVOKED: maps fail with -ENODEV until phyr_buffer_rearm()
  */
 enum phyr_buffer_state {
