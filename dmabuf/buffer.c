@@ -25,11 +25,15 @@
  * after dropping the lock; only then may the device be removed. Tables of
  * system memory are not waited for: system memory outlives the device.
  */
+#include <linux/device.h>
 #include <linux/dma-resv.h>
 #include <linux/export.h>
 #include <linux/phyr_inject.h>
 
 #include "internal.h"
+
+/* A wait for importers is logged after this time, and less often later. */
+#define PHYR_REVOKE_LOG_S	5
 
 /**
  * phyr_buffer_init - initialize the core's state of a buffer
@@ -276,23 +280,51 @@ void phyr_buffer_revoke(struct phyr_buffer *buffer)
 }
 EXPORT_SYMBOL_NS_GPL(phyr_buffer_revoke, "PHYR_EXPORTER");
 
+/* Name the importers that phyr_buffer_revoke_wait() waits for. */
+static void phyr_buffer_log_tables(struct phyr_buffer *buffer,
+				   unsigned int seconds)
+{
+	const struct phyr_attachment *attach;
+
+	/* An importer that hangs may hold the lock. */
+	if (!dma_resv_trylock(buffer->resv)) {
+		pr_warn("phyr: %u tables of a revoked buffer are still mapped after %u s, and its reservation lock is taken\n",
+			READ_ONCE(buffer->tables), seconds);
+		return;
+	}
+
+	list_for_each_entry(attach, &buffer->attachments, node)
+		if (phyr_attachment_has_table(attach))
+			dev_warn(attach->attach->dev,
+				 "still maps a dma-buf of %s that was revoked %u s ago; its exporter waits for the unmap\n",
+				 attach->attach->dmabuf->exp_name, seconds);
+	dma_resv_unlock(buffer->resv);
+}
+
 /**
  * phyr_buffer_revoke_wait - wait until no device refers to the memory
  * @buffer: a revoked buffer
  *
  * Waits until every stock importer has unmapped its table of page-less memory.
  * All of them were notified by phyr_buffer_revoke(), and the dma-buf contract
- * limits the time they may take.
+ * limits the time they may take. Logs the importers' names if the wait takes
+ * longer than PHYR_REVOKE_LOG_S seconds.
  *
  * Context: the reservation lock is not held, because the unmap that this waits
  * for takes it. Sleeps, uninterruptibly.
  */
 void phyr_buffer_revoke_wait(struct phyr_buffer *buffer)
 {
+	unsigned int pause = PHYR_REVOKE_LOG_S, seconds = 0;
 	struct phyr_attachment *attach;
 
 	might_lock(&buffer->resv->lock.base);
-	wait_event(buffer->idle, !READ_ONCE(buffer->tables));
+	while (!wait_event_timeout(buffer->idle, !READ_ONCE(buffer->tables),
+				   pause * HZ)) {
+		seconds += pause;
+		phyr_buffer_log_tables(buffer, seconds);
+		pause = min(2 * pause, 60);
+	}
 
 	phyr_inject_delay();
 	dma_resv_lock(buffer->resv, NULL);

@@ -242,22 +242,6 @@ struct phyr_attachment *phyr_attach(struct dma_buf *dmabuf, struct device *dev,
 }
 EXPORT_SYMBOL_NS_GPL(phyr_attach, "PHYR");
 
-/**
- * phyr_detach - detach a device from a dma-buf
- * @attach: the attachment; all its mappings must be unmapped
- *
- * Context: the reservation lock is not held; may sleep.
- */
-void phyr_detach(struct phyr_attachment *attach)
-{
-	if (attach->kind == PHYR_KIND_FROM_STOCK)
-		phyr_attachment_unpublish(attach);
-	phyr_inject_delay();
-	dma_buf_detach(attach->attach->dmabuf, attach->attach);
-	kfree(attach);
-}
-EXPORT_SYMBOL_NS_GPL(phyr_detach, "PHYR");
-
 static struct dma_range_list *phyr_map_ours(struct phyr_attachment *attach,
 					    u64 offset, u64 len,
 					    enum dma_data_direction dir)
@@ -384,6 +368,74 @@ void phyr_unmap(struct phyr_attachment *attach, struct dma_range_list *ranges)
 	dma_range_list_free(ranges);
 }
 EXPORT_SYMBOL_NS_GPL(phyr_unmap, "PHYR");
+
+/* Unmap and free a stock importer's table. */
+static void phyr_unmap_table(struct phyr_attachment *importer,
+			     struct sg_table *sgt)
+{
+	struct phyr_buffer *buffer =
+		phyr_dma_buf_buffer(importer->attach->dmabuf);
+	struct dma_range_list *ranges = phyr_sgt_destroy(sgt);
+	bool pageless = phyr_list_is_pageless(ranges->list);
+
+	phyr_unmap(importer, ranges);
+	if (!pageless)
+		return;
+
+	WRITE_ONCE(buffer->tables, buffer->tables - 1);
+	if (!buffer->tables)
+		wake_up_all(&buffer->idle);
+}
+
+/*
+ * Unmap what an importer that detaches has not unmapped. Otherwise a revoke
+ * would wait for its tables for ever.
+ */
+static void phyr_unmap_left(struct phyr_attachment *importer)
+{
+	struct dma_buf_attachment *attach = importer->attach;
+	const struct dma_buf_ops *ops = attach->dmabuf->ops;
+	struct dma_range_list *ranges, *next;
+
+	WARN_ONCE(!list_empty(&importer->mappings),
+		  "phyr: %s detaches from a dma-buf of %s without unmapping it\n",
+		  dev_name(attach->dev), attach->dmabuf->exp_name);
+	list_for_each_entry_safe(ranges, next, &importer->mappings, node) {
+		if (!ranges->table) {
+			phyr_unmap(importer, ranges);
+			continue;
+		}
+		phyr_unmap_table(importer, ranges->table);
+		/* The dma-buf core pins for each table of a static importer. */
+		if (!attach->importer_ops && ops->unpin)
+			ops->unpin(attach);
+	}
+}
+
+/**
+ * phyr_detach - detach a device from a dma-buf
+ * @attach: the attachment; all its mappings must be unmapped
+ *
+ * Warns about mappings that are left, unmaps and frees them.
+ *
+ * Context: the reservation lock is not held; may sleep.
+ */
+void phyr_detach(struct phyr_attachment *attach)
+{
+	struct dma_buf *dmabuf = attach->attach->dmabuf;
+
+	/* For our dma-bufs, phyr_dma_buf_detach() does the rest. */
+	if (attach->kind == PHYR_KIND_FROM_STOCK) {
+		phyr_attachment_unpublish(attach);
+		dma_resv_lock(dmabuf->resv, NULL);
+		phyr_unmap_left(attach);
+		dma_resv_unlock(dmabuf->resv);
+	}
+	phyr_inject_delay();
+	dma_buf_detach(dmabuf, attach->attach);
+	kfree(attach);
+}
+EXPORT_SYMBOL_NS_GPL(phyr_detach, "PHYR");
 
 /*
  * Callbacks of the dma-buf core
@@ -526,15 +578,12 @@ void phyr_dma_buf_detach(struct dma_buf *dmabuf,
 {
 	struct phyr_buffer *buffer = phyr_dma_buf_buffer(dmabuf);
 	struct phyr_attachment *importer = attach->priv;
-	struct dma_range_list *ranges, *next;
 
 	phyr_attachment_unpublish(importer);
 
 	phyr_inject_delay();
 	dma_resv_lock(dmabuf->resv, NULL);
-	WARN_ON_ONCE(!list_empty(&importer->mappings));
-	list_for_each_entry_safe(ranges, next, &importer->mappings, node)
-		phyr_unmap(importer, ranges);
+	phyr_unmap_left(importer);
 	list_del(&importer->node);
 	phyr_attachment_drop_routes(importer);
 	if (importer->pinned)
@@ -591,17 +640,7 @@ EXPORT_SYMBOL_NS_GPL(phyr_dma_buf_map, "PHYR_EXPORTER");
 void phyr_dma_buf_unmap(struct dma_buf_attachment *attach,
 			struct sg_table *sgt, enum dma_data_direction dir)
 {
-	struct phyr_buffer *buffer = phyr_dma_buf_buffer(attach->dmabuf);
-	struct dma_range_list *ranges = phyr_sgt_destroy(sgt);
-	bool pageless = phyr_list_is_pageless(ranges->list);
-
-	phyr_unmap(attach->priv, ranges);
-	if (!pageless)
-		return;
-
-	WRITE_ONCE(buffer->tables, buffer->tables - 1);
-	if (!buffer->tables)
-		wake_up_all(&buffer->idle);
+	phyr_unmap_table(attach->priv, sgt);
 }
 EXPORT_SYMBOL_NS_GPL(phyr_dma_buf_unmap, "PHYR_EXPORTER");
 

@@ -174,6 +174,7 @@ struct dma_range_segment {
  * @dev: device it is mapped for
  * @table_of: for the sg_table of a stock exporter, the attachment it was
  *	mapped through, for the unmap; NULL otherwise
+ * @table: the sg_table that phyr_sgt_create() made of it, or NULL
  * @dir: direction it was mapped with
  * @limits: segment limits that the cursor applies
  * @skip: mapped bytes before the first requested one: whole pages are mapped
@@ -186,6 +187,7 @@ struct dma_range_list {
 	struct phyr_list *list;
 	struct device *dev;
 	struct dma_buf_attachment *table_of;
+	struct sg_table *table;
 	enum dma_data_direction dir;
 	struct phyr_limits limits;
 	u64 skip;
@@ -257,6 +259,7 @@ struct phyr_attachment {
 
 struct phyr_attachment *phyr_attachment_alloc(void);
 void phyr_attachment_unmap(struct phyr_attachment *attach);
+bool phyr_attachment_has_table(const struct phyr_attachment *attach);
 void phyr_attachment_drop_routes(struct phyr_attachment *attach);
 
 struct dma_range_list *phyr_map_list(struct phyr_attachment *attach,

@@ -9,6 +9,8 @@
 #include "buffer_fixture.h"
 #include "stock_fixture.h"
 
+#include <linux/delay.h>
+
 /*
  * Exporters
  */
@@ -339,6 +341,118 @@ static void move_interrupted_importer_adds_a_fence(struct kunit *test)
 			BUFFER_SIZE);
 }
 
+/*
+ * Importers that detach without unmapping
+ */
+
+static void from_stock_detach_with_a_mapping_left(struct kunit *test)
+{
+	struct buffer_test *t = test->priv;
+	struct stock_test *stock = stock_test_create(test);
+	struct buffer_importer *importer = stock_test_import(t, stock);
+
+	KUNIT_ASSERT_EQ(test, buffer_test_try_map(importer), 0);
+	importer->ranges = NULL;
+	kunit_warning_suppress(test) {
+		buffer_test_end_importer(importer);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
+	}
+	KUNIT_EXPECT_EQ(test, stock->mapped, 0);
+}
+
+/*
+ * Map as dma_buf_map_attachment() does, but without the copy that a kernel with
+ * DMABUF_DEBUG gives to the importer: the importer would lose it.
+ */
+static void hostile_map_table(struct buffer_importer *importer)
+{
+	struct dma_buf_attachment *attach = importer->stock;
+	struct sg_table *sgt;
+
+	dma_resv_lock(attach->dmabuf->resv, NULL);
+	if (!attach->importer_ops)
+		attach->dmabuf->ops->pin(attach);
+	sgt = phyr_dma_buf_map(attach, DMA_FROM_DEVICE);
+	dma_resv_unlock(attach->dmabuf->resv);
+	KUNIT_EXPECT_FALSE(importer->t->test, IS_ERR(sgt));
+}
+
+static void detach_with_a_table_left(struct kunit *test)
+{
+	struct buffer_test *t = test->priv;
+	struct buffer_importer *importer, *other;
+	struct buffer_waiter waiter = {};
+
+	mock.iommu = true;
+	importer = buffer_test_stock(t, 0, &buffer_test_revocable_ops, false);
+	other = buffer_test_stock(t, 1, &buffer_test_revocable_ops, true);
+	hostile_map_table(importer);
+	hostile_map_table(importer);
+	KUNIT_EXPECT_EQ(test, t->buffer.tables, 3);
+	buffer_test_revoke(t);
+	buffer_test_start_waiter(&waiter, t);
+	KUNIT_EXPECT_FALSE(test, completion_done(&waiter.done));
+	kunit_warning_suppress(test) {
+		buffer_test_end_importer(importer);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
+	}
+	KUNIT_EXPECT_EQ(test, t->buffer.tables, 1);
+	KUNIT_EXPECT_FALSE(test, completion_done(&waiter.done));
+	buffer_test_unmap(other);
+	buffer_test_end_waiter(&waiter);
+	KUNIT_EXPECT_EQ(test, waiter.mapped, 0);
+}
+
+/* The dma-buf core pinned the buffer for the table. */
+static void detach_static_with_a_table_left(struct kunit *test)
+{
+	struct buffer_test *t = test->priv;
+	struct buffer_importer *importer;
+
+	importer = buffer_test_stock(t, 0, NULL, false);
+	hostile_map_table(importer);
+	KUNIT_EXPECT_EQ(test, t->stock_pins, 1);
+	kunit_warning_suppress(test) {
+		buffer_test_end_importer(importer);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
+	}
+	KUNIT_EXPECT_EQ(test, mock_mapped(), 0);
+	KUNIT_EXPECT_EQ(test, t->pins, 0);
+	KUNIT_EXPECT_EQ(test, t->stock_pins, 0);
+}
+
+/*
+ * Importers that unmap late
+ */
+
+static void revoke_wait_names_the_importer(struct kunit *test)
+{
+	struct buffer_test *t = test->priv;
+	struct buffer_importer *late;
+	struct buffer_waiter waiter = {};
+	struct device *dev = &t->pdev->dev;
+	int tries;
+
+	mock.iommu = true;
+	late = buffer_test_stock(t, 0, &buffer_test_revocable_ops, true);
+	/* These are not what it waits for. */
+	t->pdev = mock_pci_dev(test, "other", t->bus, ~0ULL);
+	buffer_test_stock(t, 0, &buffer_test_revocable_ops, false);
+	buffer_test_native(t, 1, true);
+	buffer_test_revoke(t);
+	mock_forget();
+	buffer_test_start_waiter(&waiter, t);
+	for (tries = 0; tries < 600 && !mock_count(MOCK_WARN); tries++)
+		msleep(100);
+	KUNIT_EXPECT_FALSE(test, completion_done(&waiter.done));
+	KUNIT_EXPECT_EQ(test, mock_count(MOCK_WARN), 1);
+	if (mock_count(MOCK_WARN))
+		KUNIT_EXPECT_PTR_EQ(test, mock_nth(MOCK_WARN, 1)->who,
+				    (const void *)dev);
+	buffer_test_unmap(late);
+	buffer_test_end_waiter(&waiter);
+}
+
 static struct kunit_case hostile_test_cases[] = {
 	KUNIT_CASE(describe_changes_the_state),
 	KUNIT_CASE(from_stock_map_in_invalidate),
@@ -347,6 +461,10 @@ static struct kunit_case hostile_test_cases[] = {
 	KUNIT_CASE(invalidate_during_attach),
 	KUNIT_CASE(move_no_wait_importer_adds_a_fence),
 	KUNIT_CASE(move_interrupted_importer_adds_a_fence),
+	KUNIT_CASE(from_stock_detach_with_a_mapping_left),
+	KUNIT_CASE(detach_with_a_table_left),
+	KUNIT_CASE(detach_static_with_a_table_left),
+	KUNIT_CASE_SLOW(revoke_wait_names_the_importer),
 	KUNIT_CASE_PARAM(attach_checks_the_list, bad_list_gen_params),
 	KUNIT_CASE_PARAM(map_checks_the_list, bad_list_gen_params),
 	KUNIT_CASE(from_stock_invalidate_during_attach),

@@ -832,6 +832,11 @@ long mock_dma_resv_wait_timeout(struct dma_resv *resv,
 	return dma_resv_wait_timeout(resv, usage, intr, timeout);
 }
 
+void mock_dev_warn(const struct device *dev)
+{
+	mock_call(MOCK_WARN, dev);
+}
+
 /*
  * phyr_kunit.ko does not contain debugfs.c, whose files and trace event may
  * exist only once. Check that each attachment is published exactly while it is

@@ -50,6 +50,7 @@ struct sg_table;
  * @MOCK_SGT_UNMAP: dma_buf_unmap_attachment()
  * @MOCK_INVALIDATE: dma_buf_invalidate_mappings()
  * @MOCK_WAIT: dma_resv_wait_timeout()
+ * @MOCK_WARN: dev_warn()
  * @MOCK_NOTIFIED: not a mock; for mock_note() in an importer's callback
  * @MOCK_CALLS: number of functions
  */
@@ -73,6 +74,7 @@ enum mock_call {
 	MOCK_SGT_UNMAP,
 	MOCK_INVALIDATE,
 	MOCK_WAIT,
+	MOCK_WARN,
 	MOCK_NOTIFIED,
 	MOCK_CALLS,
 };
@@ -203,5 +205,6 @@ void mock_dma_buf_invalidate_mappings(struct dma_buf *dmabuf);
 long mock_dma_resv_wait_timeout(struct dma_resv *resv,
 				enum dma_resv_usage usage, bool intr,
 				unsigned long timeout);
+void mock_dev_warn(const struct device *dev);
 
 #endif
