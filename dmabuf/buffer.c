@@ -53,6 +53,7 @@ void phyr_buffer_init(struct phyr_buffer *buffer,
 	buffer->list = NULL;
 	buffer->state = PHYR_BUFFER_LIVE;
 	buffer->tables = 0;
+	buffer->pins = 0;
 	init_waitqueue_head(&buffer->idle);
 }
 EXPORT_SYMBOL_NS_GPL(phyr_buffer_init, "PHYR_EXPORTER");
@@ -207,7 +208,8 @@ static int phyr_buffer_wait_idle(struct phyr_buffer *buffer, bool interruptible,
  * Context: the reservation lock is held, and kept until
  * phyr_buffer_move_end(); sleeps.
  * Return: 0, also for a revoked buffer, which has no native mappings; -EBUSY
- * with @no_wait, -ERESTARTSYS with @interruptible.
+ * with @no_wait, or if an importer that cannot be notified uses the buffer of
+ * an exporter without pin_system; -ERESTARTSYS with @interruptible.
  */
 int phyr_buffer_move_begin(struct phyr_buffer *buffer, bool interruptible,
 			   bool no_wait)
@@ -218,8 +220,7 @@ int phyr_buffer_move_begin(struct phyr_buffer *buffer, bool interruptible,
 
 	if (buffer->state == PHYR_BUFFER_REVOKED)
 		return 0;
-	if (no_wait && !dma_resv_test_signaled(buffer->resv,
-					       DMA_RESV_USAGE_BOOKKEEP))
+	if (buffer->pins)
 		return -EBUSY;
 
 	ret = phyr_buffer_wait_idle(buffer, interruptible, no_wait);

@@ -457,6 +457,34 @@ static bool phyr_takes_pageless(struct phyr_attachment *importer)
 	return true;
 }
 
+/*
+ * Pin in system memory. An exporter without pin_system may have no other
+ * memory; phyr_buffer_move_begin() then keeps the buffer there.
+ */
+static int phyr_pin_system(struct phyr_buffer *buffer)
+{
+	struct phyr_list *list;
+
+	if (buffer->ops->pin_system)
+		return buffer->ops->pin_system(buffer);
+
+	list = phyr_buffer_get_list(buffer);
+	if (IS_ERR(list))
+		return PTR_ERR(list);
+	if (phyr_list_is_pageless(list))
+		return -EBUSY;
+	buffer->pins++;
+	return 0;
+}
+
+static void phyr_unpin_system(struct phyr_buffer *buffer)
+{
+	if (buffer->ops->pin_system)
+		buffer->ops->unpin_system(buffer);
+	else
+		buffer->pins--;
+}
+
 /* Pin the buffer in system memory for an importer. */
 static int phyr_admit_in_system(struct phyr_buffer *buffer,
 				struct phyr_attachment *importer)
@@ -464,9 +492,7 @@ static int phyr_admit_in_system(struct phyr_buffer *buffer,
 	struct phyr_list *list;
 	int ret;
 
-	if (!buffer->ops->pin_system)
-		return -EBUSY;
-	ret = buffer->ops->pin_system(buffer);
+	ret = phyr_pin_system(buffer);
 	if (ret)
 		return ret;
 
@@ -475,7 +501,7 @@ static int phyr_admit_in_system(struct phyr_buffer *buffer,
 	if (!ret)
 		ret = phyr_route_list(importer, list);
 	if (ret)
-		buffer->ops->unpin_system(buffer);
+		phyr_unpin_system(buffer);
 	else
 		importer->pinned = true;
 	return ret;
@@ -587,7 +613,7 @@ void phyr_dma_buf_detach(struct dma_buf *dmabuf,
 	list_del(&importer->node);
 	phyr_attachment_drop_routes(importer);
 	if (importer->pinned)
-		buffer->ops->unpin_system(buffer);
+		phyr_unpin_system(buffer);
 	dma_resv_unlock(dmabuf->resv);
 
 	phyr_inject_delay();

@@ -129,6 +129,34 @@ static void attach_negotiates(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock_mapped(), 0);
 }
 
+/*
+ * An exporter that has system memory only needs no pin_system. Its buffer stays
+ * where it is while a static importer is attached.
+ */
+static void attach_static_without_pin_system(struct kunit *test)
+{
+	struct buffer_test *t = test->priv;
+	struct buffer_importer *importer;
+
+	t->in_system = true;
+	buffer_test_use_ops(t, &buffer_test_ops_fixed);
+	importer = buffer_test_importer(t);
+	KUNIT_ASSERT_EQ(test, buffer_test_try_stock(importer, t->dmabufs[0],
+						    NULL), 0);
+	KUNIT_EXPECT_EQ(test, buffer_test_try_map(importer), 0);
+	KUNIT_EXPECT_EQ(test, t->buffer.tables, 0);
+	KUNIT_EXPECT_EQ(test, buffer_test_move(t), -EBUSY);
+	KUNIT_EXPECT_EQ(test, mock_mapped(), BUFFER_EXTENTS);
+	buffer_test_end_importer(importer);
+	KUNIT_EXPECT_EQ(test, mock_mapped(), 0);
+	KUNIT_EXPECT_EQ(test, buffer_test_move(t), 0);
+
+	/* An importer that follows moves does not keep it there. */
+	KUNIT_EXPECT_EQ(test, buffer_test_try_native(importer, t->dmabufs[0]),
+			0);
+	KUNIT_EXPECT_EQ(test, buffer_test_move(t), 0);
+}
+
 static struct phyr_attachment *buffer_test_phyr(struct buffer_importer *i)
 {
 	return i->native ?: i->stock->priv;
@@ -711,6 +739,7 @@ static struct kunit_case attach_test_cases[] = {
 
 static struct kunit_case negotiation_test_cases[] = {
 	KUNIT_CASE_PARAM(attach_negotiates, buffer_negotiation_gen_params),
+	KUNIT_CASE(attach_static_without_pin_system),
 	{}
 };
 

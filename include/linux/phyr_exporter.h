@@ -122,6 +122,7 @@ struct phyr_buffer {
 	struct phyr_list *list;
 	enum phyr_buffer_state state;
 	unsigned int tables;
+	unsigned int pins;
 	wait_queue_head_t idle;
 };
 
@@ -153,6 +154,10 @@ struct phyr_dma_buf_ops {
 	 * have no invalidate callback. Returns 0, or an errno if the buffer
 	 * must not be in system memory or is pinned elsewhere. Called under
 	 * the reservation lock; may sleep.
+	 *
+	 * Without it such an importer is accepted only while the buffer is in
+	 * system memory, and phyr_buffer_move_begin() returns -EBUSY until it
+	 * has detached.
 	 */
 	int (*pin_system)(struct phyr_buffer *buffer);
 	/**
