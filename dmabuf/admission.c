@@ -84,21 +84,6 @@ static int phyr_reaches_system(struct phyr_buffer *buffer,
 	return 0;
 }
 
-/* True if the exporter keeps the buffer in system memory at all times. */
-static bool phyr_stays_in_system(struct phyr_buffer *buffer,
-				 const struct phyr_list *list)
-{
-	struct phyr_mem *mem;
-	unsigned int i = 0;
-
-	if (phyr_list_is_pageless(list))
-		return false;
-	while ((mem = phyr_next_mem(buffer, &i)))
-		if (mem->kind != PHYR_MEM_RAM)
-			return false;
-	return true;
-}
-
 static int phyr_pin_system(struct phyr_buffer *buffer,
 			   struct phyr_attachment *importer)
 {
@@ -136,9 +121,14 @@ static int phyr_pin_place(struct phyr_buffer *buffer,
 	ret = phyr_route_list(importer, list);
 	if (!ret)
 		ret = attach->dmabuf->ops->pin(attach);
-	if (!ret)
-		importer->pinned = PHYR_PINNED_PLACE;
-	return ret;
+	if (ret)
+		return ret;
+
+	importer->pinned = PHYR_PINNED_PLACE;
+	/* The pin callback of an exporter without pin_system may do nothing. */
+	if (!buffer->ops->pin_system)
+		buffer->pins++;
+	return 0;
 }
 
 /* For an importer that does not support page-less memory. */
@@ -148,9 +138,10 @@ static int phyr_admit_in_system(struct phyr_buffer *buffer,
 {
 	int ret;
 
+	/* Without pin_system phyr_buffer_move_begin() keeps the buffer there. */
 	if (!buffer->ops->pin_system)
-		return phyr_stays_in_system(buffer, list) ?
-			phyr_pin_place(buffer, importer) : -EBUSY;
+		return phyr_list_is_pageless(list) ?
+			-EBUSY : phyr_pin_place(buffer, importer);
 
 	/* Do not move a buffer to where it cannot be used, either. */
 	ret = phyr_reaches_system(buffer, importer);
@@ -269,6 +260,8 @@ void phyr_discharge(struct phyr_buffer *buffer,
 		break;
 	case PHYR_PINNED_PLACE:
 		attach->dmabuf->ops->unpin(attach);
+		if (!buffer->ops->pin_system)
+			buffer->pins--;
 		break;
 	}
 	importer->pinned = PHYR_PINNED_NOT;

@@ -134,6 +134,23 @@ void phyr_attachment_leave(struct phyr_attachment *attach)
 }
 
 /**
+ * phyr_attachment_has_table - test whether an importer keeps a table mapped
+ * @attach: the attachment
+ *
+ * Context: the reservation lock is held.
+ * Return: true if phyr_buffer.tables counts a table of @attach.
+ */
+bool phyr_attachment_has_table(const struct phyr_attachment *attach)
+{
+	const struct dma_range_list *ranges;
+
+	list_for_each_entry(ranges, &attach->mappings, node)
+		if (ranges->table && phyr_list_is_pageless(ranges->list))
+			return true;
+	return false;
+}
+
+/**
  * phyr_attachment_drop_routes - destroy all routes of an attachment
  * @attach: the attachment; no mapping along its routes is left
  *

@@ -5,25 +5,35 @@
  *	LIVE --move_begin--> MOVING --move_end--> LIVE
  *	LIVE --revoke--> REVOKED --rearm--> LIVE
  *
- * phyr_buffer_move_begin() notifies every importer, waits for all fences in
- * the reservation object (DMA_RESV_USAGE_BOOKKEEP: importers need not declare
- * what their DMA does), and then unmaps all native mappings, whether or not
- * the importers have called phyr_unmap(). Afterwards phyr_unmap() only frees
- * memory. An address may therefore be used only under the reservation lock or
- * under a fence in it. A stock importer's table stays mapped until the
- * importer unmaps it; until then the importer may only read and discard.
+ * phyr_buffer_move_begin() waits for all fences in the reservation object
+ * (DMA_RESV_USAGE_BOOKKEEP: importers need not declare what their DMA does),
+ * notifies every importer, waits for fences that they added, and then unmaps
+ * all native mappings, whether or not the importers have called phyr_unmap().
+ * Afterwards phyr_unmap() only frees memory. An address may therefore be used
+ * only under the reservation lock or under a fence in it. A stock importer's
+ * table stays mapped until the importer unmaps it; until then the importer may
+ * only read and discard.
  *
- * phyr_buffer_revoke() does the same permanently. It cannot wait for stock
- * importers to unmap, because their unmap takes the lock it holds. Call
- * phyr_buffer_revoke_wait() after dropping the lock; only then may the device
- * be removed. Tables of system memory are not waited for: system memory
- * outlives the device.
+ * The long wait comes before the notification, so that a move that a signal
+ * interrupts has notified nobody. The reservation lock keeps new fences out;
+ * only importers that are being notified can add some. If the second wait is
+ * interrupted, the importers' mappings stay valid.
+ *
+ * phyr_buffer_revoke() takes the memory away permanently. It notifies first,
+ * because no signal interrupts it. It cannot wait for stock importers to unmap,
+ * because their unmap takes the lock it holds. Call phyr_buffer_revoke_wait()
+ * after dropping the lock; only then may the device be removed. Tables of
+ * system memory are not waited for: system memory outlives the device.
  */
+#include <linux/device.h>
 #include <linux/dma-resv.h>
 #include <linux/export.h>
 #include <linux/phyr_inject.h>
 
 #include "internal.h"
+
+/* A wait for importers is logged after this time, and less often later. */
+#define PHYR_REVOKE_LOG_S	5
 
 /**
  * phyr_buffer_init - initialize the core's state of a buffer
@@ -44,6 +54,7 @@ void phyr_buffer_init(struct phyr_buffer *buffer,
 	buffer->state = PHYR_BUFFER_LIVE;
 	buffer->tables = 0;
 	buffer->incoherent = 0;
+	buffer->pins = 0;
 	init_waitqueue_head(&buffer->idle);
 }
 EXPORT_SYMBOL_NS_GPL(phyr_buffer_init, "PHYR_EXPORTER");
@@ -63,6 +74,65 @@ void phyr_buffer_fini(struct phyr_buffer *buffer)
 }
 EXPORT_SYMBOL_NS_GPL(phyr_buffer_fini, "PHYR_EXPORTER");
 
+static int phyr_buffer_check_live(const struct phyr_buffer *buffer)
+{
+	switch (buffer->state) {
+	case PHYR_BUFFER_REVOKED:
+		return -ENODEV;
+	case PHYR_BUFFER_MOVING:
+		return -EBUSY;
+	case PHYR_BUFFER_LIVE:
+		break;
+	}
+	return 0;
+}
+
+/*
+ * Walks of a list rely on its invariants and on its size; do not trust the
+ * exporter to return one that was validated, and for this buffer.
+ */
+static int phyr_buffer_check_list(struct phyr_buffer *buffer,
+				  const struct phyr_list *list)
+{
+	const struct phyr_export *export;
+
+	if (WARN_ONCE(!list || !phyr_list_is_finished(list),
+		      "phyr: %ps() returned %s\n", buffer->ops->describe,
+		      list ? "a list that is not finished" : "no list"))
+		return -EINVAL;
+
+	/* All dma-bufs of a buffer have the same size. */
+	export = list_first_entry_or_null(&buffer->exports,
+					  struct phyr_export, node);
+	if (WARN_ONCE(export && phyr_list_size(list) != export->dmabuf->size,
+		      "phyr: %ps() returned a list of %llu bytes for a dma-buf of %zu\n",
+		      buffer->ops->describe, phyr_list_size(list),
+		      export->dmabuf->size))
+		return -EINVAL;
+	return 0;
+}
+
+static int phyr_buffer_describe(struct phyr_buffer *buffer)
+{
+	struct phyr_list *list;
+	int ret;
+
+	list = buffer->ops->describe(buffer);
+	if (IS_ERR(list))
+		return PTR_ERR(list);
+
+	ret = phyr_buffer_check_list(buffer, list);
+	/* The exporter may have found out that its device is gone. */
+	if (!ret)
+		ret = phyr_buffer_check_live(buffer);
+	if (ret) {
+		phyr_list_put(list);
+		return ret;
+	}
+	buffer->list = list;
+	return 0;
+}
+
 /**
  * phyr_buffer_get_list - get the list of the buffer's current memory
  * @buffer: the buffer
@@ -72,31 +142,20 @@ EXPORT_SYMBOL_NS_GPL(phyr_buffer_fini, "PHYR_EXPORTER");
  *
  * Context: the reservation lock is held; may sleep.
  * Return: the list, valid until the lock is dropped; take a reference to keep
- * it longer. ERR_PTR: -ENODEV for a revoked buffer, -EBUSY for one that is
- * moving, or the error of describe().
+ * it longer. ERR_PTR: -ENODEV for a revoked buffer; -EBUSY for one that is
+ * moving; -EINVAL if describe() returned no list, one that is not finished, or
+ * one of another size than the buffer's dma-bufs; or the error of describe().
  */
 struct phyr_list *phyr_buffer_get_list(struct phyr_buffer *buffer)
 {
-	struct phyr_list *list;
+	int ret;
 
 	dma_resv_assert_held(buffer->resv);
 
-	switch (buffer->state) {
-	case PHYR_BUFFER_REVOKED:
-		return ERR_PTR(-ENODEV);
-	case PHYR_BUFFER_MOVING:
-		return ERR_PTR(-EBUSY);
-	case PHYR_BUFFER_LIVE:
-		break;
-	}
-
-	if (!buffer->list) {
-		list = buffer->ops->describe(buffer);
-		if (IS_ERR(list))
-			return list;
-		buffer->list = list;
-	}
-	return buffer->list;
+	ret = phyr_buffer_check_live(buffer);
+	if (!ret && !buffer->list)
+		ret = phyr_buffer_describe(buffer);
+	return ret ? ERR_PTR(ret) : buffer->list;
 }
 EXPORT_SYMBOL_NS_GPL(phyr_buffer_get_list, "PHYR_EXPORTER");
 
@@ -123,6 +182,21 @@ static void phyr_buffer_unmap(struct phyr_buffer *buffer)
 	buffer->list = NULL;
 }
 
+static int phyr_buffer_wait_idle(struct phyr_buffer *buffer, bool interruptible,
+				 bool no_wait)
+{
+	long ret;
+
+	if (no_wait)
+		return dma_resv_test_signaled(buffer->resv,
+					      DMA_RESV_USAGE_BOOKKEEP) ?
+			0 : -EBUSY;
+
+	ret = dma_resv_wait_timeout(buffer->resv, DMA_RESV_USAGE_BOOKKEEP,
+				    interruptible, MAX_SCHEDULE_TIMEOUT);
+	return min(ret, 0);
+}
+
 /**
  * phyr_buffer_move_begin - stop DMA before the memory moves
  * @buffer: the buffer
@@ -131,32 +205,35 @@ static void phyr_buffer_unmap(struct phyr_buffer *buffer)
  *
  * On success no native importer has a mapping of the old place, and no
  * importer can map until phyr_buffer_move_end(). The exporter must zap CPU
- * mappings. On error importers may have been notified; if they map again, they
- * get the old place.
+ * mappings. On error all mappings are still valid. Importers were not notified,
+ * unless one of them added a fence when it was.
  *
  * Context: the reservation lock is held, and kept until
  * phyr_buffer_move_end(); sleeps.
  * Return: 0, also for a revoked buffer, which has no native mappings; -EBUSY
- * with @no_wait, -ERESTARTSYS with @interruptible.
+ * with @no_wait, or if an importer that cannot be notified uses the buffer of
+ * an exporter without pin_system; -ERESTARTSYS with @interruptible.
  */
 int phyr_buffer_move_begin(struct phyr_buffer *buffer, bool interruptible,
 			   bool no_wait)
 {
-	long ret;
+	int ret;
 
 	dma_resv_assert_held(buffer->resv);
 
 	if (buffer->state == PHYR_BUFFER_REVOKED)
 		return 0;
-	if (no_wait && !dma_resv_test_signaled(buffer->resv,
-					       DMA_RESV_USAGE_BOOKKEEP))
+	if (buffer->pins)
 		return -EBUSY;
+
+	ret = phyr_buffer_wait_idle(buffer, interruptible, no_wait);
+	if (ret)
+		return ret;
 
 	buffer->state = PHYR_BUFFER_MOVING;
 	phyr_buffer_notify(buffer);
-	ret = dma_resv_wait_timeout(buffer->resv, DMA_RESV_USAGE_BOOKKEEP,
-				    interruptible, MAX_SCHEDULE_TIMEOUT);
-	if (ret < 0) {
+	ret = phyr_buffer_wait_idle(buffer, interruptible, no_wait);
+	if (ret) {
 		buffer->state = PHYR_BUFFER_LIVE;
 		return ret;
 	}
@@ -198,13 +275,35 @@ void phyr_buffer_revoke(struct phyr_buffer *buffer)
 {
 	dma_resv_assert_held(buffer->resv);
 
-	buffer->state = PHYR_BUFFER_REVOKED;
+	/* phyr_map() in an invalidate callback fails as in any other. */
+	buffer->state = PHYR_BUFFER_MOVING;
 	phyr_buffer_notify(buffer);
-	dma_resv_wait_timeout(buffer->resv, DMA_RESV_USAGE_BOOKKEEP, false,
-			      MAX_SCHEDULE_TIMEOUT);
+	phyr_buffer_wait_idle(buffer, false, false);
 	phyr_buffer_unmap(buffer);
+	buffer->state = PHYR_BUFFER_REVOKED;
 }
 EXPORT_SYMBOL_NS_GPL(phyr_buffer_revoke, "PHYR_EXPORTER");
+
+/* Name the importers that phyr_buffer_revoke_wait() waits for. */
+static void phyr_buffer_log_tables(struct phyr_buffer *buffer,
+				   unsigned int seconds)
+{
+	const struct phyr_attachment *attach;
+
+	/* An importer that hangs may hold the lock. */
+	if (!dma_resv_trylock(buffer->resv)) {
+		pr_warn("phyr: %u tables of a revoked buffer are still mapped after %u s, and its reservation lock is taken\n",
+			READ_ONCE(buffer->tables), seconds);
+		return;
+	}
+
+	list_for_each_entry(attach, &buffer->attachments, node)
+		if (phyr_attachment_has_table(attach))
+			dev_warn(attach->attach->dev,
+				 "still maps a dma-buf of %s that was revoked %u s ago; its exporter waits for the unmap\n",
+				 attach->attach->dmabuf->exp_name, seconds);
+	dma_resv_unlock(buffer->resv);
+}
 
 /**
  * phyr_buffer_revoke_wait - wait until no device refers to the memory
@@ -212,17 +311,24 @@ EXPORT_SYMBOL_NS_GPL(phyr_buffer_revoke, "PHYR_EXPORTER");
  *
  * Waits until every stock importer has unmapped its table of page-less memory.
  * All of them were notified by phyr_buffer_revoke(), and the dma-buf contract
- * limits the time they may take.
+ * limits the time they may take. Logs the importers' names if the wait takes
+ * longer than PHYR_REVOKE_LOG_S seconds.
  *
  * Context: the reservation lock is not held, because the unmap that this waits
  * for takes it. Sleeps, uninterruptibly.
  */
 void phyr_buffer_revoke_wait(struct phyr_buffer *buffer)
 {
+	unsigned int pause = PHYR_REVOKE_LOG_S, seconds = 0;
 	struct phyr_attachment *attach;
 
 	might_lock(&buffer->resv->lock.base);
-	wait_event(buffer->idle, !READ_ONCE(buffer->tables));
+	while (!wait_event_timeout(buffer->idle, !READ_ONCE(buffer->tables),
+				   pause * HZ)) {
+		seconds += pause;
+		phyr_buffer_log_tables(buffer, seconds);
+		pause = min(2 * pause, 60);
+	}
 
 	phyr_inject_delay();
 	dma_resv_lock(buffer->resv, NULL);

@@ -6,7 +6,8 @@
  *
  * One line for each attachment of a phyr exporter or importer. KIND is native,
  * to-stock or from-stock; ROUTE is as in dma_range_list_mode(); MAPPINGS is a
- * count.
+ * count. While another task holds the dma-buf's reservation lock, ROUTE is
+ * "busy" and MAPPINGS is "-".
  */
 #include <linux/debugfs.h>
 #include <linux/device.h>
@@ -20,7 +21,11 @@
 #define CREATE_TRACE_POINTS
 #include "trace.h"
 
-/* Taken outside any reservation lock; held while attachments_show() prints. */
+/*
+ * Taken outside any reservation lock. Each attach and detach takes it, so
+ * nobody may wait for anything while holding it: a reservation lock can be held
+ * for as long as a fence takes to signal.
+ */
 static DEFINE_MUTEX(phyr_attachments_lock);
 static LIST_HEAD(phyr_attachments);	/* guarded by phyr_attachments_lock */
 static struct dentry *phyr_debugfs_dir;
@@ -58,22 +63,30 @@ void phyr_attachment_unpublish(struct phyr_attachment *attach)
 	list_del(&attach->all);
 }
 
+static void attachment_show(struct seq_file *m, struct phyr_attachment *attach)
+{
+	struct dma_buf *dmabuf = attach->attach->dmabuf;
+
+	seq_printf(m, "%s %s %s ", dmabuf->exp_name,
+		   dev_name(attach->attach->dev),
+		   phyr_kind_names[attach->kind]);
+	if (dma_resv_trylock(dmabuf->resv)) {
+		seq_printf(m, "%s %zu", phyr_route_name(attach),
+			   list_count_nodes(&attach->mappings));
+		dma_resv_unlock(dmabuf->resv);
+	} else {
+		seq_puts(m, "busy -");
+	}
+	seq_printf(m, " %s\n", attach->why);
+}
+
 static int attachments_show(struct seq_file *m, void *unused)
 {
 	struct phyr_attachment *attach;
-	struct dma_buf *dmabuf;
 
 	guard(mutex)(&phyr_attachments_lock);
-	list_for_each_entry(attach, &phyr_attachments, all) {
-		dmabuf = attach->attach->dmabuf;
-		dma_resv_lock(dmabuf->resv, NULL);
-		seq_printf(m, "%s %s %s %s %zu %s\n", dmabuf->exp_name,
-			   dev_name(attach->attach->dev),
-			   phyr_kind_names[attach->kind],
-			   phyr_route_name(attach),
-			   list_count_nodes(&attach->mappings), attach->why);
-		dma_resv_unlock(dmabuf->resv);
-	}
+	list_for_each_entry(attach, &phyr_attachments, all)
+		attachment_show(m, attach);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(attachments);

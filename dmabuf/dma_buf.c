@@ -61,6 +61,18 @@ static bool phyr_dma_buf_is_ours(const struct dma_buf *dmabuf)
 	return dmabuf->ops->attach == phyr_dma_buf_attach;
 }
 
+/* phyr_map() checks against the dma-buf's size and then trusts the list. */
+static bool phyr_buffer_fits(struct phyr_buffer *buffer, u64 size)
+{
+	const struct phyr_export *export;
+
+	export = list_first_entry_or_null(&buffer->exports,
+					  struct phyr_export, node);
+	if (export && export->dmabuf->size != size)
+		return false;
+	return !buffer->list || phyr_list_size(buffer->list) == size;
+}
+
 /**
  * phyr_buffer_add_dma_buf - register an export of a buffer
  * @buffer: the buffer
@@ -70,12 +82,14 @@ static bool phyr_dma_buf_is_ours(const struct dma_buf *dmabuf)
  *
  * Context: takes the reservation lock.
  * Return: 0; -EINVAL if @dmabuf's ops do not start with PHYR_DMA_BUF_OPS or
- * lack pin (such a dma-buf cannot move), or if its reservation object is not
- * @buffer's; -ENOMEM.
+ * lack pin (such a dma-buf cannot move), if its reservation object is not
+ * @buffer's, or if its size differs from that of another dma-buf or of the list
+ * of @buffer; -ENOMEM.
  */
 int phyr_buffer_add_dma_buf(struct phyr_buffer *buffer, struct dma_buf *dmabuf)
 {
 	struct phyr_export *export;
+	bool fits;
 
 	if (WARN_ON_ONCE(!phyr_dma_buf_is_ours(dmabuf) ||
 			 !dma_buf_is_dynamic(dmabuf) ||
@@ -89,8 +103,14 @@ int phyr_buffer_add_dma_buf(struct phyr_buffer *buffer, struct dma_buf *dmabuf)
 	export->dmabuf = dmabuf;
 	phyr_inject_delay();
 	dma_resv_lock(buffer->resv, NULL);
-	list_add(&export->node, &buffer->exports);
+	fits = phyr_buffer_fits(buffer, dmabuf->size);
+	if (fits)
+		list_add(&export->node, &buffer->exports);
 	dma_resv_unlock(buffer->resv);
+	if (WARN_ON_ONCE(!fits)) {
+		kfree(export);
+		return -EINVAL;
+	}
 	return 0;
 }
 EXPORT_SYMBOL_NS_GPL(phyr_buffer_add_dma_buf, "PHYR_EXPORTER");
@@ -129,9 +149,16 @@ static void phyr_invalidate_mappings(struct dma_buf_attachment *attach)
 
 	dma_resv_assert_held(attach->dmabuf->resv);
 
-	importer->ops->invalidate(importer);
-	if (importer->kind != PHYR_KIND_FROM_STOCK)
+	if (importer->kind != PHYR_KIND_FROM_STOCK) {
+		importer->ops->invalidate(importer);
 		return;
+	}
+
+	/* The exporter may invalidate before phyr_attach() returns. */
+	importer->attach = attach;
+	importer->invalidating = true;
+	importer->ops->invalidate(importer);
+	importer->invalidating = false;
 
 	/* The exporter waits for the same fences, then for this unmap. */
 	dma_resv_wait_timeout(attach->dmabuf->resv, DMA_RESV_USAGE_BOOKKEEP,
@@ -199,28 +226,14 @@ struct phyr_attachment *phyr_attach(struct dma_buf *dmabuf, struct device *dev,
 		return ERR_CAST(attach);
 	}
 	if (importer->kind == PHYR_KIND_FROM_STOCK) {
+		dma_resv_lock(dmabuf->resv, NULL);
 		importer->attach = attach;
+		dma_resv_unlock(dmabuf->resv);
 		phyr_attachment_publish(importer);
 	}
 	return importer;
 }
 EXPORT_SYMBOL_NS_GPL(phyr_attach, "PHYR");
-
-/**
- * phyr_detach - detach a device from a dma-buf
- * @attach: the attachment; all its mappings must be unmapped
- *
- * Context: the reservation lock is not held; may sleep.
- */
-void phyr_detach(struct phyr_attachment *attach)
-{
-	if (attach->kind == PHYR_KIND_FROM_STOCK)
-		phyr_attachment_unpublish(attach);
-	phyr_inject_delay();
-	dma_buf_detach(attach->attach->dmabuf, attach->attach);
-	kfree(attach);
-}
-EXPORT_SYMBOL_NS_GPL(phyr_detach, "PHYR");
 
 static struct dma_range_list *phyr_map_ours(struct phyr_attachment *attach,
 					    u64 offset, u64 len,
@@ -249,6 +262,26 @@ static struct dma_range_list *phyr_map_ours(struct phyr_attachment *attach,
 	return phyr_map_list(attach, list, offset, len, dir);
 }
 
+/*
+ * True in an invalidate callback of a stock exporter's dma-buf. The exporter
+ * has not moved the memory yet, and importers that it notified before will not
+ * be notified again.
+ */
+static bool phyr_dma_buf_is_invalidating(struct dma_buf *dmabuf)
+{
+	const struct phyr_attachment *importer;
+	struct dma_buf_attachment *attach;
+
+	list_for_each_entry(attach, &dmabuf->attachments, node) {
+		if (attach->importer_ops != &phyr_attach_ops)
+			continue;
+		importer = attach->importer_priv;
+		if (importer->invalidating)
+			return true;
+	}
+	return false;
+}
+
 static struct dma_range_list *phyr_map_stock(struct phyr_attachment *attach,
 					     u64 offset, u64 len,
 					     enum dma_data_direction dir)
@@ -256,6 +289,9 @@ static struct dma_range_list *phyr_map_stock(struct phyr_attachment *attach,
 	struct dma_range_list *ranges;
 	struct sg_table *sgt;
 	int ret;
+
+	if (phyr_dma_buf_is_invalidating(attach->attach->dmabuf))
+		return ERR_PTR(-EBUSY);
 
 	sgt = dma_buf_map_attachment(attach->attach, dir);
 	if (IS_ERR(sgt))
@@ -296,10 +332,12 @@ static struct dma_range_list *phyr_map_stock(struct phyr_attachment *attach,
  *
  * Context: the reservation lock is held; may sleep.
  * Return: the mapping, to be released by phyr_unmap(), or ERR_PTR: -EINVAL for
- * an empty range or one that exceeds the dma-buf; -ENODEV for a revoked
- * buffer; -EBUSY if called from @attach's invalidate; -EREMOTEIO if the device
- * cannot reach the memory, or only by bounce buffers; -ENOMEM if memory or IOVA space ran out; or
- * the error of a stock exporter's map.
+ * an empty range or one that exceeds the dma-buf, or an exporter that describes
+ * its memory wrongly; -EBUSY in an invalidate callback of any attachment of the
+ * dma-buf, whoever exports it and whether the memory moves or is revoked;
+ * -ENODEV for a revoked buffer; -EREMOTEIO if the device cannot reach the
+ * memory, or only by bounce buffers; -ENOMEM if memory or IOVA space ran out;
+ * or the error of a stock exporter's map.
  */
 struct dma_range_list *phyr_map(struct phyr_attachment *attach, u64 offset,
 				u64 len, enum dma_data_direction dir)
@@ -345,6 +383,74 @@ void phyr_unmap(struct phyr_attachment *attach, struct dma_range_list *ranges)
 	dma_range_list_free(ranges);
 }
 EXPORT_SYMBOL_NS_GPL(phyr_unmap, "PHYR");
+
+/* Unmap and free a stock importer's table. */
+static void phyr_unmap_table(struct phyr_attachment *importer,
+			     struct sg_table *sgt)
+{
+	struct phyr_buffer *buffer =
+		phyr_dma_buf_buffer(importer->attach->dmabuf);
+	struct dma_range_list *ranges = phyr_sgt_destroy(sgt);
+	bool pageless = phyr_list_is_pageless(ranges->list);
+
+	phyr_unmap(importer, ranges);
+	if (!pageless)
+		return;
+
+	WRITE_ONCE(buffer->tables, buffer->tables - 1);
+	if (!buffer->tables)
+		wake_up_all(&buffer->idle);
+}
+
+/*
+ * Unmap what an importer that detaches has not unmapped. Otherwise a revoke
+ * would wait for its tables for ever.
+ */
+static void phyr_unmap_left(struct phyr_attachment *importer)
+{
+	struct dma_buf_attachment *attach = importer->attach;
+	const struct dma_buf_ops *ops = attach->dmabuf->ops;
+	struct dma_range_list *ranges, *next;
+
+	WARN_ONCE(!list_empty(&importer->mappings),
+		  "phyr: %s detaches from a dma-buf of %s without unmapping it\n",
+		  dev_name(attach->dev), attach->dmabuf->exp_name);
+	list_for_each_entry_safe(ranges, next, &importer->mappings, node) {
+		if (!ranges->table) {
+			phyr_unmap(importer, ranges);
+			continue;
+		}
+		phyr_unmap_table(importer, ranges->table);
+		/* The dma-buf core pins for each table of a static importer. */
+		if (!attach->importer_ops && ops->unpin)
+			ops->unpin(attach);
+	}
+}
+
+/**
+ * phyr_detach - detach a device from a dma-buf
+ * @attach: the attachment; all its mappings must be unmapped
+ *
+ * Warns about mappings that are left, unmaps and frees them.
+ *
+ * Context: the reservation lock is not held; may sleep.
+ */
+void phyr_detach(struct phyr_attachment *attach)
+{
+	struct dma_buf *dmabuf = attach->attach->dmabuf;
+
+	/* For our dma-bufs, phyr_dma_buf_detach() does the rest. */
+	if (attach->kind == PHYR_KIND_FROM_STOCK) {
+		phyr_attachment_unpublish(attach);
+		dma_resv_lock(dmabuf->resv, NULL);
+		phyr_unmap_left(attach);
+		dma_resv_unlock(dmabuf->resv);
+	}
+	phyr_inject_delay();
+	dma_buf_detach(dmabuf, attach->attach);
+	kfree(attach);
+}
+EXPORT_SYMBOL_NS_GPL(phyr_detach, "PHYR");
 
 /*
  * Callbacks of the dma-buf core
@@ -420,15 +526,12 @@ void phyr_dma_buf_detach(struct dma_buf *dmabuf,
 {
 	struct phyr_buffer *buffer = phyr_dma_buf_buffer(dmabuf);
 	struct phyr_attachment *importer = attach->priv;
-	struct dma_range_list *ranges, *next;
 
 	phyr_attachment_unpublish(importer);
 
 	phyr_inject_delay();
 	dma_resv_lock(dmabuf->resv, NULL);
-	WARN_ON_ONCE(!list_empty(&importer->mappings));
-	list_for_each_entry_safe(ranges, next, &importer->mappings, node)
-		phyr_unmap(importer, ranges);
+	phyr_unmap_left(importer);
 	phyr_attachment_remove(buffer, importer);
 	phyr_attachment_drop_routes(importer);
 	phyr_discharge(buffer, importer);
@@ -484,17 +587,7 @@ EXPORT_SYMBOL_NS_GPL(phyr_dma_buf_map, "PHYR_EXPORTER");
 void phyr_dma_buf_unmap(struct dma_buf_attachment *attach,
 			struct sg_table *sgt, enum dma_data_direction dir)
 {
-	struct phyr_buffer *buffer = phyr_dma_buf_buffer(attach->dmabuf);
-	struct dma_range_list *ranges = phyr_sgt_destroy(sgt);
-	bool pageless = phyr_list_is_pageless(ranges->list);
-
-	phyr_unmap(attach->priv, ranges);
-	if (!pageless)
-		return;
-
-	WRITE_ONCE(buffer->tables, buffer->tables - 1);
-	if (!buffer->tables)
-		wake_up_all(&buffer->idle);
+	phyr_unmap_table(attach->priv, sgt);
 }
 EXPORT_SYMBOL_NS_GPL(phyr_dma_buf_unmap, "PHYR_EXPORTER");
 

@@ -189,6 +189,7 @@ struct dma_range_segment {
  * @dev: device it is mapped for
  * @table_of: for the sg_table of a stock exporter, the attachment it was
  *	mapped through, for the unmap; NULL otherwise
+ * @table: the sg_table that phyr_sgt_create() made of it, or NULL
  * @dir: direction it was mapped with
  * @limits: segment limits that the cursor applies
  * @skip: mapped bytes before the first requested one: whole pages are mapped
@@ -203,6 +204,7 @@ struct dma_range_list {
 	struct phyr_list *list;
 	struct device *dev;
 	struct dma_buf_attachment *table_of;
+	struct sg_table *table;
 	enum dma_data_direction dir;
 	struct phyr_limits limits;
 	u64 skip;
@@ -257,6 +259,8 @@ enum phyr_pinned {
  * @priv: the importer's private pointer, constant
  * @pinned: where the attachment pins the buffer; guarded by the reservation
  *	lock
+ * @invalidating: for PHYR_KIND_FROM_STOCK, the exporter is calling the
+ *	invalidate callback; guarded by the reservation lock
  * @node: in phyr_buffer.attachments; guarded by the reservation lock. Unused
  *	for PHYR_KIND_FROM_STOCK, which has no phyr_buffer
  * @all: in phyr_attachments; guarded by phyr_attachments_lock
@@ -273,6 +277,7 @@ struct phyr_attachment {
 	struct phyr_limits limits;
 	void *priv;
 	enum phyr_pinned pinned;
+	bool invalidating;
 	struct list_head node;
 	struct list_head all;
 	struct list_head routes;
@@ -287,6 +292,7 @@ void phyr_attachment_remove(struct phyr_buffer *buffer,
 void phyr_attachment_sync(struct phyr_attachment *attach, bool for_cpu);
 void phyr_attachment_unmap(struct phyr_attachment *attach);
 void phyr_attachment_leave(struct phyr_attachment *attach);
+bool phyr_attachment_has_table(const struct phyr_attachment *attach);
 void phyr_attachment_drop_routes(struct phyr_attachment *attach);
 
 struct dma_range_list *phyr_map_list(struct phyr_attachment *attach,
@@ -296,6 +302,7 @@ int phyr_route_list(struct phyr_attachment *attach, struct phyr_list *list);
 int phyr_route_mem(struct phyr_attachment *attach, struct phyr_mem *mem);
 bool phyr_routes_are_whole(const struct phyr_attachment *attach);
 const char *phyr_route_name(const struct phyr_attachment *attach);
+bool phyr_list_is_finished(const struct phyr_list *list);
 bool phyr_list_is_pageless(const struct phyr_list *list);
 
 int phyr_admit(struct phyr_buffer *buffer, struct phyr_attachment *importer);

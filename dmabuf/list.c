@@ -64,14 +64,21 @@ struct phyr_list *phyr_list_create(void)
 }
 EXPORT_SYMBOL_NS_GPL(phyr_list_create, "PHYR_EXPORTER");
 
-/* Each chunk has twice the bytes of the one before it, up to a page. */
+/*
+ * Each chunk has twice the bytes of the one before it, up to a page. One that
+ * is added because the memory changed starts small again: the change says
+ * nothing about the number of entries to come.
+ */
 static int phyr_list_add_chunk(struct phyr_list *list, struct phyr_mem *mem)
 {
 	struct phyr_chunk *tail = list->tail, *chunk;
 	size_t bytes;
 
-	bytes = 2 * roundup_pow_of_two(struct_size(tail, vecs, tail->max));
-	bytes = min(bytes, PAGE_SIZE);
+	if (tail->mem == mem)
+		bytes = 2 * struct_size(tail, vecs, tail->max);
+	else
+		bytes = struct_size(tail, vecs, 1);
+	bytes = min(roundup_pow_of_two(bytes), PAGE_SIZE);
 	chunk = kmalloc(bytes, GFP_KERNEL_ACCOUNT);
 	if (!chunk)
 		return -ENOMEM;
@@ -284,6 +291,18 @@ void phyr_list_put(struct phyr_list *list)
 		kref_put(&list->ref, phyr_list_release);
 }
 EXPORT_SYMBOL_NS_GPL(phyr_list_put, "PHYR_EXPORTER");
+
+/**
+ * phyr_list_is_finished - test whether phyr_list_finish() has accepted a list
+ * @list: the list
+ *
+ * Context: any.
+ * Return: true if the list is valid and constant.
+ */
+bool phyr_list_is_finished(const struct phyr_list *list)
+{
+	return list->finished;
+}
 
 /**
  * phyr_list_is_pageless - test whether a list has page-less memory

@@ -594,12 +594,16 @@ static int phyr_map_run(struct phyr_attachment *attach,
 		return phyr_map_iova(ranges, segment, &cursor);
 	case PHYR_MAP_EXTENT:
 		return phyr_map_extents(ranges, segment, route, &cursor);
-	default:
+	case PHYR_MAP_BUS:
+	case PHYR_MAP_WINDOW:
 		segment->chunk = chunk;
 		segment->chunk_skip = skip;
 		segment->delta = route->delta;
 		return phyr_map_offset(route, ranges->dev, &cursor);
+	case PHYR_MAP_SGT:
+		break;	/* not the mode of a route */
 	}
+	return -EINVAL;
 }
 
 /* Map @left bytes from @skip, run by run; on error mapped runs stay mapped. */

@@ -152,6 +152,7 @@ struct sg_table *phyr_sgt_create(struct dma_range_list *ranges)
 	phyr_sgt_fill(&table->sgt, ranges);
 	table->sgt.orig_nents = 0;
 	table->ranges = ranges;
+	ranges->table = &table->sgt;
 	return &table->sgt;
 }
 
@@ -167,6 +168,7 @@ struct dma_range_list *phyr_sgt_destroy(struct sg_table *sgt)
 	struct phyr_sgt *table = container_of(sgt, struct phyr_sgt, sgt);
 	struct dma_range_list *ranges = table->ranges;
 
+	ranges->table = NULL;
 	sgt->orig_nents = sgt->nents;
 	sg_free_table(sgt);
 	kfree(table);

@@ -8,9 +8,12 @@
  */
 #include "redirect.h"
 #include "buffer_fixture.h"
+#include "fixture.h"
 
+#include <linux/delay.h>
 #include <linux/dma-fence.h>
 #include <linux/file.h>
+#include <linux/kthread.h>
 
 /*
  * The exporter
@@ -31,6 +34,8 @@ static struct phyr_list *buffer_test_describe(struct phyr_buffer *buffer)
 	int i, ret = 0;
 
 	t->described++;
+	if (t->describe)
+		return t->describe(t);
 	if (t->describe_err)
 		return ERR_PTR(t->describe_err);
 
@@ -156,11 +161,6 @@ void buffer_unlock(struct buffer_test *t)
 	dma_resv_unlock(&t->resv);
 }
 
-static void buffer_test_put_mem(void *mem)
-{
-	phyr_mem_put(mem);
-}
-
 void buffer_test_fini_resv(void *resv)
 {
 	dma_resv_fini(resv);
@@ -223,7 +223,7 @@ void buffer_test_use_ops(struct buffer_test *t,
 /* The fixture without its buffer, for cases that choose the exporter's ops */
 int buffer_test_prepare(struct kunit *test)
 {
-	struct pci_dev *bridge;
+	struct fixture_peers peers;
 	struct buffer_test *t;
 	int ret;
 
@@ -238,17 +238,12 @@ int buffer_test_prepare(struct kunit *test)
 	t->size = BUFFER_SIZE;
 	t->ram_at = BUFFER_RAM;
 
-	bridge = mock_pci_dev(test, "bridge", mock_pci_bus(test, NULL), ~0ULL);
-	t->bus = mock_pci_bus(test, bridge);
-	t->owner = mock_pci_dev(test, "owner", t->bus, ~0ULL);
-	t->pdev = mock_pci_dev(test, "importer", t->bus, ~0ULL);
-	mock_pci_bar(t->owner, 0, BUFFER_BAR, BUFFER_BAR_LEN);
-	t->bar = phyr_mem_create_p2p(t->owner, 0, PHYR_MEM_WC);
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, t->bar);
-	buffer_test_action(test, buffer_test_put_mem, t->bar);
-	t->ram = phyr_mem_create_ram();
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, t->ram);
-	buffer_test_action(test, buffer_test_put_mem, t->ram);
+	fixture_peers_init(test, &peers);
+	t->bus = peers.bus;
+	t->owner = peers.owner;
+	t->pdev = peers.importer;
+	t->bar = fixture_bar(test, t->owner, 0, BUFFER_BAR, BUFFER_BAR_LEN);
+	t->ram = fixture_ram(test);
 
 	dma_resv_init(&t->resv);
 	buffer_test_action(test, buffer_test_fini_resv, &t->resv);
@@ -315,6 +310,7 @@ static void buffer_test_native_notified(struct phyr_attachment *attach)
 	struct buffer_importer *importer = phyr_attachment_priv(attach);
 
 	importer->notified++;
+	importer->notified_by = attach;
 	mock_note(MOCK_NOTIFIED, importer);
 	if (importer->on_notify)
 		importer->on_notify(importer);
@@ -531,15 +527,20 @@ static void buffer_test_end_fence(void *data)
 }
 
 /* Simulate DMA that only a BOOKKEEP fence covers. */
-void buffer_test_add_fence(struct buffer_test *t, struct dma_resv *resv)
+void buffer_test_add_fence_locked(struct buffer_test *t, struct dma_resv *resv)
 {
 	t->fence = &t->fence_storage;
 	dma_fence_init(t->fence, &buffer_test_fence_ops,
 		       &buffer_test_fence_lock, dma_fence_context_alloc(1), 1);
 	buffer_test_action(t->test, buffer_test_end_fence, t->fence);
-	dma_resv_lock(resv, NULL);
 	if (!dma_resv_reserve_fences(resv, 1))
 		dma_resv_add_fence(resv, t->fence, DMA_RESV_USAGE_BOOKKEEP);
+}
+
+void buffer_test_add_fence(struct buffer_test *t, struct dma_resv *resv)
+{
+	dma_resv_lock(resv, NULL);
+	buffer_test_add_fence_locked(t, resv);
 	dma_resv_unlock(resv);
 }
 
@@ -560,4 +561,48 @@ void buffer_test_watch_wait(struct buffer_wait *wait)
 {
 	mock.before_wait = buffer_test_before_wait;
 	mock.arg = wait;
+}
+
+/*
+ * A thread that waits for the end of a revoke
+ */
+
+static int buffer_test_wait_thread(void *data)
+{
+	struct buffer_waiter *waiter = data;
+
+	phyr_buffer_revoke_wait(&waiter->t->buffer);
+	waiter->mapped = mock_mapped();
+	complete(&waiter->done);
+	return 0;
+}
+
+/* Returns when the thread sleeps or is done. */
+void buffer_test_start_waiter(struct buffer_waiter *waiter,
+			      struct buffer_test *t)
+{
+	struct task_struct *thread;
+
+	waiter->t = t;
+	init_completion(&waiter->done);
+	thread = kthread_run(buffer_test_wait_thread, waiter, "buffer_test");
+	KUNIT_ASSERT_FALSE(t->test, IS_ERR(thread));
+	while (!wq_has_sleeper(&t->buffer.idle) &&
+	       !completion_done(&waiter->done))
+		usleep_range(1000, 2000);
+}
+
+/* Fail if the thread was not woken, and wake it to end the case. */
+void buffer_test_end_waiter(struct buffer_waiter *waiter)
+{
+	struct buffer_test *t = waiter->t;
+	bool woken;
+
+	woken = wait_for_completion_timeout(&waiter->done, 60 * HZ);
+	KUNIT_EXPECT_TRUE_MSG(t->test, woken, "the waiter was not woken");
+	if (!woken) {
+		WRITE_ONCE(t->buffer.tables, 0);
+		wake_up_all(&t->buffer.idle);
+		wait_for_completion(&waiter->done);
+	}
 }

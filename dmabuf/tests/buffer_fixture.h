@@ -7,6 +7,7 @@
 #define _PHYR_BUFFER_FIXTURE_H
 
 #include <kunit/test.h>
+#include <linux/completion.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-fence.h>
 #include <linux/dma-resv.h>
@@ -30,7 +31,9 @@
  * @ranges: a native mapping
  * @sgt: a stock mapping
  * @notified: number of invalidate callbacks
+ * @notified_by: the attachment of a native importer's last callback
  * @on_notify: called by the invalidate callback, or NULL
+ * @other: for @on_notify
  * @result: for @on_notify
  */
 struct buffer_importer {
@@ -40,7 +43,9 @@ struct buffer_importer {
 	struct dma_range_list *ranges;
 	struct sg_table *sgt;
 	unsigned int notified;
+	struct phyr_attachment *notified_by;
 	void (*on_notify)(struct buffer_importer *importer);
+	struct buffer_importer *other;
 	long result;
 };
 
@@ -61,6 +66,7 @@ struct buffer_importer {
  * @mixed: the last extent is always in system memory
  * @size: size of the buffer in bytes
  * @described: number of describe() calls
+ * @describe: replaces the rest of describe(), or NULL
  * @describe_err: error of describe(), or 0
  * @pin_err: error of pin_system(), or 0
  * @pins: pins less unpins in system memory
@@ -84,6 +90,7 @@ struct buffer_test {
 	u64 ram_at;
 	u64 size;
 	unsigned int described;
+	struct phyr_list *(*describe)(struct buffer_test *t);
 	int describe_err;
 	int pin_err;
 	int pins;
@@ -99,6 +106,18 @@ struct buffer_wait {
 	enum phyr_buffer_state state;
 	unsigned int mapped;
 	bool fence_was_signaled;
+};
+
+/**
+ * struct buffer_waiter - a thread that calls phyr_buffer_revoke_wait()
+ * @t: the fixture
+ * @mapped: mock_mapped() when the call returned
+ * @done: the call returned
+ */
+struct buffer_waiter {
+	struct buffer_test *t;
+	unsigned int mapped;
+	struct completion done;
 };
 
 extern const struct phyr_dma_buf_ops buffer_test_ops;
@@ -147,6 +166,10 @@ void buffer_test_expect_extents(struct buffer_test *t,
 				const struct dma_range_list *ranges,
 				u64 start);
 void buffer_test_add_fence(struct buffer_test *t, struct dma_resv *resv);
+void buffer_test_add_fence_locked(struct buffer_test *t, struct dma_resv *resv);
 void buffer_test_watch_wait(struct buffer_wait *wait);
+void buffer_test_start_waiter(struct buffer_waiter *waiter,
+			      struct buffer_test *t);
+void buffer_test_end_waiter(struct buffer_waiter *waiter);
 
 #endif

@@ -6,9 +6,6 @@
 #include "../buffer.c"
 #include "buffer_fixture.h"
 
-#include <linux/delay.h>
-#include <linux/kthread.h>
-
 /*
  * The buffer by itself
  */
@@ -296,7 +293,7 @@ static void add_dma_buf_that_is_not_ours(struct kunit *test)
 {
 	struct buffer_test *t = test->priv;
 	struct phyr_dma_buf_ops still = buffer_test_ops;
-	struct dma_buf dmabuf = { .resv = &t->resv };
+	struct dma_buf dmabuf = { .resv = &t->resv, .size = t->size };
 	struct dma_buf_ops foreign = buffer_test_ops.ops;
 	struct dma_resv other;
 
@@ -319,7 +316,13 @@ static void add_dma_buf_that_is_not_ours(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, phyr_buffer_add_dma_buf(&t->buffer,
 							      &dmabuf),
 				-EINVAL);
-		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 3);
+		/* Of another size */
+		dmabuf.resv = &t->resv;
+		dmabuf.size = t->size + SZ_4K;
+		KUNIT_EXPECT_EQ(test, phyr_buffer_add_dma_buf(&t->buffer,
+							      &dmabuf),
+				-EINVAL);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 4);
 	}
 	dma_resv_fini(&other);
 	buffer_lock(t);
@@ -373,22 +376,54 @@ static void move_after_a_dma_buf_is_gone(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock_count(MOCK_INVALIDATE), 1);
 }
 
-static void buffer_test_expect_order(struct kunit *test, bool interruptible)
+/* @nth: which of the waits is the one that the unmap needs */
+static void buffer_test_expect_order(struct kunit *test, unsigned int nth)
 {
 	KUNIT_EXPECT_GE(test, mock_index(MOCK_NOTIFIED, 1), 0);
 	KUNIT_EXPECT_GT(test, mock_index(MOCK_NOTIFIED, 1),
 			mock_index(MOCK_INVALIDATE, 1));
-	KUNIT_EXPECT_GT(test, mock_index(MOCK_WAIT, 1),
+	KUNIT_EXPECT_EQ(test, mock_count(MOCK_WAIT), nth);
+	KUNIT_EXPECT_GT(test, mock_index(MOCK_WAIT, nth),
 			mock_index(MOCK_NOTIFIED, 2));
 	KUNIT_EXPECT_GT(test, mock_index(MOCK_IOVA_DESTROY, 1),
-			mock_index(MOCK_WAIT, 1));
+			mock_index(MOCK_WAIT, nth));
 	KUNIT_EXPECT_EQ(test, mock_count(MOCK_IOVA_DESTROY), 2);
-	KUNIT_EXPECT_EQ(test, mock_nth(MOCK_WAIT, 1)->attrs,
+	KUNIT_EXPECT_EQ(test, mock_nth(MOCK_WAIT, nth)->attrs,
 			DMA_RESV_USAGE_BOOKKEEP);
-	KUNIT_EXPECT_EQ(test, mock_nth(MOCK_WAIT, 1)->dir, interruptible);
+	KUNIT_EXPECT_EQ(test, mock_nth(MOCK_WAIT, nth)->dir, 0);
 }
 
+static void buffer_test_fence_on_notify(struct buffer_importer *importer)
+{
+	buffer_test_add_fence_locked(importer->t, &importer->t->resv);
+}
+
+/* The second wait is for fences that importers add when they are notified. */
 static void move_tells_then_waits_then_unmaps(struct kunit *test)
+{
+	struct buffer_test *t = test->priv;
+	struct buffer_wait wait = { .t = t };
+
+	mock.iommu = true;
+	buffer_test_native(t, 0, true);
+	buffer_test_native(t, 1, true)->on_notify = buffer_test_fence_on_notify;
+	buffer_test_watch_wait(&wait);
+	mock_forget();
+	KUNIT_EXPECT_EQ(test, buffer_test_move(t), 0);
+
+	buffer_test_expect_order(test, 2);
+	KUNIT_EXPECT_EQ(test, wait.waits, 2);
+	KUNIT_EXPECT_EQ(test, wait.state, MOVING);
+	KUNIT_EXPECT_EQ(test, wait.mapped, 2);
+	KUNIT_EXPECT_FALSE(test, wait.fence_was_signaled);
+	KUNIT_EXPECT_EQ(test, mock_mapped(), 0);
+}
+
+/*
+ * Most of the waiting is done before importers are notified, so that a move
+ * that is interrupted does not disturb them.
+ */
+static void move_waits_before_it_tells(struct kunit *test)
 {
 	struct buffer_test *t = test->priv;
 	struct buffer_wait wait = { .t = t };
@@ -401,12 +436,13 @@ static void move_tells_then_waits_then_unmaps(struct kunit *test)
 	mock_forget();
 	KUNIT_EXPECT_EQ(test, buffer_test_move(t), 0);
 
-	buffer_test_expect_order(test, false);
-	KUNIT_EXPECT_EQ(test, wait.waits, 1);
-	KUNIT_EXPECT_EQ(test, wait.state, MOVING);
-	KUNIT_EXPECT_EQ(test, wait.mapped, 2);
-	KUNIT_EXPECT_FALSE(test, wait.fence_was_signaled);
-	KUNIT_EXPECT_EQ(test, mock_mapped(), 0);
+	KUNIT_EXPECT_LT(test, mock_index(MOCK_WAIT, 1),
+			mock_index(MOCK_INVALIDATE, 1));
+	KUNIT_EXPECT_EQ(test, mock_nth(MOCK_WAIT, 1)->attrs,
+			DMA_RESV_USAGE_BOOKKEEP);
+	KUNIT_EXPECT_EQ(test, mock_nth(MOCK_WAIT, 1)->dir, 0);
+	KUNIT_EXPECT_TRUE(test, wait.fence_was_signaled);
+	buffer_test_expect_order(test, 2);
 }
 
 /* Keep a wait that must not happen, or must abort, from hanging the case. */
@@ -468,7 +504,9 @@ static void move_interrupted_by_a_signal(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ret, -ERESTARTSYS);
 	KUNIT_EXPECT_EQ(test, mock_nth(MOCK_WAIT, 1)->dir, 1);
 
-	/* Nothing changed, and the mapping is usable. */
+	/* Nothing changed, the mapping is usable, and nobody was notified. */
+	KUNIT_EXPECT_EQ(test, importer->notified, 0);
+	KUNIT_EXPECT_EQ(test, mock_count(MOCK_INVALIDATE), 0);
 	KUNIT_EXPECT_EQ(test, buffer_test_state(t), LIVE);
 	KUNIT_EXPECT_EQ(test, mock_mapped(), 1);
 	KUNIT_EXPECT_EQ(test, dma_range_list_len(importer->ranges),
@@ -605,9 +643,10 @@ static void revoke_tells_then_waits_then_unmaps(struct kunit *test)
 	mock_forget();
 	buffer_test_revoke(t);
 
-	buffer_test_expect_order(test, false);
+	buffer_test_expect_order(test, 1);
 	KUNIT_EXPECT_EQ(test, wait.waits, 1);
-	KUNIT_EXPECT_EQ(test, wait.state, REVOKED);
+	/* Until importers are unmapped, phyr_map() must return -EBUSY. */
+	KUNIT_EXPECT_EQ(test, wait.state, MOVING);
 	KUNIT_EXPECT_EQ(test, wait.mapped, 2);
 	KUNIT_EXPECT_FALSE(test, wait.fence_was_signaled);
 	KUNIT_EXPECT_EQ(test, mock_mapped(), 0);
@@ -626,7 +665,8 @@ static void revoke_map_when_told(struct kunit *test)
 
 	importer->on_notify = buffer_test_map_on_notify;
 	buffer_test_revoke(t);
-	KUNIT_EXPECT_EQ(test, importer->result, -ENODEV);
+	KUNIT_EXPECT_EQ(test, importer->result, -EBUSY);
+	KUNIT_EXPECT_EQ(test, buffer_test_try_map(importer), -ENODEV);
 }
 
 static void revoke_wait_without_tables(struct kunit *test)
@@ -643,58 +683,6 @@ static void revoke_wait_without_tables(struct kunit *test)
 	/* The list of the stale mapping held the last reference. */
 	buffer_test_unmap(importer);
 	KUNIT_EXPECT_EQ(test, kref_read(&t->bar->ref), 1);
-}
-
-/**
- * struct buffer_waiter - a thread that calls phyr_buffer_revoke_wait()
- * @t: the fixture
- * @mapped: mock_mapped() when the call returned
- * @done: the call returned
- */
-struct buffer_waiter {
-	struct buffer_test *t;
-	unsigned int mapped;
-	struct completion done;
-};
-
-static int buffer_test_wait_thread(void *data)
-{
-	struct buffer_waiter *waiter = data;
-
-	phyr_buffer_revoke_wait(&waiter->t->buffer);
-	waiter->mapped = mock_mapped();
-	complete(&waiter->done);
-	return 0;
-}
-
-/* Returns when the thread sleeps or is done. */
-static void buffer_test_start_waiter(struct buffer_waiter *waiter,
-				     struct buffer_test *t)
-{
-	struct task_struct *thread;
-
-	waiter->t = t;
-	init_completion(&waiter->done);
-	thread = kthread_run(buffer_test_wait_thread, waiter, "buffer_test");
-	KUNIT_ASSERT_FALSE(t->test, IS_ERR(thread));
-	while (!wq_has_sleeper(&t->buffer.idle) &&
-	       !completion_done(&waiter->done))
-		usleep_range(1000, 2000);
-}
-
-/* Fail if the thread was not woken, and wake it to end the case. */
-static void buffer_test_end_waiter(struct buffer_waiter *waiter)
-{
-	struct buffer_test *t = waiter->t;
-	bool woken;
-
-	woken = wait_for_completion_timeout(&waiter->done, 60 * HZ);
-	KUNIT_EXPECT_TRUE_MSG(t->test, woken, "the waiter was not woken");
-	if (!woken) {
-		WRITE_ONCE(t->buffer.tables, 0);
-		wake_up_all(&t->buffer.idle);
-		wait_for_completion(&waiter->done);
-	}
 }
 
 static void revoke_wait_until_stock_tables_are_unmapped(struct kunit *test)
@@ -789,6 +777,7 @@ static struct kunit_case buffer_test_cases[] = {
 	KUNIT_CASE(move_tells_every_importer_of_every_dma_buf),
 	KUNIT_CASE(move_after_a_dma_buf_is_gone),
 	KUNIT_CASE(move_tells_then_waits_then_unmaps),
+	KUNIT_CASE(move_waits_before_it_tells),
 	KUNIT_CASE(move_no_wait_with_a_fence),
 	KUNIT_CASE(move_interrupted_by_a_signal),
 	KUNIT_CASE(move_maps_nothing_in_between),

@@ -6,6 +6,7 @@
 #include "../attachment.c"
 #include "../dma_buf.c"
 #include "buffer_fixture.h"
+#include "stock_fixture.h"
 
 /*
  * Negotiation
@@ -126,6 +127,34 @@ static void attach_negotiates(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->pins, 0);
 	KUNIT_EXPECT_EQ(test, t->stock_pins, 0);
 	KUNIT_EXPECT_EQ(test, mock_mapped(), 0);
+}
+
+/*
+ * An exporter that has system memory only needs no pin_system. Its buffer stays
+ * where it is while a static importer is attached.
+ */
+static void attach_static_without_pin_system(struct kunit *test)
+{
+	struct buffer_test *t = test->priv;
+	struct buffer_importer *importer;
+
+	t->in_system = true;
+	buffer_test_use_ops(t, &buffer_test_ops_fixed);
+	importer = buffer_test_importer(t);
+	KUNIT_ASSERT_EQ(test, buffer_test_try_stock(importer, t->dmabufs[0],
+						    NULL), 0);
+	KUNIT_EXPECT_EQ(test, buffer_test_try_map(importer), 0);
+	KUNIT_EXPECT_EQ(test, t->buffer.tables, 0);
+	KUNIT_EXPECT_EQ(test, buffer_test_move(t), -EBUSY);
+	KUNIT_EXPECT_EQ(test, mock_mapped(), BUFFER_EXTENTS);
+	buffer_test_end_importer(importer);
+	KUNIT_EXPECT_EQ(test, mock_mapped(), 0);
+	KUNIT_EXPECT_EQ(test, buffer_test_move(t), 0);
+
+	/* An importer that follows moves does not keep it there. */
+	KUNIT_EXPECT_EQ(test, buffer_test_try_native(importer, t->dmabufs[0]),
+			0);
+	KUNIT_EXPECT_EQ(test, buffer_test_move(t), 0);
 }
 
 static struct phyr_attachment *buffer_test_phyr(struct buffer_importer *i)
@@ -514,117 +543,6 @@ static void map_to_stock_each_step_fails(struct kunit *test)
  * A stock exporter, which provides an sg_table only
  */
 
-static const struct dma_range stock_test_dma[] = {
-	{ 0x10000, SZ_8K },
-	{ 0x900000000, SZ_4K },
-	{ 0x40000, SZ_4K },
-};
-
-/**
- * struct stock_test - a dma-buf of a stock exporter
- * @resv: its reservation object
- * @dmabuf: the dma-buf
- * @sgt: its table, while mapped
- * @nents: number of entries of stock_test_dma[] in the table
- * @map_err: error of map_dma_buf, or 0
- * @attach_err: error of attach, or 0
- * @mapped: maps less unmaps
- */
-struct stock_test {
-	struct dma_resv resv;
-	struct dma_buf *dmabuf;
-	struct sg_table sgt;
-	unsigned int nents;
-	int map_err;
-	int attach_err;
-	int mapped;
-};
-
-static int stock_test_attach(struct dma_buf *dmabuf,
-			     struct dma_buf_attachment *attach)
-{
-	struct stock_test *stock = dmabuf->priv;
-
-	return stock->attach_err;
-}
-
-static int stock_test_pin(struct dma_buf_attachment *attach)
-{
-	return 0;
-}
-
-static void stock_test_unpin(struct dma_buf_attachment *attach)
-{
-}
-
-static struct sg_table *stock_test_map(struct dma_buf_attachment *attach,
-				       enum dma_data_direction dir)
-{
-	struct stock_test *stock = attach->dmabuf->priv;
-	struct scatterlist *sg;
-	int i, ret;
-
-	if (stock->map_err)
-		return ERR_PTR(stock->map_err);
-	/* The parentheses bypass the mock. */
-	ret = (sg_alloc_table)(&stock->sgt, stock->nents, GFP_KERNEL);
-	if (ret)
-		return ERR_PTR(ret);
-	for_each_sgtable_dma_sg(&stock->sgt, sg, i) {
-		sg_dma_address(sg) = stock_test_dma[i].addr;
-		sg_dma_len(sg) = stock_test_dma[i].len;
-	}
-	stock->mapped++;
-	return &stock->sgt;
-}
-
-static void stock_test_unmap(struct dma_buf_attachment *attach,
-			     struct sg_table *sgt, enum dma_data_direction dir)
-{
-	struct stock_test *stock = attach->dmabuf->priv;
-
-	(sg_free_table)(sgt);
-	stock->mapped--;
-}
-
-static void stock_test_release(struct dma_buf *dmabuf)
-{
-}
-
-static const struct dma_buf_ops stock_test_ops = {
-	.attach = stock_test_attach,
-	.pin = stock_test_pin,
-	.unpin = stock_test_unpin,
-	.map_dma_buf = stock_test_map,
-	.unmap_dma_buf = stock_test_unmap,
-	.release = stock_test_release,
-};
-
-static struct stock_test *stock_test_create(struct kunit *test)
-{
-	struct stock_test *stock;
-
-	stock = kunit_kzalloc(test, sizeof(*stock), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, stock);
-	stock->nents = ARRAY_SIZE(stock_test_dma);
-	dma_resv_init(&stock->resv);
-	buffer_test_action(test, buffer_test_fini_resv, &stock->resv);
-	stock->dmabuf = buffer_test_export(test, &stock_test_ops, &stock->resv,
-					   SZ_16K, stock);
-	mock_forget();
-	return stock;
-}
-
-static struct buffer_importer *stock_test_import(struct buffer_test *t,
-						 struct stock_test *stock)
-{
-	struct buffer_importer *importer = buffer_test_importer(t);
-
-	KUNIT_ASSERT_EQ(t->test, buffer_test_try_native(importer,
-							stock->dmabuf), 0);
-	return importer;
-}
-
 static void from_stock_walks_the_table(struct kunit *test)
 {
 	struct buffer_test *t = test->priv;
@@ -642,7 +560,7 @@ static void from_stock_walks_the_table(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, range.addr, stock_test_dma[i].addr);
 		KUNIT_EXPECT_EQ(test, range.len, stock_test_dma[i].len);
 	}
-	KUNIT_EXPECT_EQ(test, i, ARRAY_SIZE(stock_test_dma));
+	KUNIT_EXPECT_EQ(test, i, STOCK_EXTENTS);
 
 	buffer_test_end_importer(importer);
 	KUNIT_EXPECT_EQ(test, stock->mapped, 0);
@@ -745,9 +663,7 @@ static void from_stock_invalidate_tells_waits_unmaps(struct kunit *test)
 	buffer_test_watch_wait(&wait);
 	mock_forget();
 
-	dma_resv_lock(&stock->resv, NULL);
-	dma_buf_invalidate_mappings(stock->dmabuf);
-	dma_resv_unlock(&stock->resv);
+	stock_test_invalidate(stock);
 	KUNIT_EXPECT_EQ(test, importer->notified, 1);
 	KUNIT_EXPECT_EQ(test, stock->mapped, 0);
 	KUNIT_EXPECT_FALSE(test, wait.fence_was_signaled);
@@ -779,9 +695,7 @@ static void from_stock_two_mappings_are_invalidated(struct kunit *test)
 
 	/* The exporter has one table; the second importer stays unmapped. */
 	KUNIT_ASSERT_EQ(test, buffer_test_try_map(first), 0);
-	dma_resv_lock(&stock->resv, NULL);
-	dma_buf_invalidate_mappings(stock->dmabuf);
-	dma_resv_unlock(&stock->resv);
+	stock_test_invalidate(stock);
 	KUNIT_EXPECT_EQ(test, first->notified, 1);
 	KUNIT_EXPECT_EQ(test, second->notified, 1);
 	KUNIT_EXPECT_EQ(test, dma_range_list_len(first->ranges), 0);
@@ -840,6 +754,7 @@ static struct kunit_case attach_test_cases[] = {
 
 static struct kunit_case negotiation_test_cases[] = {
 	KUNIT_CASE_PARAM(attach_negotiates, buffer_negotiation_gen_params),
+	KUNIT_CASE(attach_static_without_pin_system),
 	{}
 };
 

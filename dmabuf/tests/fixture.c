@@ -68,8 +68,42 @@ struct phyr_mem *fixture_p2p(struct kunit *test, u64 start, u64 len)
 
 	pdev = mock_pci_dev(test, "card", mock_pci_bus(test, NULL),
 			    DMA_BIT_MASK(64));
-	mock_pci_bar(pdev, 2, start, len);
-	return fixture_mem(test, phyr_mem_create_p2p(pdev, 2, PHYR_MEM_WC));
+	return fixture_bar(test, pdev, 2, start, len);
+}
+
+/**
+ * fixture_bar - create a phyr_mem of a device's BAR
+ * @test: the case
+ * @owner: the device
+ * @bar: number of the BAR
+ * @start: physical address
+ * @len: bytes
+ *
+ * Return: as fixture_ram().
+ */
+struct phyr_mem *fixture_bar(struct kunit *test, struct pci_dev *owner, int bar,
+			     u64 start, u64 len)
+{
+	mock_pci_bar(owner, bar, start, len);
+	return fixture_mem(test, phyr_mem_create_p2p(owner, bar, PHYR_MEM_WC));
+}
+
+/**
+ * fixture_peers_init - create a bridge and two devices below it
+ * @test: the case
+ * @peers: out: the devices, with masks of 64 bits
+ */
+void fixture_peers_init(struct kunit *test, struct fixture_peers *peers)
+{
+	struct pci_dev *bridge;
+
+	bridge = mock_pci_dev(test, "bridge", mock_pci_bus(test, NULL),
+			      DMA_BIT_MASK(64));
+	peers->bus = mock_pci_bus(test, bridge);
+	peers->owner = mock_pci_dev(test, "owner", peers->bus,
+				    DMA_BIT_MASK(64));
+	peers->importer = mock_pci_dev(test, "importer", peers->bus,
+				       DMA_BIT_MASK(64));
 }
 
 /**

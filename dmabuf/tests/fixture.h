@@ -10,9 +10,26 @@
 #include <linux/prandom.h>
 #include <linux/types.h>
 
+struct pci_bus;
+struct pci_dev;
 struct phyr_list;
 struct phyr_mem;
 
+/**
+ * struct fixture_peers - two devices behind one PCI bridge
+ * @bus: the bus below the bridge
+ * @owner: device of the memory
+ * @importer: the importer's device
+ */
+struct fixture_peers {
+	struct pci_bus *bus;
+	struct pci_dev *owner;
+	struct pci_dev *importer;
+};
+
+void fixture_peers_init(struct kunit *test, struct fixture_peers *peers);
+struct phyr_mem *fixture_bar(struct kunit *test, struct pci_dev *owner, int bar,
+			     u64 start, u64 len);
 struct phyr_mem *fixture_ram(struct kunit *test);
 struct phyr_mem *fixture_mmio(struct kunit *test, u64 start, u64 len);
 struct phyr_mem *fixture_p2p(struct kunit *test, u64 start, u64 len);

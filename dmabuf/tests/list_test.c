@@ -247,6 +247,36 @@ static void append_mixes_kinds(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, i, 9);
 }
 
+/* A chunk is large only if the entries before it fill others of its memory. */
+static void append_alternates_memories(struct kunit *test)
+{
+	struct phyr_mem *mem[] = {
+		fixture_ram(test),
+		fixture_p2p(test, LIST_TEST_BAR, LIST_TEST_BAR_LEN),
+	};
+	struct phyr_list *list = fixture_list(test);
+	unsigned int i;
+
+	mock_forget();
+	for (i = 0; i < 512; i++)
+		list_test_append(test, list, mem[i % 2],
+				 mem[i % 2]->start + i * LIST_TEST_STRIDE,
+				 PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, mock_count(MOCK_ALLOC), 511);
+	for (i = 1; i <= 511; i++)
+		KUNIT_ASSERT_LE(test, mock_nth(MOCK_ALLOC, i)->len, 64);
+
+	/* From there on, chunks of one memory grow as in any other list. */
+	mock_forget();
+	for (i = 512; i < 1024; i++)
+		list_test_append(test, list, mem[1],
+				 mem[1]->start + i * LIST_TEST_STRIDE,
+				 PAGE_SIZE);
+	KUNIT_EXPECT_LE(test, mock_count(MOCK_ALLOC), 9);
+	KUNIT_EXPECT_EQ(test, phyr_list_finish(list, 1024 * PAGE_SIZE, "kunit"),
+			0);
+}
+
 /*
  * 4 inline entries, then chunks of 256, 512, … bytes with a header of 32: room
  * for 14, 30, 62, 126 and from there on 254 entries.
@@ -729,6 +759,7 @@ static struct kunit_case list_test_cases[] = {
 	KUNIT_CASE_PARAM(append_keeps_apart, list_pair_gen_params),
 	KUNIT_CASE(append_keeps_memories_apart),
 	KUNIT_CASE(append_mixes_kinds),
+	KUNIT_CASE(append_alternates_memories),
 	KUNIT_CASE_PARAM(append_at_chunk_border, list_border_gen_params),
 	KUNIT_CASE(append_allocates_a_page_at_most),
 	KUNIT_CASE(append_no_memory),

@@ -5,6 +5,7 @@
  * The dma-buf has a reservation lock and nothing else.
  */
 #include "redirect.h"
+#include "fixture.h"
 #include "map_fixture.h"
 
 static void map_test_resv_end(void *resv)
@@ -15,19 +16,6 @@ static void map_test_resv_end(void *resv)
 void map_test_drop_routes(void *importer)
 {
 	phyr_attachment_drop_routes(importer);
-}
-
-static void map_test_put_mem(void *mem)
-{
-	phyr_mem_put(mem);
-}
-
-static struct phyr_mem *map_test_keep(struct kunit *test, struct phyr_mem *mem)
-{
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mem);
-	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, map_test_put_mem,
-							mem), 0);
-	return mem;
 }
 
 void map_test_importer(struct kunit *test, struct map_test *t,
@@ -48,8 +36,7 @@ void map_test_importer(struct kunit *test, struct map_test *t,
 /* Create a bridge and, below it, the memory's owner and the importer. */
 int map_test_init(struct kunit *test)
 {
-	struct pci_bus *root;
-	struct pci_dev *bridge;
+	struct fixture_peers peers;
 	struct map_test *t;
 	int ret;
 
@@ -62,20 +49,15 @@ int map_test_init(struct kunit *test)
 	test->priv = t;
 	t->test = test;
 
-	root = mock_pci_bus(test, NULL);
-	bridge = mock_pci_dev(test, "bridge", root, MAP_ALL_BITS);
-	t->bus = mock_pci_bus(test, bridge);
-	t->owner = mock_pci_dev(test, "owner", t->bus, MAP_ALL_BITS);
-	t->pdev = mock_pci_dev(test, "importer", t->bus, MAP_ALL_BITS);
-	mock_pci_bar(t->owner, 2, MAP_BAR, MAP_BAR_LEN);
+	fixture_peers_init(test, &peers);
+	t->bus = peers.bus;
+	t->owner = peers.owner;
+	t->pdev = peers.importer;
 
 	mock.bus_offset = -SZ_1G;
-	t->p2p = map_test_keep(test, phyr_mem_create_p2p(t->owner, 2,
-							 PHYR_MEM_WC));
-	t->mmio = map_test_keep(test, phyr_mem_create_mmio(MAP_MMIO,
-							   MAP_MMIO_LEN,
-							   PHYR_MEM_WC));
-	t->ram = map_test_keep(test, phyr_mem_create_ram());
+	t->p2p = fixture_bar(test, t->owner, 2, MAP_BAR, MAP_BAR_LEN);
+	t->mmio = fixture_mmio(test, MAP_MMIO, MAP_MMIO_LEN);
+	t->ram = fixture_ram(test);
 
 	dma_resv_init(&t->resv);
 	ret = kunit_add_action_or_reset(test, map_test_resv_end, &t->resv);

@@ -838,10 +838,14 @@ mock_dma_buf_dynamic_attach(struct dma_buf *dmabuf, struct device *dev,
 			    const struct dma_buf_attach_ops *ops, void *priv)
 {
 	int ret = mock_call(MOCK_ATTACH, dmabuf);
+	struct dma_buf_attachment *attach;
 
 	if (ret)
 		return ERR_PTR(ret);
-	return dma_buf_dynamic_attach(dmabuf, dev, ops, priv);
+	attach = dma_buf_dynamic_attach(dmabuf, dev, ops, priv);
+	if (!IS_ERR(attach) && mock.attached)
+		mock.attached(mock.arg);
+	return attach;
 }
 
 void mock_dma_buf_detach(struct dma_buf *dmabuf,
@@ -890,6 +894,11 @@ long mock_dma_resv_wait_timeout(struct dma_resv *resv,
 	if (mock.before_wait)
 		mock.before_wait(mock.arg);
 	return dma_resv_wait_timeout(resv, usage, intr, timeout);
+}
+
+void mock_dev_warn(const struct device *dev)
+{
+	mock_call(MOCK_WARN, dev);
 }
 
 /*

@@ -53,6 +53,7 @@ struct sg_table;
  * @MOCK_SGT_UNMAP: dma_buf_unmap_attachment()
  * @MOCK_INVALIDATE: dma_buf_invalidate_mappings()
  * @MOCK_WAIT: dma_resv_wait_timeout()
+ * @MOCK_WARN: dev_warn()
  * @MOCK_NOTIFIED: not a mock; for mock_note() in an importer's callback
  * @MOCK_CALLS: number of functions
  */
@@ -78,6 +79,7 @@ enum mock_call {
 	MOCK_SGT_UNMAP,
 	MOCK_INVALIDATE,
 	MOCK_WAIT,
+	MOCK_WARN,
 	MOCK_NOTIFIED,
 	MOCK_CALLS,
 };
@@ -120,7 +122,8 @@ struct mock_entry {
  * @iova: address of the next IOVA range
  * @bus_offset: of the provider that pcim_p2pdma_provider() returns
  * @before_wait: called by dma_resv_wait_timeout(), or NULL
- * @arg: for @before_wait
+ * @attached: called by dma_buf_dynamic_attach() before it returns, or NULL
+ * @arg: for @before_wait and @attached
  *
  * mock_init() makes it an untranslated, coherent machine whose DMA addresses
  * are physical addresses and whose peers use the host bridge.
@@ -139,6 +142,7 @@ struct mock {
 	u64 iova;
 	u64 bus_offset;
 	void (*before_wait)(void *arg);
+	void (*attached)(void *arg);
 	void *arg;
 };
 
@@ -224,5 +228,6 @@ void mock_dma_buf_invalidate_mappings(struct dma_buf *dmabuf);
 long mock_dma_resv_wait_timeout(struct dma_resv *resv,
 				enum dma_resv_usage usage, bool intr,
 				unsigned long timeout);
+void mock_dev_warn(const struct device *dev);
 
 #endif

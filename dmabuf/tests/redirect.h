@@ -107,6 +107,14 @@
 	mock_dma_buf_invalidate_mappings(dmabuf)
 #define dma_resv_wait_timeout(...) mock_dma_resv_wait_timeout(__VA_ARGS__)
 
+/* Messages that a test expects */
+#undef dev_warn
+#define dev_warn(dev, fmt, ...) \
+do { \
+	no_printk(fmt, ##__VA_ARGS__); \
+	mock_dev_warn(dev); \
+} while (0)
+
 /* These are in phyr.ko, which this module does not depend on. */
 #define phyr_inject_fault() false
 #define phyr_inject_delay() do { } while (0)

@@ -22,14 +22,15 @@ unsigned int find_attachments(const char *exporter, const char *device,
 	FILE *file = fopen(ATTACHMENTS, "re");
 	unsigned int found = 0;
 	struct attachment line;
-	char text[256];
+	char text[256], mappings[16];
 
 	igt_assert_f(file, ATTACHMENTS ": %s\n", strerror(errno));
 	while (fgets(text, sizeof(text), file)) {
-		igt_assert_f(sscanf(text, "%31s %31s %15s %15s %u %63[^\n]",
+		igt_assert_f(sscanf(text, "%31s %31s %15s %15s %15s %63[^\n]",
 				    line.exporter, line.device, line.way,
-				    line.route, &line.mappings, line.why) == 6,
+				    line.route, mappings, line.why) == 6,
 			     "not as documented: %s", text);
+		line.mappings = strtoul(mappings, NULL, 10);
 		if (!is(exporter, line.exporter) || !is(device, line.device))
 			continue;
 		found++;

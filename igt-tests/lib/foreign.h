@@ -8,7 +8,10 @@
 
 #include "lib.h"
 
-/* A line of /sys/kernel/debug/phyr/attachments. */
+/*
+ * A line of /sys/kernel/debug/phyr/attachments. While the dma-buf is locked,
+ * @route is "busy" and @mappings 0.
+ */
 struct attachment {
 	char exporter[32];
 	char device[32];

@@ -2,11 +2,14 @@
 #include <fcntl.h>
 #include <linux/dma-buf.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/wait.h>
 #include <xf86drm.h>
 
 #include "foreign.h"
+#include "traffic.h"
 
 IGT_TEST_DESCRIPTION("Fences of dma-bufs: implicit synchronization, sync_files and poll()");
 
@@ -290,6 +293,111 @@ static void move_waits(uint32_t flags)
 	close(vram);
 }
 
+/* A process that moves a buffer and waits for a fence, with the lock held. */
+static pid_t move_in_background(int vram, uint32_t handle, uint32_t placement)
+{
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	igt_assert(pid >= 0);
+	if (!pid)
+		_exit(try_move_buffer(vram, handle, placement) != 0);
+	wait_until_sleeps_in(pid, "phyr_buffer_move_begin");
+	return pid;
+}
+
+static void assert_untouched(int test, uint32_t id, uint64_t ranges)
+{
+	struct phyr_test_held held = held_now(test, id);
+
+	igt_assert_eq(held.invalidated, 0);
+	igt_assert(held.mapped);
+	igt_assert_eq_u64(held.ranges, ranges);
+}
+
+/* Importers are not notified of a move that a signal interrupts. */
+static void move_interrupted(void)
+{
+	int test = open_phyr_test(SECOND_IVSHMEM), status;
+	int vram = open_vram(0), engine = open_copy(0), dmabuf, fence;
+	uint32_t handle = create_vram(vram, SIZE, EVICTABLE, SZ_4K);
+	uint32_t native, stock;
+	uint64_t ranges;
+	pid_t mover;
+
+	fill_vram(vram, handle, SIZE, 31);
+	dmabuf = export_buffer(vram, handle);
+	native = hold_mapped(test, dmabuf, PHYR_TEST_NATIVE,
+			     PHYR_TEST_UNMAP_LATE);
+	stock = hold_mapped(test, dmabuf, PHYR_TEST_REVOCABLE,
+			    PHYR_TEST_UNMAP_LATE);
+	ranges = held_now(test, native).ranges;
+	fence = hanging_fence(engine);
+	igt_assert_eq(import_fence(dmabuf, DMA_BUF_SYNC_READ, fence), 0);
+
+	mover = move_in_background(vram, handle, IN_SYSTEM);
+	igt_assert_eq(kill(mover, SIGKILL), 0);
+	igt_assert_eq(waitpid(mover, &status, 0), mover);
+	igt_assert(WIFSIGNALED(status));
+	assert_untouched(test, native, ranges);
+	assert_untouched(test, stock, ranges);
+	igt_assert_eq(phyr_sync_file_status(fence), 0);
+	igt_assert_eq(vram_info(vram, handle).placement, IN_VRAM);
+
+	poll_until(fence, POLLIN);
+	igt_assert_eq(close_fence(fence), -ETIMEDOUT);
+	igt_assert_eq(try_move_buffer(vram, handle, IN_SYSTEM), 0);
+	igt_assert_eq(held_now(test, native).invalidated, 1);
+	igt_assert_eq(held_now(test, stock).invalidated, 1);
+	assert_vram(vram, handle, SIZE, 31);
+	close(test);
+	close(dmabuf);
+	close(engine);
+	close(vram);
+}
+
+/*
+ * A buffer that is locked until a fence signals delays neither readers of the
+ * list of attachments nor attaches to other buffers.
+ */
+static void attachments_busy(void)
+{
+	int vram = open_vram(0), engine = open_copy(0), other = open_copy(1);
+	uint32_t handle = create_vram(vram, SIZE, EVICTABLE, SZ_4K);
+	int dmabuf = export_buffer(vram, handle), fence;
+	int second = card_dmabuf(IN_VRAM);
+	struct attachment seen = { 0 };
+	pid_t mover;
+
+	import_buffer(other, dmabuf);
+	assert_attachment("phyr_vram", NULL, "native",
+			  iommu_is_on() ? "iova" : "window", 0, "");
+	fence = hanging_fence(engine);
+	igt_assert_eq(import_fence(dmabuf, DMA_BUF_SYNC_READ, fence), 0);
+	mover = move_in_background(vram, handle, IN_SYSTEM);
+
+	igt_assert_eq(find_attachments("phyr_vram", NULL, &seen), 1);
+	igt_assert_eq(phyr_sync_file_status(fence), 0);
+	igt_assert_f(!strcmp(seen.way, "native") &&
+		     !strcmp(seen.route, "busy") && !seen.mappings,
+		     "attachment '%s %s %u', expected 'native busy -'\n",
+		     seen.way, seen.route, seen.mappings);
+	import_buffer(other, second);
+	igt_assert_eq(find_attachments("phyr_vram", NULL, NULL), 2);
+	igt_assert_eq(phyr_sync_file_status(fence), 0);
+	igt_assert(sleeps_in(mover, "phyr_buffer_move_begin"));
+
+	poll_until(fence, POLLIN);
+	igt_assert_eq(close_fence(fence), -ETIMEDOUT);
+	assert_ends_well(mover);
+	close(second);
+	close(dmabuf);
+	close(other);
+	close(engine);
+	close(vram);
+}
+
 /* DMA_BUF_IOCTL_SYNC waits for an imported write. */
 static void sync_ioctl_waits(void)
 {
@@ -417,6 +525,14 @@ igt_main()
 	igt_describe("A move waits for a sync_file imported as a write");
 	igt_subtest("move-waits-for-writer")
 		move_waits(DMA_BUF_SYNC_WRITE);
+
+	igt_describe("A move that a signal interrupts does not disturb importers");
+	igt_subtest("move-interrupted")
+		move_interrupted();
+
+	igt_describe("The list of attachments waits for no buffer, and attaches do not wait for it");
+	igt_subtest("attachments-busy")
+		attachments_busy();
 
 	igt_describe("DMA_BUF_IOCTL_SYNC waits for an imported sync_file");
 	igt_subtest("sync-ioctl-waits")

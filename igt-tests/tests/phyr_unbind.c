@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -315,15 +316,44 @@ static void mapped_importer(uint32_t kind, uint32_t policy)
 	close(test);
 }
 
-/* remove() waits for the unmap of a table of VRAM, without holding a lock. */
+/* Read the kernel log until a line has @text. */
+static void wait_for_log(int kmsg, const char *text)
+{
+	char line[1024];
+	ssize_t len;
+
+	do {
+		len = read(kmsg, line, sizeof(line) - 1);
+		if (len < 0) {
+			/* EPIPE: lines were lost */
+			igt_assert(errno == EAGAIN || errno == EPIPE);
+			usleep(100000);
+			len = 0;
+		}
+		line[len] = '\0';
+	} while (!strstr(line, text));
+}
+
+/*
+ * remove() waits for the unmap of a table of VRAM, without holding a lock. After
+ * a while the kernel log tells which importer it waits for.
+ */
 static void remove_waits(void)
 {
 	int test = open_phyr_test(SECOND_IVSHMEM);
+	int kmsg = open("/dev/kmsg", O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	struct phyr_device card = vram_device(0);
 	struct client client = client_open(EVICTABLE);
 	struct phyr_test_held held = { 0 };
+	char importer[16], expected[128];
 	pid_t remover;
 
+	igt_assert(kmsg >= 0 && lseek(kmsg, 0, SEEK_END) >= 0);
+	igt_assert(pci_find("0x1234", "0x11e8", 0, importer));
+	snprintf(expected, sizeof(expected),
+		 "%s: still maps a dma-buf of phyr_vram that was revoked",
+		 importer);
+	igt_emit_ignore_dmesg_regex("still maps a dma-buf of phyr_vram that was revoked");
 	held.id = hold_mapped(test, client.dmabuf, PHYR_TEST_REVOCABLE,
 			      PHYR_TEST_UNMAP_LATE);
 	remover = write_in_background("/sys/bus/pci/drivers/phyr_vram/unbind",
@@ -333,6 +363,9 @@ static void remove_waits(void)
 	igt_assert(held.mapped && held.invalidated);
 	assert_exporter_gone(&client);
 	igt_assert(sleeps_in(remover, "phyr_buffer_revoke_wait"));
+	wait_for_log(kmsg, expected);
+	igt_assert(sleeps_in(remover, "phyr_buffer_revoke_wait"));
+	close(kmsg);
 	igt_assert_eq(phyr_ioctl(test, PHYR_TEST_IOC_UNMAP, &held), 0);
 	assert_ends_well(remover);
 	release_held(test, held.id);

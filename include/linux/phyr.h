@@ -67,7 +67,15 @@ struct phyr_importer_ops {
 	 * unmaps. The importer must still call phyr_unmap() for each old list,
 	 * in this callback or at any later time; after the core's unmap it
 	 * only frees memory. The next phyr_map() returns the new place, or
-	 * -ENODEV if the buffer was revoked.
+	 * -ENODEV if the buffer was revoked. phyr_map() in this callback fails
+	 * with -EBUSY.
+	 *
+	 * A move that is interrupted after this call leaves old lists mapped.
+	 * Under the reservation lock, dma_range_list_len() of such a list is
+	 * not 0, and it need not be mapped again.
+	 *
+	 * May be called before phyr_attach() has returned: another thread may
+	 * move the buffer as soon as it is attached.
 	 *
 	 * Context: the dma-buf's reservation lock is held. May sleep. Must
 	 * not wait for anything but the device.

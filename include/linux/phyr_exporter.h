@@ -92,7 +92,8 @@ bool phyr_next(struct phyr_cursor *cursor, struct phys_vec *vec,
  * enum phyr_buffer_state - state of a buffer
  * @PHYR_BUFFER_LIVE: can be mapped
  * @PHYR_BUFFER_MOVING: between phyr_buffer_move_begin() and
- *	phyr_buffer_move_end()
+ *	phyr_buffer_move_end(), and while phyr_buffer_revoke() notifies; maps
+ *	fail with -EBUSY
  * @PHYR_BUFFER_REVOKED: maps fail with -ENODEV until phyr_buffer_rearm()
  */
 enum phyr_buffer_state {
@@ -122,6 +123,7 @@ struct phyr_buffer {
 	enum phyr_buffer_state state;
 	unsigned int tables;
 	unsigned int incoherent;
+	unsigned int pins;
 	wait_queue_head_t idle;
 };
 
@@ -139,10 +141,11 @@ struct phyr_dma_buf_ops {
 	/**
 	 * @describe: create a list of the buffer's current memory
 	 *
-	 * Returns a list that phyr_list_finish() has accepted and passes its
-	 * reference to the core, or returns an ERR_PTR. The core keeps the
-	 * list until the next move. Called under the reservation lock; may
-	 * sleep.
+	 * Returns a list that phyr_list_finish() has accepted for the size of
+	 * the dma-buf, and passes its reference to the core, or returns an
+	 * ERR_PTR. The core warns about any other list, and the attach or map
+	 * fails with -EINVAL. The core keeps the list until the next move.
+	 * Called under the reservation lock; may sleep.
 	 */
 	struct phyr_list *(*describe)(struct phyr_buffer *buffer);
 	/**
@@ -162,6 +165,10 @@ struct phyr_dma_buf_ops {
 	 * have no invalidate callback. Returns 0, or an errno if the buffer
 	 * must not be in system memory or is pinned elsewhere. Called under
 	 * the reservation lock; may sleep.
+	 *
+	 * Without it such an importer is accepted only while the buffer is in
+	 * system memory, and phyr_buffer_move_begin() returns -EBUSY until it
+	 * has detached.
 	 */
 	int (*pin_system)(struct phyr_buffer *buffer);
 	/**
