@@ -29,6 +29,10 @@ igt_main()
 	igt_subtest("exported")
 		exported();
 
+	igt_describe("The camera's own buffers can be mapped executable, as with other drivers");
+	igt_subtest("executable")
+		executable();
+
 	igt_describe("The device's segment limits are respected in RAM and in VRAM");
 	igt_subtest("limits")
 		in_segments();

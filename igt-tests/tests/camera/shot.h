@@ -76,6 +76,7 @@ void multi_planar_vram(void);
 void controls(void);
 void sequence(void);
 void exported(void);
+void executable(void);
 void in_segments(void);
 
 /* cache.c */
