@@ -81,6 +81,10 @@ igt_main()
 	igt_subtest("revoked-while-queued")
 		revoked_while_queued();
 
+	igt_describe("Unbind a card between PREPARE_BUF and QBUF");
+	igt_subtest("revoked-prepared")
+		revoked_prepared();
+
 	igt_describe("Unbind a card while its buffer is being queued");
 	igt_subtest("revoked-beside")
 		revoked_beside();

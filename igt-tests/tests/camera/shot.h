@@ -96,6 +96,7 @@ void suspended(void);
 /* revoke.c */
 void revoked(enum removal removal, int rounds);
 void revoked_while_queued(void);
+void revoked_prepared(void);
 void revoked_beside(void);
 void camera_gone(enum removal removal);
 void camera_gone_ram(void);
