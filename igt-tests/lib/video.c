@@ -649,7 +649,7 @@ static void debugfs_path(const struct video *video, const char *name,
 		 video->busid, name);
 }
 
-struct video_cache video_cache(const struct video *video)
+static struct video_cache read_cache(const struct video *video)
 {
 	struct video_cache cache = { .mode = "" };
 	char path[96], line[128];
@@ -674,6 +674,17 @@ struct video_cache video_cache(const struct video *video)
 	fclose(file);
 	cache.attached -= video->attached;
 	cache.mapped -= video->mapped;
+	return cache;
+}
+
+/* A dma-buf that is locked at that moment shows no mapping. */
+struct video_cache video_cache(const struct video *video)
+{
+	struct video_cache cache;
+
+	do {
+		cache = read_cache(video);
+	} while (!strcmp(cache.mode, "busy"));
 	return cache;
 }
 

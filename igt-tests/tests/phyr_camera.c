@@ -65,6 +65,14 @@ igt_main()
 	igt_subtest("moved-in-flight")
 		moved_in_flight();
 
+	igt_describe("A move that a signal interrupts delays no QBUF, frame or DQBUF");
+	igt_subtest("moved-interrupted")
+		moved_interrupted();
+
+	igt_describe("QBUF does not wait for a move of the buffer, known or new");
+	igt_subtest("moved-while-queueing")
+		moved_while_queueing();
+
 	igt_describe("Suspend while streaming: one frame is lost, the stream continues");
 	igt_subtest("suspended")
 		suspended();

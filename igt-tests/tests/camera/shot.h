@@ -89,6 +89,8 @@ void uncached(void);
 /* move.c */
 void moved(void);
 void moved_in_flight(void);
+void moved_interrupted(void);
+void moved_while_queueing(void);
 
 /* suspend.c */
 void suspended(void);
