@@ -57,6 +57,14 @@ igt_main()
 	igt_subtest("uncached")
 		uncached();
 
+	igt_describe("A dma-buf that is not queued again is detached in time");
+	igt_subtest("idle")
+		idle();
+
+	igt_describe("An unused attachment gives way if there is no IOVA space left");
+	igt_subtest("given-up")
+		given_up();
+
 	igt_describe("100 moves of buffers that are queued, being captured into, and done");
 	igt_subtest("moved")
 		moved();

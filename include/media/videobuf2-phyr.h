@@ -43,6 +43,7 @@ struct vb2_phyr_queue {
 	struct list_head imports;	/* those with planes */
 	struct list_head idle;		/* those without, oldest first */
 	DECLARE_HASHTABLE(by_dmabuf, 6);
+	u64 turn;			/* vb2_phyr_prepare() calls; vb2.lock */
 	atomic64_t attached;		/* successful phyr_attach() calls */
 	atomic64_t mapped;		/* successful phyr_map() calls */
 	/* private: used by one frame at a time */

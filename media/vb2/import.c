@@ -9,8 +9,10 @@
  *
  * Invariants
  * - An import holds a reference to its dma-buf. Idle imports exist only while
- *   the queue streams. They are destroyed if nobody else seems to have the
- *   dma-buf, and at STREAMOFF.
+ *   the queue streams, and for VB2_PHYR_IDLE_TURNS calls of vb2_phyr_prepare()
+ *   at most: they may pin their dma-buf's memory, and take IOVA space. They are
+ *   destroyed earlier if nobody else seems to have the dma-buf, if a map fails
+ *   for lack of memory or IOVA space, and at STREAMOFF.
  * - Mappings are created and destroyed under the reservation lock. A mapping is
  *   destroyed only when no frame of this queue uses it. Fences of others do not
  *   matter: no DMA but that of this queue uses the mapping.
@@ -36,6 +38,9 @@
 #include <linux/slab.h>
 
 #include "memops.h"
+
+/* Enough for a user that rotates more buffers than the queue has indices. */
+#define VB2_PHYR_IDLE_TURNS	VB2_MAX_FRAME
 
 static void vb2_phyr_import_invalidate(struct phyr_attachment *attach)
 {
@@ -197,6 +202,7 @@ void vb2_phyr_import_put(struct vb2_phyr_import *import)
 	mutex_lock(&queue->lock);
 	if (!--import->planes) {
 		import->prepared = false;
+		import->turn = queue->turn;
 		if (import->attach && vb2_is_streaming(&queue->vb2))
 			list_move_tail(&import->node, &queue->idle);
 		else
@@ -334,11 +340,12 @@ void vb2_phyr_import_start(struct vb2_phyr_import *import,
 	import->frame = dma_fence_get(frame);
 }
 
-/* True if the cache alone has the dma-buf. */
+/* True if the cache alone has the dma-buf, or it was idle for too long. */
 static bool vb2_phyr_import_is_old(const struct vb2_phyr_import *import)
 {
 	/* A hint, for the sake of memory; wrong, it costs a detach. */
-	return file_count(import->dmabuf->file) == 1;
+	return import->queue->turn - import->turn >= VB2_PHYR_IDLE_TURNS ||
+	       file_count(import->dmabuf->file) == 1;
 }
 
 /**
@@ -357,12 +364,41 @@ void vb2_phyr_imports_trim(struct vb2_phyr_queue *queue)
 	lockdep_assert_held(queue->vb2.lock);
 
 	mutex_lock(&queue->lock);
+	queue->turn++;
 	list_for_each_entry_safe(import, next, &queue->idle, node)
 		if (vb2_phyr_import_is_old(import) &&
 		    !dma_resv_is_locked(import->dmabuf->resv))
 			vb2_phyr_import_take(import, &taken);
 	mutex_unlock(&queue->lock);
 	vb2_phyr_imports_destroy(&taken);
+}
+
+/**
+ * vb2_phyr_imports_give_up - destroy the oldest idle import
+ * @queue: the queue
+ *
+ * Spares those whose reservation lock is held.
+ *
+ * Context: no reservation lock held; may sleep.
+ * Return: true if there was one.
+ */
+bool vb2_phyr_imports_give_up(struct vb2_phyr_queue *queue)
+{
+	struct vb2_phyr_import *import;
+	bool found = false;
+	LIST_HEAD(taken);
+
+	mutex_lock(&queue->lock);
+	list_for_each_entry(import, &queue->idle, node) {
+		if (dma_resv_is_locked(import->dmabuf->resv))
+			continue;
+		vb2_phyr_import_take(import, &taken);
+		found = true;
+		break;
+	}
+	mutex_unlock(&queue->lock);
+	vb2_phyr_imports_destroy(&taken);
+	return found;
 }
 
 /**

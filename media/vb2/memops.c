@@ -175,6 +175,13 @@ static int vb2_phyr_for_planes(struct vb2_buffer *vb,
 	return 0;
 }
 
+/* Return: true if what failed with @ret may succeed now. */
+static bool vb2_phyr_make_room(struct vb2_phyr_queue *queue, int ret)
+{
+	return (ret == -ENOMEM || ret == -ENOSPC) &&
+	       vb2_phyr_imports_give_up(queue);
+}
+
 /*
  * Not left to attach_dmabuf: for a dma-buf shared by several planes, videobuf2
  * calls it only once, with the length of the first plane.
@@ -326,7 +333,10 @@ int vb2_phyr_prepare(struct vb2_buffer *vb)
 		return ret;
 
 	vb2_phyr_imports_trim(queue);
-	return vb2_phyr_for_planes(vb, vb2_phyr_import_try_ready);
+	do {
+		ret = vb2_phyr_for_planes(vb, vb2_phyr_import_try_ready);
+	} while (vb2_phyr_make_room(queue, ret));
+	return ret;
 }
 EXPORT_SYMBOL_NS_GPL(vb2_phyr_prepare, "PHYR");
 
@@ -381,7 +391,9 @@ struct dma_fence *vb2_phyr_begin(struct vb2_buffer *vb)
 	ret = -EINVAL;
 	if (WARN_ON_ONCE(!vb2_phyr_is_prepared(vb)))
 		goto err_free;
-	ret = vb2_phyr_start(queue, vb, fence);
+	do {
+		ret = vb2_phyr_start(queue, vb, fence);
+	} while (vb2_phyr_make_room(queue, ret));
 	if (ret)
 		goto err_free;
 	return fence;

@@ -29,6 +29,8 @@ struct dma_fence;
  * @node: in vb2_phyr_queue.imports or idle; guarded by vb2_phyr_queue.lock
  * @hash: in vb2_phyr_queue.by_dmabuf; guarded by vb2_phyr_queue.lock
  * @planes: number of vb2 planes that hold it; guarded by vb2_phyr_queue.lock
+ * @turn: vb2_phyr_queue.turn when the last plane let go of it; guarded by
+ *	vb2_phyr_queue.lock
  * @prepared: vb2_phyr_prepare() was called since a plane holds it; written
  *	under vb2_queue.lock before the buffer is queued
  * @attach_lock: held while @attach is created
@@ -49,6 +51,7 @@ struct vb2_phyr_import {
 	struct list_head node;
 	struct hlist_node hash;
 	unsigned int planes;
+	u64 turn;
 	bool prepared;
 
 	struct mutex attach_lock;	/* creation of attach */
@@ -68,6 +71,7 @@ int vb2_phyr_import_map(struct vb2_phyr_import *import);
 void vb2_phyr_import_start(struct vb2_phyr_import *import,
 			   struct dma_fence *frame);
 void vb2_phyr_imports_trim(struct vb2_phyr_queue *queue);
+bool vb2_phyr_imports_give_up(struct vb2_phyr_queue *queue);
 void vb2_phyr_imports_drop(struct vb2_phyr_queue *queue);
 void vb2_phyr_import_show(struct seq_file *m, struct vb2_phyr_import *import);
 

@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: MIT
 /* What the queue keeps attached and mapped. */
+#include <fcntl.h>
+#include <linux/udmabuf.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
 
 #include "shot.h"
+
+#define UDMABUF_LIMIT	"/sys/module/udmabuf/parameters/size_limit_mb"
 
 void vram_frames(void)
 {
@@ -172,4 +178,97 @@ void uncached(void)
 	wait_for_vram_free(&card, free);
 	close(vram);
 	close_video(&video);
+}
+
+/* A dma-buf of @size bytes that consists of the same megabyte many times. */
+static int create_repeated(uint64_t size)
+{
+	struct udmabuf_create_list *create;
+	int device, memfd, dmabuf;
+
+	device = open("/dev/udmabuf", O_RDWR | O_CLOEXEC);
+	igt_assert_f(device >= 0, "/dev/udmabuf: %s\n", strerror(errno));
+	memfd = memfd_create("phyr", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	igt_assert_eq(ftruncate(memfd, SZ_1M), 0);
+	igt_assert_eq(fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
+	create = calloc(1, sizeof(*create) +
+			   size / SZ_1M * sizeof(create->list[0]));
+	igt_assert(create);
+	create->flags = UDMABUF_FLAGS_CLOEXEC;
+	while (create->count < size / SZ_1M)
+		create->list[create->count++] = (struct udmabuf_create_item){
+			.memfd = memfd, .size = SZ_1M,
+		};
+	dmabuf = ioctl(device, UDMABUF_CREATE_LIST, create);
+	igt_assert_f(dmabuf >= 0, "UDMABUF_CREATE_LIST, %u pieces: %s\n",
+		     create->count, strerror(errno));
+	free(create);
+	close(memfd);
+	close(device);
+	return dmabuf;
+}
+
+/*
+ * A dma-buf that is not queued again is detached while the stream goes on: an
+ * attachment may pin memory, and takes IOVA space.
+ */
+void idle(void)
+{
+	struct video video = open_video();
+	int vram = open_vram(0);
+	struct shot shots[BUFFERS];
+
+	video_set_format(&video, 64, 64, V4L2_PIX_FMT_XBGR32, 0);
+	video_set_rate(&video, FAST);
+	video_request(&video, V4L2_MEMORY_DMABUF, 2);
+	video_start(&video);
+	for (int i = 0; i < BUFFERS; i++) {
+		shots[i] = create_shot(vram, &video, IN_VRAM);
+		video_queue(&video, 0, &shots[i].dmabuf);
+		video_take(&video);
+	}
+	igt_assert_eq(video_cache(&video).imports, BUFFERS);
+	for (int i = 0; i < 40; i++) {
+		video_queue(&video, 0, &shots[0].dmabuf);
+		video_take(&video);
+	}
+	igt_assert_eq(video_cache(&video).imports, 1);
+	igt_assert_eq_u64(video_cache(&video).attached, BUFFERS);
+	video_stop(&video);
+	close_video(&video);
+	for (int i = 0; i < BUFFERS; i++)
+		close_shot(vram, &shots[i]);
+	close(vram);
+}
+
+/*
+ * Dma-bufs of 256 MiB, one after the other, at two indices. The camera's 4 GiB
+ * of IOVA space have room for a few of them: the queue must give up those that
+ * it only caches.
+ */
+void given_up(void)
+{
+	enum { COUNT = 20 };
+	struct video video;
+	int dmabufs[COUNT];
+
+	igt_require_f(iommu_is_on(), "without an IOMMU there is no IOVA space\n");
+	video = open_video();
+	write_file(UDMABUF_LIMIT, "256");
+	video_set_format(&video, 64, 64, V4L2_PIX_FMT_XBGR32, 0);
+	video_set_rate(&video, FAST);
+	video_request(&video, V4L2_MEMORY_DMABUF, 2);
+	video_start(&video);
+	for (int i = 0; i < COUNT; i++) {
+		dmabufs[i] = create_repeated(256 * SZ_1M);
+		video_queue(&video, i % 2, &dmabufs[i]);
+		video_take(&video);
+	}
+	igt_assert(video_cache(&video).imports < COUNT);
+	igt_assert_eq_u64(video_cache(&video).attached, COUNT);
+	video_stop(&video);
+	close_video(&video);
+	for (int i = 0; i < COUNT; i++)
+		close(dmabufs[i]);
+	write_file(UDMABUF_LIMIT, "64");
 }

@@ -85,6 +85,8 @@ void recognised(void);
 void mapped_flag(void);
 void forgotten(void);
 void uncached(void);
+void idle(void);
+void given_up(void);
 
 /* move.c */
 void moved(void);
