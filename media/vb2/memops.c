@@ -50,6 +50,7 @@
 #include <linux/export.h>
 #include <linux/module.h>
 #include <linux/phyr_inject.h>
+#include <linux/rcupdate.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 
@@ -509,6 +510,19 @@ const struct vb2_mem_ops vb2_phyr_memops = {
 	.cookie = vb2_phyr_cookie,
 };
 EXPORT_SYMBOL_NS_GPL(vb2_phyr_memops, "PHYR");
+
+static int __init vb2_phyr_load(void)
+{
+	return 0;
+}
+module_init(vb2_phyr_load);
+
+static void __exit vb2_phyr_exit(void)
+{
+	/* Fence name callbacks in this module may still run under RCU. */
+	synchronize_rcu();
+}
+module_exit(vb2_phyr_exit);
 
 MODULE_DESCRIPTION("videobuf2 memory operations for page-less dma-bufs");
 MODULE_LICENSE("GPL");

@@ -1,14 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* What the queue keeps attached and mapped. */
-#include <fcntl.h>
-#include <linux/udmabuf.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/stat.h>
 
 #include "shot.h"
-
-#define UDMABUF_LIMIT	"/sys/module/udmabuf/parameters/size_limit_mb"
 
 void vram_frames(void)
 {
@@ -180,34 +174,6 @@ void uncached(void)
 	close_video(&video);
 }
 
-/* A dma-buf of @size bytes that consists of the same megabyte many times. */
-static int create_repeated(uint64_t size)
-{
-	struct udmabuf_create_list *create;
-	int device, memfd, dmabuf;
-
-	device = open("/dev/udmabuf", O_RDWR | O_CLOEXEC);
-	igt_assert_f(device >= 0, "/dev/udmabuf: %s\n", strerror(errno));
-	memfd = memfd_create("phyr", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	igt_assert_eq(ftruncate(memfd, SZ_1M), 0);
-	igt_assert_eq(fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
-	create = calloc(1, sizeof(*create) +
-			   size / SZ_1M * sizeof(create->list[0]));
-	igt_assert(create);
-	create->flags = UDMABUF_FLAGS_CLOEXEC;
-	while (create->count < size / SZ_1M)
-		create->list[create->count++] = (struct udmabuf_create_item){
-			.memfd = memfd, .size = SZ_1M,
-		};
-	dmabuf = ioctl(device, UDMABUF_CREATE_LIST, create);
-	igt_assert_f(dmabuf >= 0, "UDMABUF_CREATE_LIST, %u pieces: %s\n",
-		     create->count, strerror(errno));
-	free(create);
-	close(memfd);
-	close(device);
-	return dmabuf;
-}
-
 /*
  * A dma-buf that is not queued again is detached while the stream goes on: an
  * attachment may pin memory, and takes IOVA space.
@@ -244,23 +210,26 @@ void idle(void)
 /*
  * Dma-bufs of 256 MiB, one after the other, at two indices. The camera's 4 GiB
  * of IOVA space have room for a few of them: the queue must give up those that
- * it only caches.
+ * it only caches. Each one is all of a card's memory, so that neither memory
+ * nor time is spent on them.
  */
 void given_up(void)
 {
 	enum { COUNT = 20 };
 	struct video video;
-	int dmabufs[COUNT];
+	int dmabufs[COUNT], test;
+	char card[16];
 
 	igt_require_f(iommu_is_on(), "without an IOMMU there is no IOVA space\n");
+	test = open_phyr_test(FIRST_IVSHMEM);
 	video = open_video();
-	write_file(UDMABUF_LIMIT, "256");
 	video_set_format(&video, 64, 64, V4L2_PIX_FMT_XBGR32, 0);
 	video_set_rate(&video, FAST);
 	video_request(&video, V4L2_MEMORY_DMABUF, 2);
 	video_start(&video);
 	for (int i = 0; i < COUNT; i++) {
-		dmabufs[i] = create_repeated(256 * SZ_1M);
+		dmabufs[i] = test_export(test, PHYR_TEST_STYLE_PHYR, 0, 1,
+					 256 * SZ_1M, 0);
 		video_queue(&video, i % 2, &dmabufs[i]);
 		video_take(&video);
 	}
@@ -270,5 +239,7 @@ void given_up(void)
 	close_video(&video);
 	for (int i = 0; i < COUNT; i++)
 		close(dmabufs[i]);
-	write_file(UDMABUF_LIMIT, "64");
+	close(test);
+	igt_assert(pci_find("0x1af4", "0x1110", 0, card));
+	pci_bind(card, PHYR_VRAM_DRIVER);
 }
