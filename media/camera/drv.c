@@ -270,8 +270,10 @@ static int camera_resume(struct device *dev)
 
 static DEFINE_SIMPLE_DEV_PM_OPS(camera_pm_ops, camera_suspend, camera_resume);
 
+/* Without bus mastering the processor would run on, so stop it before. */
 static void camera_shutdown(struct pci_dev *pdev)
 {
+	camera_stream_suspend(pci_get_drvdata(pdev));
 	pci_clear_master(pdev);
 }
 
