@@ -19,7 +19,7 @@
  * - A run's fence is signalled once, after phyr_engine.run is cleared, without
  *   the lock held. From then on the run may be freed.
  * - The registers stay mapped until the driver is unbound. No run starts after
- *   phyr_engine_stop().
+ *   phyr_engine_stop(), unless phyr_engine_resume() follows.
  * - No memory is allocated between the start of a run and its fence.
  *
  * Limits: a move has 24 bits of length and 32 bits of address. Real hardware
@@ -389,14 +389,15 @@ void phyr_engine_abort(struct phyr_engine *engine, struct phyr_engine_run *run,
 EXPORT_SYMBOL_NS_GPL(phyr_engine_abort, "PHYR_ENGINE");
 
 /**
- * phyr_engine_stop - stop the device permanently
+ * phyr_engine_stop - stop the device
  * @engine: the engine
  *
- * Ends the current run with -ECANCELED; phyr_engine_start() fails from now on.
- * Resets the device unconditionally: on driver unbind it may still be present
- * and busy.
+ * Ends the current run with -ECANCELED; phyr_engine_start() fails until
+ * phyr_engine_resume(). Resets the device unconditionally: on driver unbind it
+ * may still be present and busy. On return it does no DMA and raises no
+ * interrupt, and the engine writes no register until it is resumed.
  *
- * Context: before the driver is unbound; may sleep.
+ * Context: on suspend, and before the driver is unbound; may sleep.
  */
 void phyr_engine_stop(struct phyr_engine *engine)
 {
@@ -414,6 +415,23 @@ void phyr_engine_stop(struct phyr_engine *engine)
 	phyr_engine_fence_complete(fence);
 }
 EXPORT_SYMBOL_NS_GPL(phyr_engine_stop, "PHYR_ENGINE");
+
+/**
+ * phyr_engine_resume - make a stopped device usable again
+ * @engine: the engine, after phyr_engine_stop()
+ *
+ * Initialises the registers, which may have lost their values.
+ *
+ * Context: on resume; may sleep.
+ */
+void phyr_engine_resume(struct phyr_engine *engine)
+{
+	mutex_lock(&engine->lock);
+	phyr_engine_reset(engine);
+	engine->stopped = false;
+	mutex_unlock(&engine->lock);
+}
+EXPORT_SYMBOL_NS_GPL(phyr_engine_resume, "PHYR_ENGINE");
 
 /**
  * phyr_engine_init - initialise the engine and its hardware

@@ -129,6 +129,7 @@ struct phyr_engine {
 
 int phyr_engine_init(struct phyr_engine *engine, struct pci_dev *pdev);
 void phyr_engine_stop(struct phyr_engine *engine);
+void phyr_engine_resume(struct phyr_engine *engine);
 struct dma_fence *phyr_engine_start(struct phyr_engine *engine,
 				    struct phyr_engine_run *run);
 bool phyr_engine_progress(struct phyr_engine *engine,

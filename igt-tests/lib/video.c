@@ -357,8 +357,9 @@ int video_export(const struct video *video, uint32_t index, uint32_t plane)
 	return export.fd;
 }
 
-int try_video_queue_lengths(const struct video *video, uint32_t index,
-			    const int *dmabufs, const uint32_t *lengths)
+static int request_buffer(const struct video *video, unsigned long request,
+			  uint32_t index, const int *dmabufs,
+			  const uint32_t *lengths)
 {
 	struct v4l2_plane planes[VIDEO_PLANES] = { 0 };
 	struct v4l2_buffer buffer = make_buffer(video, index, planes);
@@ -371,20 +372,34 @@ int try_video_queue_lengths(const struct video *video, uint32_t index,
 		buffer.m.fd = dmabufs[0];
 		buffer.length = lengths[0];
 	}
-	return phyr_ioctl(video->fd, VIDIOC_QBUF, &buffer);
+	return phyr_ioctl(video->fd, request, &buffer);
 }
+
+int try_video_queue_lengths(const struct video *video, uint32_t index,
+			    const int *dmabufs, const uint32_t *lengths)
+{
+	return request_buffer(video, VIDIOC_QBUF, index, dmabufs, lengths);
+}
+
+/* A length of 0 stands for the dma-buf's. */
+static const uint32_t whole[VIDEO_PLANES];
 
 int try_video_queue(const struct video *video, uint32_t index,
 		    const int *dmabufs)
 {
-	static const uint32_t whole[VIDEO_PLANES];
-
 	return try_video_queue_lengths(video, index, dmabufs, whole);
 }
 
 void video_queue(const struct video *video, uint32_t index, const int *dmabufs)
 {
 	igt_assert_eq(try_video_queue(video, index, dmabufs), 0);
+}
+
+void video_prepare(const struct video *video, uint32_t index,
+		   const int *dmabufs)
+{
+	igt_assert_eq(request_buffer(video, VIDIOC_PREPARE_BUF, index, dmabufs,
+				     whole), 0);
 }
 
 void video_start(const struct video *video)
@@ -634,7 +649,7 @@ static void debugfs_path(const struct video *video, const char *name,
 		 video->busid, name);
 }
 
-struct video_cache video_cache(const struct video *video)
+static struct video_cache read_cache(const struct video *video)
 {
 	struct video_cache cache = { .mode = "" };
 	char path[96], line[128];
@@ -659,6 +674,17 @@ struct video_cache video_cache(const struct video *video)
 	fclose(file);
 	cache.attached -= video->attached;
 	cache.mapped -= video->mapped;
+	return cache;
+}
+
+/* A dma-buf that is locked at that moment shows no mapping. */
+struct video_cache video_cache(const struct video *video)
+{
+	struct video_cache cache;
+
+	do {
+		cache = read_cache(video);
+	} while (!strcmp(cache.mode, "busy"));
 	return cache;
 }
 

@@ -82,6 +82,9 @@ int try_video_queue(const struct video *video, uint32_t index,
 int try_video_queue_lengths(const struct video *video, uint32_t index,
 			    const int *dmabufs, const uint32_t *lengths);
 void video_queue(const struct video *video, uint32_t index, const int *dmabufs);
+/* VIDIOC_PREPARE_BUF */
+void video_prepare(const struct video *video, uint32_t index,
+		   const int *dmabufs);
 void video_start(const struct video *video);
 void video_stop(const struct video *video);
 

@@ -29,6 +29,10 @@ igt_main()
 	igt_subtest("exported")
 		exported();
 
+	igt_describe("The camera's own buffers can be mapped executable, as with other drivers");
+	igt_subtest("executable")
+		executable();
+
 	igt_describe("The device's segment limits are respected in RAM and in VRAM");
 	igt_subtest("limits")
 		in_segments();
@@ -53,6 +57,10 @@ igt_main()
 	igt_subtest("uncached")
 		uncached();
 
+	igt_describe("A dma-buf that is not queued again is detached in time");
+	igt_subtest("idle")
+		idle();
+
 	igt_describe("100 moves of buffers that are queued, being captured into, and done");
 	igt_subtest("moved")
 		moved();
@@ -60,6 +68,18 @@ igt_main()
 	igt_describe("A move waits for the frame in flight, and for nothing else");
 	igt_subtest("moved-in-flight")
 		moved_in_flight();
+
+	igt_describe("A move that a signal interrupts delays no QBUF, frame or DQBUF");
+	igt_subtest("moved-interrupted")
+		moved_interrupted();
+
+	igt_describe("QBUF does not wait for a move of the buffer, known or new");
+	igt_subtest("moved-while-queueing")
+		moved_while_queueing();
+
+	igt_describe("Suspend while streaming: one frame is lost, the stream continues");
+	igt_subtest("suspended")
+		suspended();
 
 	igt_describe("Unbind a card whose buffer is in use, 100 times; other buffers continue");
 	igt_subtest("revoked")
@@ -72,6 +92,10 @@ igt_main()
 	igt_describe("Unbind a card whose buffer is queued before the stream starts");
 	igt_subtest("revoked-while-queued")
 		revoked_while_queued();
+
+	igt_describe("Unbind a card between PREPARE_BUF and QBUF");
+	igt_subtest("revoked-prepared")
+		revoked_prepared();
 
 	igt_describe("Unbind a card while its buffer is being queued");
 	igt_subtest("revoked-beside")
@@ -108,4 +132,9 @@ igt_main()
 	igt_describe("A dma-buf for two planes that is too short for the second");
 	igt_subtest("refused-shared")
 		refused_shared();
+
+	/* Last: it takes a card away from phyr_vram. */
+	igt_describe("An unused attachment gives way if there is no IOVA space left");
+	igt_subtest("given-up")
+		given_up();
 }

@@ -19,6 +19,9 @@
 #ifndef _MEDIA_VIDEOBUF2_PHYR_H
 #define _MEDIA_VIDEOBUF2_PHYR_H
 
+#include <linux/atomic.h>
+#include <linux/hashtable.h>
+#include <linux/mutex.h>
 #include <linux/phyr.h>
 #include <linux/types.h>
 #include <media/videobuf2-v4l2.h>
@@ -35,9 +38,13 @@ struct vb2_phyr_queue {
 	struct vb2_queue vb2;
 	struct phyr_limits limits;
 
-	/* private: guarded by vb2.lock */
-	struct list_head imports;	/* those without planes are last */
-	u64 attached;			/* successful phyr_attach() calls */
+	/* private: the cache of imports */
+	struct mutex lock;		/* guards the following three */
+	struct list_head imports;	/* those with planes */
+	struct list_head idle;		/* those without, oldest first */
+	DECLARE_HASHTABLE(by_dmabuf, 6);
+	u64 turn;			/* vb2_phyr_prepare() calls; vb2.lock */
+	atomic64_t attached;		/* successful phyr_attach() calls */
 	atomic64_t mapped;		/* successful phyr_map() calls */
 	/* private: used by one frame at a time */
 	u64 context;			/* fence context of the frames */
@@ -46,6 +53,7 @@ struct vb2_phyr_queue {
 
 extern const struct vb2_mem_ops vb2_phyr_memops;
 
+/* @vb2 must be embedded: vb2_phyr_prepare() warns without vb2_phyr_init(). */
 static inline struct vb2_phyr_queue *to_vb2_phyr_queue(struct vb2_queue *vb2)
 {
 	return container_of(vb2, struct vb2_phyr_queue, vb2);

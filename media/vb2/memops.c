@@ -3,7 +3,7 @@
  * vb2_phyr_memops: videobuf2 memory operations over phyr
  *
  * Terms
- *	import	a dma-buf attached by the queue (import.c)
+ *	import	a dma-buf that the queue uses or has used (import.c)
  *	frame	one buffer's DMA, from vb2_phyr_begin() to vb2_phyr_end()
  *
  * videobuf2's core requires neither contiguous nor static memory; only its
@@ -20,10 +20,16 @@
  * takes no lock if the mapping looks valid, so it may miss a concurrent
  * invalidation; vb2_phyr_begin() does not.
  *
+ * Who waits: vb2_phyr_prepare() runs in QBUF under vb2_queue.lock, and waits
+ * neither for fences nor for a reservation lock, whose holder may be waiting
+ * for fences. What it cannot do at once it leaves to vb2_phyr_begin().
+ *
  * Lock order, outermost first
  *
- *	vb2_queue.lock			the cache of imports
+ *	vb2_queue.lock			ioctls
  *	vb2_queue.mmap_lock		held while buffers are freed
+ *	vb2_phyr_queue.lock		the cache of imports
+ *	vb2_phyr_import.attach_lock	creation of the attachment
  *	phyr_attachments_lock		phyr_attach(), phyr_detach()
  *	dma_buf.resv, in any order	mappings; with a ww_acquire_ctx
  *
@@ -44,6 +50,7 @@
 #include <linux/export.h>
 #include <linux/module.h>
 #include <linux/phyr_inject.h>
+#include <linux/rcupdate.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 
@@ -154,28 +161,26 @@ static void vb2_phyr_unlock(struct vb2_phyr_locks *locks)
 	ww_acquire_fini(&locks->ctx);
 }
 
-static bool vb2_phyr_is_mapped(struct vb2_buffer *vb)
-{
-	unsigned int plane;
-
-	for (plane = 0; plane < vb->num_planes; plane++)
-		if (!vb2_phyr_import_is_mapped(vb2_phyr_plane_import(vb, plane)))
-			return false;
-	return true;
-}
-
-/* Map each plane; under all reservation locks of @vb. */
-static int vb2_phyr_map_planes(struct vb2_buffer *vb)
+/* Call @operation for the import of each plane until one fails. */
+static int vb2_phyr_for_planes(struct vb2_buffer *vb,
+			       int (*operation)(struct vb2_phyr_import *import))
 {
 	unsigned int plane;
 	int ret;
 
 	for (plane = 0; plane < vb->num_planes; plane++) {
-		ret = vb2_phyr_import_map(vb2_phyr_plane_import(vb, plane));
+		ret = operation(vb2_phyr_plane_import(vb, plane));
 		if (ret)
 			return ret;
 	}
 	return 0;
+}
+
+/* Return: true if what failed with @ret may succeed now. */
+static bool vb2_phyr_make_room(struct vb2_phyr_queue *queue, int ret)
+{
+	return (ret == -ENOMEM || ret == -ENOSPC) &&
+	       vb2_phyr_imports_give_up(queue);
 }
 
 /*
@@ -192,14 +197,17 @@ static int vb2_phyr_check_lengths(struct vb2_buffer *vb)
 	return 0;
 }
 
-/* Everything that may fail or wait before the frame's fence is published. */
+/*
+ * What may fail or wait before the frame's fence is published; under all
+ * reservation locks of @vb.
+ */
 static int vb2_phyr_make_ready(struct vb2_phyr_locks *locks,
 			       struct vb2_buffer *vb)
 {
 	unsigned int i;
 	long ret;
 
-	ret = vb2_phyr_map_planes(vb);
+	ret = vb2_phyr_for_planes(vb, vb2_phyr_import_map);
 	if (ret)
 		return ret;
 
@@ -217,6 +225,47 @@ static int vb2_phyr_make_ready(struct vb2_phyr_locks *locks,
 	return 0;
 }
 
+static void vb2_phyr_fence_init(struct dma_fence *fence,
+				struct vb2_phyr_queue *queue)
+{
+	dma_fence_init(fence, &vb2_phyr_fence_ops, NULL, queue->context,
+		       ++queue->seqno);
+}
+
+static void vb2_phyr_publish(struct vb2_phyr_locks *locks,
+			     struct vb2_buffer *vb, struct dma_fence *fence)
+{
+	unsigned int i;
+
+	for (i = 0; i < locks->nr; i++)
+		dma_resv_add_fence(locks->resvs[i], fence,
+				   DMA_RESV_USAGE_BOOKKEEP);
+	for (i = 0; i < vb->num_planes; i++)
+		vb2_phyr_import_start(vb2_phyr_plane_import(vb, i), fence);
+}
+
+/* On success @fence is initialised and published. */
+static int vb2_phyr_start(struct vb2_phyr_queue *queue, struct vb2_buffer *vb,
+			  struct dma_fence *fence)
+{
+	struct vb2_phyr_locks locks;
+	int ret;
+
+	ret = vb2_phyr_for_planes(vb, vb2_phyr_import_attach);
+	if (ret)
+		return ret;
+
+	phyr_inject_delay();
+	vb2_phyr_lock(&locks, vb);
+	ret = vb2_phyr_make_ready(&locks, vb);
+	if (!ret) {
+		vb2_phyr_fence_init(fence, queue);
+		vb2_phyr_publish(&locks, vb, fence);
+	}
+	vb2_phyr_unlock(&locks);
+	return ret;
+}
+
 /*
  * Interface to drivers
  */
@@ -229,7 +278,10 @@ static int vb2_phyr_make_ready(struct vb2_phyr_locks *locks,
  */
 void vb2_phyr_init(struct vb2_phyr_queue *queue)
 {
+	mutex_init(&queue->lock);
 	INIT_LIST_HEAD(&queue->imports);
+	INIT_LIST_HEAD(&queue->idle);
+	hash_init(queue->by_dmabuf);
 	queue->context = dma_fence_context_alloc(1);
 }
 EXPORT_SYMBOL_NS_GPL(vb2_phyr_init, "PHYR");
@@ -249,24 +301,31 @@ void vb2_phyr_unprepare_streaming(struct vb2_queue *vb2)
 EXPORT_SYMBOL_NS_GPL(vb2_phyr_unprepare_streaming, "PHYR");
 
 /**
- * vb2_phyr_prepare - validate and map the planes of a buffer being queued
- * @vb: the buffer
+ * vb2_phyr_prepare - validate, attach and map the planes of a buffer
+ * @vb: the buffer, being queued
  *
- * Must be called from &vb2_ops.buf_prepare, which must return its error. Errors
- * of attaching and mapping are reported only here. videobuf2 attaches nothing
- * if the plane's dma-buf is the same as last time, but that may have moved or
- * been revoked since.
+ * Must be called from &vb2_ops.buf_prepare, which must return its error.
+ * videobuf2 attaches nothing if the plane's dma-buf is the same as last time,
+ * but that may have moved or been revoked since.
+ *
+ * Waits for nobody: a dma-buf whose reservation lock is held is left to
+ * vb2_phyr_begin(), and an error then shows in the frame. So does a revoke
+ * after VIDIOC_PREPARE_BUF, because videobuf2 prepares a buffer only once
+ * before its frame. A stock exporter may wait in its attach and map callbacks.
  *
  * Context: under vb2_queue.lock; may sleep.
  * Return: 0; -EFAULT if a dma-buf is shorter than its plane; -ENODEV if its
- * memory was revoked; -EREMOTEIO if the device cannot reach the memory;
- * -ERESTARTSYS; another negative errno.
+ * memory was revoked; -EREMOTEIO if the device cannot reach the memory; another
+ * error of phyr_attach() or phyr_map(). Warns, and returns -EINVAL, if
+ * vb2_phyr_init() was not called for the queue.
  */
 int vb2_phyr_prepare(struct vb2_buffer *vb)
 {
-	struct vb2_phyr_locks locks;
+	struct vb2_phyr_queue *queue = to_vb2_phyr_queue(vb->vb2_queue);
 	int ret;
 
+	if (WARN_ON_ONCE(!queue->context))
+		return -EINVAL;
 	if (vb->memory != VB2_MEMORY_DMABUF)
 		return 0;
 
@@ -274,17 +333,23 @@ int vb2_phyr_prepare(struct vb2_buffer *vb)
 	if (ret)
 		return ret;
 
-	vb2_phyr_imports_trim(to_vb2_phyr_queue(vb->vb2_queue));
-	if (vb2_phyr_is_mapped(vb))
-		return 0;
-
-	phyr_inject_delay();
-	vb2_phyr_lock(&locks, vb);
-	ret = vb2_phyr_map_planes(vb);
-	vb2_phyr_unlock(&locks);
+	vb2_phyr_imports_trim(queue);
+	do {
+		ret = vb2_phyr_for_planes(vb, vb2_phyr_import_try_ready);
+	} while (vb2_phyr_make_room(queue, ret));
 	return ret;
 }
 EXPORT_SYMBOL_NS_GPL(vb2_phyr_prepare, "PHYR");
+
+static bool vb2_phyr_is_prepared(struct vb2_buffer *vb)
+{
+	unsigned int plane;
+
+	for (plane = 0; plane < vb->num_planes; plane++)
+		if (!vb2_phyr_plane_import(vb, plane)->prepared)
+			return false;
+	return true;
+}
 
 /**
  * vb2_phyr_begin - prepare a buffer for a frame's DMA
@@ -297,18 +362,20 @@ EXPORT_SYMBOL_NS_GPL(vb2_phyr_prepare, "PHYR");
  * dma_fence_end_signalling() after vb2_phyr_end(). If the frame ends in another
  * context, that context annotates its call of vb2_phyr_end().
  *
- * Context: no spinlock held; may sleep. Not between begin and end of another
+ * Waits for a move of the buffer, with all fences that the move waits for.
+ *
+ * Context: no spinlock held; may sleep. Should not be called under
+ * vb2_queue.lock, because of the wait. Not between begin and end of another
  * frame of the same queue.
  * Return: the fence to pass to vb2_phyr_end(); ERR_PTR with an errno as of
  * vb2_phyr_prepare(), in which case the driver returns the buffer with
- * VB2_BUF_STATE_ERROR.
+ * VB2_BUF_STATE_ERROR. Warns, and returns -EINVAL, if vb2_phyr_prepare() was
+ * not called for the buffer.
  */
 struct dma_fence *vb2_phyr_begin(struct vb2_buffer *vb)
 {
 	struct vb2_phyr_queue *queue = to_vb2_phyr_queue(vb->vb2_queue);
-	struct vb2_phyr_locks locks;
 	struct dma_fence *fence;
-	unsigned int i;
 	int ret;
 
 	fence = kzalloc_obj(*fence);
@@ -318,27 +385,23 @@ struct dma_fence *vb2_phyr_begin(struct vb2_buffer *vb)
 	if (vb->memory != VB2_MEMORY_DMABUF) {
 		/* RAM does not move, so the fence is not published. */
 		vb2_phyr_ram_sync(vb, true);
-		dma_fence_init(fence, &vb2_phyr_fence_ops, NULL,
-			       queue->context, ++queue->seqno);
+		vb2_phyr_fence_init(fence, queue);
 		return fence;
 	}
 
-	phyr_inject_delay();
-	vb2_phyr_lock(&locks, vb);
-	ret = vb2_phyr_make_ready(&locks, vb);
-	if (!ret) {
-		dma_fence_init(fence, &vb2_phyr_fence_ops, NULL,
-			       queue->context, ++queue->seqno);
-		for (i = 0; i < locks.nr; i++)
-			dma_resv_add_fence(locks.resvs[i], fence,
-					   DMA_RESV_USAGE_BOOKKEEP);
-	}
-	vb2_phyr_unlock(&locks);
-	if (ret) {
-		kfree(fence);
-		return ERR_PTR(ret);
-	}
+	ret = -EINVAL;
+	if (WARN_ON_ONCE(!vb2_phyr_is_prepared(vb)))
+		goto err_free;
+	do {
+		ret = vb2_phyr_start(queue, vb, fence);
+	} while (vb2_phyr_make_room(queue, ret));
+	if (ret)
+		goto err_free;
 	return fence;
+
+err_free:
+	kfree(fence);
+	return ERR_PTR(ret);
 }
 EXPORT_SYMBOL_NS_GPL(vb2_phyr_begin, "PHYR");
 
@@ -368,16 +431,19 @@ EXPORT_SYMBOL_NS_GPL(vb2_phyr_end, "PHYR");
  * @m: a file that only root may read, as it shows DMA addresses
  * @queue: the queue
  *
- * Context: takes vb2_queue.lock.
+ * Context: may sleep, but waits for no fence.
  */
 void vb2_phyr_show(struct seq_file *m, struct vb2_phyr_queue *queue)
 {
 	struct vb2_phyr_import *import;
 
-	guard(mutex)(queue->vb2.lock);
-	seq_printf(m, "attached %llu mapped %llu\n", queue->attached,
+	guard(mutex)(&queue->lock);
+	seq_printf(m, "attached %llu mapped %llu\n",
+		   atomic64_read(&queue->attached),
 		   atomic64_read(&queue->mapped));
 	list_for_each_entry(import, &queue->imports, node)
+		vb2_phyr_import_show(m, import);
+	list_for_each_entry(import, &queue->idle, node)
 		vb2_phyr_import_show(m, import);
 }
 EXPORT_SYMBOL_NS_GPL(vb2_phyr_show, "PHYR");
@@ -444,6 +510,19 @@ const struct vb2_mem_ops vb2_phyr_memops = {
 	.cookie = vb2_phyr_cookie,
 };
 EXPORT_SYMBOL_NS_GPL(vb2_phyr_memops, "PHYR");
+
+static int __init vb2_phyr_load(void)
+{
+	return 0;
+}
+module_init(vb2_phyr_load);
+
+static void __exit vb2_phyr_exit(void)
+{
+	/* Fence name callbacks in this module may still run under RCU. */
+	synchronize_rcu();
+}
+module_exit(vb2_phyr_exit);
 
 MODULE_DESCRIPTION("videobuf2 memory operations for page-less dma-bufs");
 MODULE_LICENSE("GPL");

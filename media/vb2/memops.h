@@ -17,45 +17,61 @@
 #include <media/videobuf2-phyr.h>
 
 struct dma_buf;
+struct dma_fence;
 
 /**
- * struct vb2_phyr_import - a dma-buf that a queue has attached
+ * struct vb2_phyr_import - a dma-buf that a queue uses or has used
  * @ref: always 1, for vb2_mem_ops.num_users: other users of the dma-buf do not
  *	count; constant
  * @queue: the queue whose cache it is in; constant
- * @node: in vb2_phyr_queue.imports; guarded by vb2_queue.lock
- * @planes: number of vb2 planes that hold it; guarded by vb2_queue.lock
- * @error: 0, or why creation failed; a failed import belongs to its plane, is
- *	in no cache, and has no attachment or dma-buf reference; constant
  * @dmabuf: with a reference; constant
  * @dev: the device that does DMA; constant
- * @attach: attachment of @dev to @dmabuf; constant
+ * @node: in vb2_phyr_queue.imports or idle; guarded by vb2_phyr_queue.lock
+ * @hash: in vb2_phyr_queue.by_dmabuf; guarded by vb2_phyr_queue.lock
+ * @planes: number of vb2 planes that hold it; guarded by vb2_phyr_queue.lock
+ * @turn: vb2_phyr_queue.turn when the last plane let go of it; guarded by
+ *	vb2_phyr_queue.lock
+ * @prepared: vb2_phyr_prepare() was called since a plane holds it; written
+ *	under vb2_queue.lock before the buffer is queued
+ * @attach_lock: held while @attach is created
+ * @attach: attachment of @dev to @dmabuf, or NULL; written once
  * @ranges: the mapping, or NULL; written under the reservation lock, valid
- *	under that lock or while a frame's fence in there is pending
+ *	under that lock or while @frame is pending
  * @stale: @ranges was invalidated; written under the reservation lock
+ * @frame: fence of the last frame, or NULL; guarded by the reservation lock
  *
  * vb2_phyr_import_is_mapped() reads @ranges and @stale without a lock.
  */
 struct vb2_phyr_import {
 	refcount_t ref;
 	struct vb2_phyr_queue *queue;
-	struct list_head node;
-	unsigned int planes;
-	int error;
 	struct dma_buf *dmabuf;
 	struct device *dev;
+
+	struct list_head node;
+	struct hlist_node hash;
+	unsigned int planes;
+	u64 turn;
+	bool prepared;
+
+	struct mutex attach_lock;	/* creation of attach */
 	struct phyr_attachment *attach;
 	struct dma_range_list *ranges;
 	bool stale;
+	struct dma_fence *frame;
 };
 
 struct vb2_phyr_import *vb2_phyr_import_get(struct vb2_phyr_queue *queue,
 					    struct device *dev,
 					    struct dma_buf *dmabuf);
 void vb2_phyr_import_put(struct vb2_phyr_import *import);
+int vb2_phyr_import_try_ready(struct vb2_phyr_import *import);
+int vb2_phyr_import_attach(struct vb2_phyr_import *import);
 int vb2_phyr_import_map(struct vb2_phyr_import *import);
-bool vb2_phyr_import_is_mapped(const struct vb2_phyr_import *import);
+void vb2_phyr_import_start(struct vb2_phyr_import *import,
+			   struct dma_fence *frame);
 void vb2_phyr_imports_trim(struct vb2_phyr_queue *queue);
+bool vb2_phyr_imports_give_up(struct vb2_phyr_queue *queue);
 void vb2_phyr_imports_drop(struct vb2_phyr_queue *queue);
 void vb2_phyr_import_show(struct seq_file *m, struct vb2_phyr_import *import);
 

@@ -175,8 +175,6 @@ void vb2_phyr_ram_free(void *priv)
  * @priv: the memory
  * @vma: the CPU mapping, of the whole buffer or of a part
  *
- * Executable mappings are refused, also by a later mprotect().
- *
  * Context: under mmap_lock.
  * Return: 0 or a negative errno.
  */
@@ -185,13 +183,11 @@ int vb2_phyr_ram_mmap(void *priv, struct vm_area_struct *vma)
 	struct vb2_phyr_ram *ram = priv;
 	int ret;
 
-	if (vma->vm_flags & VM_EXEC)
-		return -EPERM;
 	ret = vm_map_pages(vma, ram->pages, ram->nr_pages);
 	if (ret)
 		return ret;
 
-	vm_flags_mod(vma, VM_DONTEXPAND | VM_DONTDUMP, VM_MAYEXEC);
+	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP);
 	vma->vm_private_data = &ram->handler;
 	vma->vm_ops = &vb2_common_vm_ops;
 	vma->vm_ops->open(vma);

@@ -173,3 +173,73 @@ void uncached(void)
 	close(vram);
 	close_video(&video);
 }
+
+/*
+ * A dma-buf that is not queued again is detached while the stream goes on: an
+ * attachment may pin memory, and takes IOVA space.
+ */
+void idle(void)
+{
+	struct video video = open_video();
+	int vram = open_vram(0);
+	struct shot shots[BUFFERS];
+
+	video_set_format(&video, 64, 64, V4L2_PIX_FMT_XBGR32, 0);
+	video_set_rate(&video, FAST);
+	video_request(&video, V4L2_MEMORY_DMABUF, 2);
+	video_start(&video);
+	for (int i = 0; i < BUFFERS; i++) {
+		shots[i] = create_shot(vram, &video, IN_VRAM);
+		video_queue(&video, 0, &shots[i].dmabuf);
+		video_take(&video);
+	}
+	igt_assert_eq(video_cache(&video).imports, BUFFERS);
+	for (int i = 0; i < 40; i++) {
+		video_queue(&video, 0, &shots[0].dmabuf);
+		video_take(&video);
+	}
+	igt_assert_eq(video_cache(&video).imports, 1);
+	igt_assert_eq_u64(video_cache(&video).attached, BUFFERS);
+	video_stop(&video);
+	close_video(&video);
+	for (int i = 0; i < BUFFERS; i++)
+		close_shot(vram, &shots[i]);
+	close(vram);
+}
+
+/*
+ * Dma-bufs of 256 MiB, one after the other, at two indices. The camera's 4 GiB
+ * of IOVA space have room for a few of them: the queue must give up those that
+ * it only caches. Each one is all of a card's memory, so that neither memory
+ * nor time is spent on them.
+ */
+void given_up(void)
+{
+	enum { COUNT = 20 };
+	struct video video;
+	int dmabufs[COUNT], test;
+	char card[16];
+
+	igt_require_f(iommu_is_on(), "without an IOMMU there is no IOVA space\n");
+	test = open_phyr_test(FIRST_IVSHMEM);
+	video = open_video();
+	video_set_format(&video, 64, 64, V4L2_PIX_FMT_XBGR32, 0);
+	video_set_rate(&video, FAST);
+	video_request(&video, V4L2_MEMORY_DMABUF, 2);
+	video_start(&video);
+	for (int i = 0; i < COUNT; i++) {
+		dmabufs[i] = test_export(test, PHYR_TEST_STYLE_PHYR, 0, 1,
+					 256 * SZ_1M, 0);
+		video_queue(&video, i % 2, &dmabufs[i]);
+		video_take(&video);
+	}
+	igt_assert(video_cache(&video).imports < COUNT);
+	igt_assert_eq_u64(video_cache(&video).attached, COUNT);
+	video_stop(&video);
+	close_video(&video);
+	for (int i = 0; i < COUNT; i++)
+		close(dmabufs[i]);
+	close(test);
+	igt_assert(pci_find("0x1af4", "0x1110", 0, card));
+	pci_bind(card, PHYR_VRAM_DRIVER);
+}

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Frames: formats, controls, sequence numbers, and the camera's own buffers. */
+#include <string.h>
+
 #include "shot.h"
 
 static void one_frame(struct video *video, uint32_t width, uint32_t height,
@@ -180,6 +182,30 @@ void exported(void)
 	unmap(mem, export.size);
 	close(export.dmabuf);
 	close(export.engine);
+}
+
+/* READ_IMPLIES_EXEC adds PROT_EXEC to every mapping of a program. */
+void executable(void)
+{
+	struct v4l2_buffer buffer = {
+		.type = V4L2_BUF_TYPE_VIDEO_CAPTURE,
+		.memory = V4L2_MEMORY_MMAP,
+	};
+	struct video video = open_video();
+	uint64_t size;
+	void *mem;
+
+	video_set_format(&video, 64, 64, V4L2_PIX_FMT_XBGR32, 0);
+	size = video.pix.plane_fmt[0].sizeimage;
+	video_request(&video, V4L2_MEMORY_MMAP, 1);
+	igt_assert_eq(mprotect(video.mem[0][0], size, PROT_READ | PROT_EXEC),
+		      0);
+	igt_assert_eq(phyr_ioctl(video.fd, VIDIOC_QUERYBUF, &buffer), 0);
+	mem = mmap(NULL, size, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_SHARED,
+		   video.fd, buffer.m.offset);
+	igt_assert_f(mem != MAP_FAILED, "mmap: %s\n", strerror(errno));
+	unmap(mem, size);
+	close_video(&video);
 }
 
 /*

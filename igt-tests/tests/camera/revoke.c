@@ -120,6 +120,36 @@ void revoked_while_queued(void)
 }
 
 /*
+ * PREPARE_BUF has done the work of QBUF: videobuf2 does not ask again, so the
+ * error comes with DQBUF.
+ */
+void revoked_prepared(void)
+{
+	struct phyr_device card = vram_device(0);
+	struct video video = open_video();
+	int vram = open_device(&card);
+	struct video_frame frame;
+	struct shot shot;
+
+	video_set_format(&video, 64, 64, V4L2_PIX_FMT_XBGR32, 0);
+	video_request(&video, V4L2_MEMORY_DMABUF, 1);
+	shot = create_shot(vram, &video, IN_VRAM);
+	video_prepare(&video, 0, &shot.dmabuf);
+	remove_device(card.busid, UNBIND);
+	igt_assert_eq(try_video_queue(&video, 0, &shot.dmabuf), 0);
+	video_start(&video);
+	igt_assert_eq(try_video_take(&video, &frame), 0);
+	igt_assert(frame.flags & V4L2_BUF_FLAG_ERROR);
+	igt_assert_eq(try_video_queue(&video, 0, &shot.dmabuf), -ENODEV);
+	video_stop(&video);
+	close_video(&video);
+	unmap(shot.mem, shot.size);
+	close(shot.dmabuf);
+	close(vram);
+	restore_device(card.busid, PHYR_VRAM_DRIVER, UNBIND);
+}
+
+/*
  * Queue repeatedly while the card is being unbound, to a camera without
  * hardware that completes at once. A refused buffer must stay refused, at the
  * latest once the card is gone.

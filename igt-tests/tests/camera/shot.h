@@ -76,6 +76,7 @@ void multi_planar_vram(void);
 void controls(void);
 void sequence(void);
 void exported(void);
+void executable(void);
 void in_segments(void);
 
 /* cache.c */
@@ -84,14 +85,22 @@ void recognised(void);
 void mapped_flag(void);
 void forgotten(void);
 void uncached(void);
+void idle(void);
+void given_up(void);
 
 /* move.c */
 void moved(void);
 void moved_in_flight(void);
+void moved_interrupted(void);
+void moved_while_queueing(void);
+
+/* suspend.c */
+void suspended(void);
 
 /* revoke.c */
 void revoked(enum removal removal, int rounds);
 void revoked_while_queued(void);
+void revoked_prepared(void);
 void revoked_beside(void);
 void camera_gone(enum removal removal);
 void camera_gone_ram(void);

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * vb2_phyr_kunit.ko: KUnit cases of vb2_phyr_memops
+ *
+ * Wrong use by a driver, and what a dma-buf that cannot be mapped leads to. The
+ * cases call the memory operations as videobuf2 and a driver would. The dma-buf
+ * is a stock one, whose map fails for lack of memory.
+ */
+#include <kunit/device.h>
+#include <kunit/test.h>
+#include <linux/completion.h>
+#include <linux/dma-buf.h>
+#include <linux/dma-fence.h>
+#include <linux/dma-resv.h>
+#include <linux/fcntl.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/sizes.h>
+#include <media/videobuf2-phyr.h>
+
+#define MEMOPS_BUFFERS 2
+
+/**
+ * struct memops_exporter - a dma-buf that can be attached, not mapped
+ * @dmabuf: the dma-buf
+ * @maps: calls of map_dma_buf
+ * @attached: current attachments
+ * @released: the last reference is gone
+ */
+struct memops_exporter {
+	struct dma_buf *dmabuf;
+	unsigned int maps;
+	unsigned int attached;
+	struct completion released;
+};
+
+/**
+ * struct memops_test - a queue with one buffer of one plane for each dma-buf
+ * @queue: the queue
+ * @lock: vb2_queue.lock; each case holds it, as an ioctl does
+ * @dev: the importing device
+ * @vbs: the buffers
+ * @exporters: the dma-bufs
+ */
+struct memops_test {
+	struct vb2_phyr_queue queue;
+	struct mutex lock;		/* vb2_queue.lock */
+	struct device *dev;
+	struct vb2_buffer vbs[MEMOPS_BUFFERS];
+	struct memops_exporter exporters[MEMOPS_BUFFERS];
+};
+
+static int memops_attach(struct dma_buf *dmabuf, struct dma_buf_attachment *at)
+{
+	struct memops_exporter *exporter = dmabuf->priv;
+
+	exporter->attached++;
+	return 0;
+}
+
+static void memops_detach(struct dma_buf *dmabuf, struct dma_buf_attachment *at)
+{
+	struct memops_exporter *exporter = dmabuf->priv;
+
+	exporter->attached--;
+}
+
+static struct sg_table *memops_map(struct dma_buf_attachment *at,
+				   enum dma_data_direction dir)
+{
+	struct memops_exporter *exporter = at->dmabuf->priv;
+
+	exporter->maps++;
+	return ERR_PTR(-ENOMEM);
+}
+
+static void memops_unmap(struct dma_buf_attachment *at, struct sg_table *sgt,
+			 enum dma_data_direction dir)
+{
+}
+
+static void memops_release(struct dma_buf *dmabuf)
+{
+	struct memops_exporter *exporter = dmabuf->priv;
+
+	complete(&exporter->released);
+}
+
+static const struct dma_buf_ops memops_dma_buf_ops = {
+	.attach = memops_attach,
+	.detach = memops_detach,
+	.map_dma_buf = memops_map,
+	.unmap_dma_buf = memops_unmap,
+	.release = memops_release,
+};
+
+/* A kernel thread's last reference to a file is dropped by a worker. */
+static void memops_put(void *data)
+{
+	struct memops_exporter *exporter = data;
+
+	dma_buf_put(exporter->dmabuf);
+	wait_for_completion(&exporter->released);
+}
+
+static void memops_export(struct kunit *test, struct memops_exporter *exporter)
+{
+	DEFINE_DMA_BUF_EXPORT_INFO(info);
+
+	init_completion(&exporter->released);
+	info.ops = &memops_dma_buf_ops;
+	info.size = SZ_4K;
+	info.flags = O_RDWR;
+	info.priv = exporter;
+	exporter->dmabuf = dma_buf_export(&info);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, exporter->dmabuf);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, memops_put,
+							exporter), 0);
+}
+
+static int memops_init(struct kunit *test)
+{
+	struct memops_test *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+	unsigned int i;
+
+	if (!t)
+		return -ENOMEM;
+	test->priv = t;
+	t->dev = kunit_device_register(test, "camera");
+	if (IS_ERR(t->dev))
+		return PTR_ERR(t->dev);
+
+	mutex_init(&t->lock);
+	t->queue.vb2.lock = &t->lock;
+	t->queue.vb2.dma_dir = DMA_FROM_DEVICE;
+	vb2_phyr_init(&t->queue);
+	for (i = 0; i < MEMOPS_BUFFERS; i++) {
+		memops_export(test, &t->exporters[i]);
+		t->vbs[i].vb2_queue = &t->queue.vb2;
+		t->vbs[i].memory = VB2_MEMORY_DMABUF;
+		t->vbs[i].num_planes = 1;
+		t->vbs[i].planes[0].length = SZ_4K;
+	}
+	return 0;
+}
+
+/* As videobuf2 does in QBUF, and when another dma-buf comes to the index. */
+static void memops_plane_get(struct memops_test *t, unsigned int i)
+{
+	struct vb2_plane *plane = &t->vbs[i].planes[0];
+
+	plane->dbuf = t->exporters[i].dmabuf;
+	plane->mem_priv = vb2_phyr_memops.attach_dmabuf(&t->vbs[i], t->dev,
+							plane->dbuf, SZ_4K);
+}
+
+static void memops_plane_put(struct memops_test *t, unsigned int i)
+{
+	vb2_phyr_memops.detach_dmabuf(t->vbs[i].planes[0].mem_priv);
+}
+
+static void prepare_without_init(struct kunit *test)
+{
+	struct memops_test *t = test->priv;
+
+	guard(mutex)(&t->lock);
+	t->queue.context = 0;
+	kunit_warning_suppress(test) {
+		KUNIT_EXPECT_EQ(test, vb2_phyr_prepare(&t->vbs[0]), -EINVAL);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
+	}
+}
+
+static void begin_without_prepare(struct kunit *test)
+{
+	struct memops_test *t = test->priv;
+	struct dma_fence *fence;
+
+	guard(mutex)(&t->lock);
+	memops_plane_get(t, 0);
+	kunit_warning_suppress(test) {
+		fence = vb2_phyr_begin(&t->vbs[0]);
+		KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(fence), -EINVAL);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
+	}
+	KUNIT_EXPECT_EQ(test, t->exporters[0].attached, 0);
+	memops_plane_put(t, 0);
+}
+
+/* What the driver has forgotten to drop is dropped at the next chance. */
+static void idle_without_unprepare(struct kunit *test)
+{
+	struct memops_test *t = test->priv;
+
+	guard(mutex)(&t->lock);
+	t->queue.vb2.streaming = 1;
+	memops_plane_get(t, 0);
+	KUNIT_EXPECT_EQ(test, vb2_phyr_prepare(&t->vbs[0]), -ENOMEM);
+	memops_plane_put(t, 0);
+	KUNIT_EXPECT_EQ(test, t->exporters[0].attached, 1);
+
+	t->queue.vb2.streaming = 0;
+	kunit_warning_suppress(test) {
+		memops_plane_get(t, 1);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
+	}
+	KUNIT_EXPECT_EQ(test, t->exporters[0].attached, 0);
+	memops_plane_put(t, 1);
+}
+
+static void unprepare_drops_idle(struct kunit *test)
+{
+	struct memops_test *t = test->priv;
+
+	guard(mutex)(&t->lock);
+	t->queue.vb2.streaming = 1;
+	memops_plane_get(t, 0);
+	KUNIT_EXPECT_EQ(test, vb2_phyr_prepare(&t->vbs[0]), -ENOMEM);
+	memops_plane_put(t, 0);
+	vb2_phyr_unprepare_streaming(&t->queue.vb2);
+	t->queue.vb2.streaming = 0;
+	KUNIT_EXPECT_EQ(test, t->exporters[0].attached, 0);
+	memops_plane_get(t, 1);
+	memops_plane_put(t, 1);
+}
+
+/* Once for each idle dma-buf that was given up, and once more. */
+static void map_retries_after_giving_up(struct kunit *test)
+{
+	struct memops_test *t = test->priv;
+
+	guard(mutex)(&t->lock);
+	t->queue.vb2.streaming = 1;
+	memops_plane_get(t, 0);
+	KUNIT_EXPECT_EQ(test, vb2_phyr_prepare(&t->vbs[0]), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, t->exporters[0].maps, 1);
+	memops_plane_put(t, 0);
+
+	memops_plane_get(t, 1);
+	KUNIT_EXPECT_EQ(test, vb2_phyr_prepare(&t->vbs[1]), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, t->exporters[0].attached, 0);
+	KUNIT_EXPECT_EQ(test, t->exporters[1].maps, 2);
+	t->queue.vb2.streaming = 0;
+	memops_plane_put(t, 1);
+	KUNIT_EXPECT_EQ(test, t->exporters[1].attached, 0);
+}
+
+/* QBUF leaves a locked dma-buf alone. */
+static void prepare_while_locked(struct kunit *test)
+{
+	struct memops_test *t = test->priv;
+	struct dma_resv *resv = t->exporters[0].dmabuf->resv;
+
+	guard(mutex)(&t->lock);
+	memops_plane_get(t, 0);
+	dma_resv_lock(resv, NULL);
+	KUNIT_EXPECT_EQ(test, vb2_phyr_prepare(&t->vbs[0]), 0);
+	dma_resv_unlock(resv);
+	KUNIT_EXPECT_EQ(test, t->exporters[0].attached, 0);
+
+	/* The error that QBUF could not report. */
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(vb2_phyr_begin(&t->vbs[0])),
+			-ENOMEM);
+	KUNIT_EXPECT_EQ(test, t->exporters[0].attached, 1);
+	memops_plane_put(t, 0);
+	KUNIT_EXPECT_EQ(test, t->exporters[0].attached, 0);
+}
+
+static struct kunit_case memops_cases[] = {
+	KUNIT_CASE(prepare_without_init),
+	KUNIT_CASE(begin_without_prepare),
+	KUNIT_CASE(idle_without_unprepare),
+	KUNIT_CASE(unprepare_drops_idle),
+	KUNIT_CASE(map_retries_after_giving_up),
+	KUNIT_CASE(prepare_while_locked),
+	{ }
+};
+
+static struct kunit_suite memops_suite = {
+	.name = "vb2_phyr_memops",
+	.init = memops_init,
+	.test_cases = memops_cases,
+};
+
+kunit_test_suite(memops_suite);
+
+MODULE_DESCRIPTION("KUnit tests of vb2_phyr_memops");
+MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS("DMA_BUF");
+MODULE_IMPORT_NS("PHYR");
