@@ -127,8 +127,8 @@ static inline struct vram_device *ttm_to_vram(struct ttm_device *ttm)
  *	without it
  * @memcg: charged for the pages in system memory, with a reference; NULL if the
  *	kernel has no memory cgroups; constant
- * @dummy: page for mappings of a revoked buffer, or NULL; guarded by the
- *	reservation lock
+ * @dummy: page for CPU mappings of a revoked buffer, or NULL; guarded by the
+ *	reservation lock; see vram_dummy_page()
  */
 struct vram_bo {
 	struct ttm_buffer_object tbo;
@@ -309,6 +309,7 @@ void vram_bos_revoke(struct vram_device *vram);
 void vram_bos_rearm(struct vram_device *vram);
 
 /* vmap.c */
+struct page *vram_dummy_page(struct vram_bo *bo);
 int vram_vmap_dummy(struct vram_bo *bo, struct iosys_map *map);
 bool vram_vunmap_dummy(struct vram_bo *bo, struct iosys_map *map);
 int vram_vmap(struct drm_gem_object *gem, struct iosys_map *map);
