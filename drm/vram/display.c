@@ -303,6 +303,9 @@ int vram_display_init(struct vram_device *vram, int bar)
 	ret = vram_crc_init(&display->crc, VRAM_DISPLAY_MAX_SIZE);
 	if (ret)
 		return ret;
+	ret = vram_fronts_init(display);
+	if (ret)
+		return ret;
 	ret = vram_display_init_config(display);
 	if (ret)
 		return ret;
@@ -345,6 +348,7 @@ void vram_display_remove(struct vram_device *vram)
 	/* Commits do not access the registers any more. */
 	vram_dispi_show_black(vram->display);
 	drm_atomic_helper_shutdown(&vram->drm);
+	vram_fronts_fini(vram->display);
 	vram_crc_flush(&vram->display->crc);
 }
 

@@ -14,6 +14,7 @@
 #include <drm/drm_modeset_helper.h>
 #include <drm/drm_panic.h>
 #include <drm/drm_print.h>
+#include <drm/phyr_vram_drm.h>
 #include <linux/iosys-map.h>
 #include <linux/phyr_inject.h>
 #include <linux/slab.h>
@@ -180,6 +181,35 @@ static void vram_plane_cleanup_fb(struct drm_plane *plane,
 	vram_scanout_unpin(to_vram_plane_state(base));
 }
 
+/*
+ * Map one of the card's own buffers. It moves to system memory if possible:
+ * while it is mapped in VRAM, no other driver could map it by vmap.
+ */
+static int vram_plane_map_own(struct vram_plane_state *state)
+{
+	struct drm_framebuffer *fb = state->base.fb;
+	struct vram_bo *bo = to_vram_bo(fb->obj[0]);
+	bool pinned = false;
+	int ret;
+
+	ret = dma_resv_lock_interruptible(bo->tbo.base.resv, NULL);
+	if (ret)
+		return ret;
+	if (bo->placement & DRM_PHYR_VRAM_PLACE_SYSTEM &&
+	    !phyr_buffer_is_revoked(&bo->phyr))
+		pinned = !vram_front_pin_system(bo);
+	ret = vram_vmap(&bo->tbo.base, &state->map[0]);
+	if (pinned)
+		vram_front_unpin_system(bo);
+	dma_resv_unlock(bo->tbo.base.resv);
+	if (ret)
+		return ret;
+
+	state->data[0] = state->map[0];
+	iosys_map_incr(&state->data[0], fb->offsets[0]);
+	return 0;
+}
+
 static int vram_plane_begin_fb_access(struct drm_plane *plane,
 				      struct drm_plane_state *base)
 {
@@ -187,6 +217,8 @@ static int vram_plane_begin_fb_access(struct drm_plane *plane,
 
 	if (!state->shadow)
 		return 0;
+	if (vram_gem_is_bo(base->fb->obj[0]))
+		return vram_plane_map_own(state);
 	return drm_gem_fb_vmap(base->fb, state->map, state->data);
 }
 
@@ -239,6 +271,8 @@ static void vram_plane_atomic_update(struct drm_plane *plane,
 		return;
 	if (state->shadow)
 		vram_scanout_copy(display, state, old);
+	else
+		vram_front_update(display, state->shown);
 	vram_scanout_show(display, &state->scanout);
 	drm_dev_exit(idx);
 }

@@ -6,11 +6,14 @@
  * buffer is pinned in contiguous VRAM while it is displayed. If it is not there
  * yet, it is moved once. Afterwards it may move again.
  *
+ * A buffer that other drivers have mapped by vmap is shown by its front, see
+ * front.c.
+ *
  * A commit copies these to a buffer in VRAM, the shadow: buffers of other
- * drivers, buffers that are pinned where the display cannot read them, and
- * pictures that do not cover the screen. The plane state owns the shadow. A
- * commit that shows the same part of the same framebuffer reuses it, and copies
- * only the damage.
+ * drivers, buffers that importers have pinned where the display cannot read
+ * them, and pictures that do not cover the screen. The plane state owns the
+ * shadow. A commit that shows the same part of the same framebuffer reuses it,
+ * and copies only the damage.
  */
 #include <drm/drm_atomic.h>
 #include <drm/drm_damage_helper.h>
@@ -68,20 +71,6 @@ void vram_scanout_show_black(struct vram_display *display)
 	drm_dev_exit(idx);
 }
 
-static int vram_scanout_pin_bo(struct vram_bo *bo, u64 end)
-{
-	int ret;
-
-	phyr_inject_delay();
-	ret = dma_resv_lock_interruptible(bo->tbo.base.resv, NULL);
-	if (ret)
-		return ret;
-	ret = vram_bo_pin_scanout(bo, end);
-	dma_resv_unlock(bo->tbo.base.resv);
-	phyr_inject_delay();
-	return ret;
-}
-
 static bool vram_scanout_shows_same(const struct vram_plane_state *a,
 				    const struct vram_plane_state *b)
 {
@@ -114,13 +103,13 @@ static int vram_scanout_pin_shadow(struct vram_display *display,
 			return PTR_ERR(bo);
 	}
 
-	ret = vram_scanout_pin_bo(bo, vram_dispi_end(display, scanout->pitch));
+	scanout->offset = 0;
+	ret = vram_front_pin(bo, vram_dispi_end(display, scanout->pitch),
+			     scanout);
 	if (ret) {
 		vram_bo_put(bo);
 		return ret;
 	}
-	/* Pinned, so the offset stays valid without the lock. */
-	scanout->offset = vram_resource_offset(bo->tbo.resource);
 	state->shown = bo;
 	state->shadow = true;
 	return 0;
@@ -146,13 +135,13 @@ static int vram_scanout_pin_fb(struct vram_display *display,
 		return -EBUSY;
 
 	scanout->pitch = fb->pitches[0];
-	ret = vram_scanout_pin_bo(bo, vram_dispi_end(display, scanout->pitch));
+	scanout->offset = fb->offsets[0] +
+			  (u64)(src->y1 >> 16) * scanout->pitch +
+			  (src->x1 >> 16) * scanout->format->cpp[0];
+	ret = vram_front_pin(bo, vram_dispi_end(display, scanout->pitch),
+			     scanout);
 	if (ret)
 		return ret;
-	scanout->offset = vram_resource_offset(bo->tbo.resource) +
-			  fb->offsets[0] +
-		       (u64)(src->y1 >> 16) * scanout->pitch +
-		       (src->x1 >> 16) * scanout->format->cpp[0];
 	state->shown = bo;
 	return 0;
 }
@@ -201,7 +190,7 @@ void vram_scanout_unpin(struct vram_plane_state *state)
 {
 	if (!state->shown)
 		return;
-	vram_bo_unpin(state->shown);
+	vram_front_unpin(state->shown);
 	if (state->shadow)
 		vram_bo_put(state->shown);
 	state->shown = NULL;

@@ -146,7 +146,9 @@ static void vram_ttm_move_data(struct vram_bo *bo, struct ttm_resource *to)
 		return;
 	}
 
-	if (from)
+	if (bo->leaves_front)
+		vram_front_take(bo);
+	if (bo->tbo.resource)
 		ttm_bo_move_sync_cleanup(&bo->tbo, to);
 	else
 		ttm_bo_move_null(&bo->tbo, to);
