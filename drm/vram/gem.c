@@ -114,8 +114,55 @@ static vm_fault_t vram_gem_fault(struct vm_fault *vmf)
 	return ret;
 }
 
+static int vram_gem_access_dummy(struct vram_bo *bo, unsigned long addr,
+				 void *buf, int len, int write)
+{
+	struct page *page;
+	int ret, pos, n;
+	void *at;
+
+	ret = dma_resv_lock_interruptible(bo->tbo.base.resv, NULL);
+	if (ret)
+		return ret;
+	page = vram_dummy_page(bo);
+	for (pos = 0; page && pos < len; pos += n) {
+		n = min_t(int, len - pos, PAGE_SIZE - offset_in_page(addr + pos));
+		at = page_address(page) + offset_in_page(addr + pos);
+		if (write)
+			memcpy(at, buf + pos, n);
+		else
+			memcpy(buf + pos, at, n);
+	}
+	dma_resv_unlock(bo->tbo.base.resv);
+	return page ? len : -ENOMEM;
+}
+
+/*
+ * A debugger's access. It must respect what the client may do with its mapping,
+ * and end with the mapping: the core checks neither for I/O memory. During a
+ * reset it fails, because it must not keep the client's mmap lock so long.
+ */
+static int vram_gem_access(struct vm_area_struct *vma, unsigned long addr,
+			   void *buf, int len, int write)
+{
+	struct ttm_buffer_object *tbo = vma->vm_private_data;
+	int ret, idx;
+
+	if (!(vma->vm_flags & (write ? VM_WRITE : VM_MAYREAD)))
+		return -EACCES;
+	len = min_t(unsigned long, len, vma->vm_end - addr);
+
+	if (!drm_dev_enter(tbo->base.dev, &idx))
+		return vram_gem_access_dummy(ttm_to_vram_bo(tbo), addr, buf,
+					     len, write);
+	ret = ttm_bo_vm_access(vma, addr, buf, len, write);
+	drm_dev_exit(idx);
+	return ret;
+}
+
 static const struct vm_operations_struct vram_gem_vm_ops = {
 	.fault = vram_gem_fault,
+	.access = vram_gem_access,
 	.open = ttm_bo_vm_open,
 	.close = ttm_bo_vm_close,
 };
