@@ -26,12 +26,31 @@ static struct vram_display *vram_plane_to_display(struct drm_plane *plane)
 	return container_of(plane, struct vram_display, plane);
 }
 
-/* The formats of the hardware */
+/* The formats of the hardware, and those that look the same on it */
 static const u32 vram_plane_formats[] = {
 	DRM_FORMAT_XRGB8888,
 	DRM_FORMAT_BGRX8888,
 	DRM_FORMAT_RGB565,
+	DRM_FORMAT_ARGB8888,
+	DRM_FORMAT_BGRA8888,
 };
+
+/*
+ * KMS's default for alpha is premultiplied pixels. Nothing is below this plane
+ * but black, so what is shown is their colour, whatever their alpha is.
+ */
+static const struct drm_format_info *
+vram_plane_opaque_format(const struct drm_format_info *format)
+{
+	switch (format->format) {
+	case DRM_FORMAT_ARGB8888:
+		return drm_format_info(DRM_FORMAT_XRGB8888);
+	case DRM_FORMAT_BGRA8888:
+		return drm_format_info(DRM_FORMAT_BGRX8888);
+	default:
+		return format;
+	}
+}
 
 /*
  * Framebuffers
@@ -53,23 +72,6 @@ static const struct drm_framebuffer_funcs vram_fb_funcs = {
 	.create_handle = drm_gem_fb_create_handle,
 	.dirty = vram_fb_dirty,
 };
-
-/*
- * Also accept formats with alpha, though no plane supports them: some clients
- * create a framebuffer for the cursor image before they look for a cursor
- * plane, and fail if that fails. The DRM helper accepts only formats of planes.
- */
-static bool vram_fb_format_ok(struct drm_device *drm,
-			      const struct drm_mode_fb_cmd2 *cmd)
-{
-	u32 format = cmd->pixel_format;
-
-	if (format == DRM_FORMAT_ARGB8888)
-		format = DRM_FORMAT_XRGB8888;
-	else if (format == DRM_FORMAT_BGRA8888)
-		format = DRM_FORMAT_BGRX8888;
-	return drm_any_plane_has_format(drm, format, cmd->modifier[0]);
-}
 
 /* The core has checked that the framebuffer's end fits in 32 bits. */
 static bool vram_fb_fits(const struct drm_gem_object *gem,
@@ -103,7 +105,8 @@ struct drm_framebuffer *vram_fb_create(struct drm_device *drm,
 	struct drm_gem_object *gem;
 	int ret;
 
-	if (!vram_fb_format_ok(drm, cmd)) {
+	if (!drm_any_plane_has_format(drm, cmd->pixel_format,
+				      cmd->modifier[0])) {
 		drm_dbg_kms(drm, "unsupported format %p4cc\n",
 			    &cmd->pixel_format);
 		return ERR_PTR(-EINVAL);
@@ -166,7 +169,7 @@ static int vram_plane_prepare_fb(struct drm_plane *plane,
 	crtc_state = drm_atomic_get_new_crtc_state(base->state, base->crtc);
 	if (WARN_ON(!crtc_state))
 		return -EINVAL;
-	state->scanout.format = base->fb->format;
+	state->scanout.format = vram_plane_opaque_format(base->fb->format);
 	state->scanout.width = crtc_state->mode.hdisplay;
 	state->scanout.height = crtc_state->mode.vdisplay;
 
