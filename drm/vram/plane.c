@@ -175,7 +175,13 @@ static int vram_plane_prepare_fb(struct drm_plane *plane,
 
 	if (plane->state)
 		old = to_vram_plane_state(plane->state);
-	return vram_scanout_pin(vram_plane_to_display(plane), state, old);
+	ret = vram_scanout_pin(vram_plane_to_display(plane), state, old);
+	if (ret)
+		return ret;
+	ret = vram_scanout_prepare_copy(state, old);
+	if (ret)
+		vram_scanout_unpin(state);
+	return ret;
 }
 
 static void vram_plane_cleanup_fb(struct drm_plane *plane,

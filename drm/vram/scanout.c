@@ -197,6 +197,32 @@ void vram_scanout_unpin(struct vram_plane_state *state)
 	state->shadow = false;
 }
 
+/**
+ * vram_scanout_prepare_copy - let the exporter allocate what copying needs
+ * @state: the new plane state, pinned
+ * @old: the previous plane state, or NULL
+ *
+ * Begins and ends CPU access to a foreign framebuffer that was not shown
+ * before. Exporters allocate in the first one, for example udmabuf its table of
+ * pages, which the end of the commit must not do: fences depend on it.
+ *
+ * Context: in a commit, before it is committed; may sleep.
+ * Return: 0, or the error of the exporter.
+ */
+int vram_scanout_prepare_copy(struct vram_plane_state *state,
+			      struct vram_plane_state *old)
+{
+	struct drm_framebuffer *fb = state->base.fb;
+	int ret;
+
+	if (!state->shadow || (old && old->base.fb == fb))
+		return 0;
+	ret = drm_gem_fb_begin_cpu_access(fb, DMA_FROM_DEVICE);
+	if (!ret)
+		drm_gem_fb_end_cpu_access(fb, DMA_FROM_DEVICE);
+	return ret;
+}
+
 /* @rect is in framebuffer coordinates, within the plane's source. */
 static void vram_scanout_copy_rect(struct vram_display *display,
 				   struct vram_plane_state *state,

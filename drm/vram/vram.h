@@ -374,6 +374,8 @@ int vram_scanout_pin(struct vram_display *display,
 		     struct vram_plane_state *state,
 		     struct vram_plane_state *old);
 void vram_scanout_unpin(struct vram_plane_state *state);
+int vram_scanout_prepare_copy(struct vram_plane_state *state,
+			      struct vram_plane_state *old);
 void vram_scanout_copy(struct vram_display *display,
 		       struct vram_plane_state *state,
 		       struct vram_plane_state *old);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <stdlib.h>
 #include <string.h>
 
 #include "display.h"
@@ -141,6 +142,69 @@ static void formats(void)
 		assert_shown_at(&display, &fb, 0, 0);
 		remove_fb(&display, &fb);
 	}
+	close_display(&display);
+}
+
+/* The calling tasks, in order. */
+struct callers {
+	unsigned int nr;
+	int pids[8];
+};
+
+static void note_caller(char *line, void *data)
+{
+	struct callers *callers = data;
+	char *task = strstr(line, " [");
+
+	if (!strstr(line, "<-") || callers->nr == ARRAY_SIZE(callers->pids))
+		return;
+	igt_assert(task);
+	*task = '\0';
+	callers->pids[callers->nr++] = atoi(strrchr(line, '-') + 1);
+}
+
+static void trace_function(const char *function)
+{
+	trace_reset();
+	trace_write("set_ftrace_filter", function);
+	trace_write("current_tracer", "function");
+	trace_start();
+}
+
+/*
+ * udmabuf allocates its table of pages in the first begin_cpu_access. That is
+ * in the ioctl, not in the end of the commit, which no allocation may hold up.
+ */
+static void allocates_early(void)
+{
+	struct display display = open_display();
+	struct fb own = create_mode_fb(&display, DRM_FORMAT_XRGB8888, 490);
+	struct fb fb = import_fb(&display, template, create_udmabuf(SIZE), 491);
+	struct fb late = template;
+	struct callers callers = { 0 };
+
+	/* This one is never painted, which would begin CPU access, too. */
+	late.pitch = 4 * WIDTH;
+	late.handle = import_buffer(display.fd, create_udmabuf(SIZE));
+	igt_assert_eq(try_add_fb(display.fd, &late, &late.id), 0);
+	show(&display, &own);
+	trace_function("begin_cpu_udmabuf");
+	flip(&display, &late);
+	flip(&display, &late);
+	trace_stop();
+	trace_each(note_caller, &callers);
+	/* Once early and once to copy; the second time only to copy. */
+	igt_assert_eq(callers.nr, 3);
+	igt_assert_eq(callers.pids[0], getpid());
+	igt_assert(callers.pids[1] != getpid());
+	igt_assert(callers.pids[2] != getpid());
+	flip(&display, &fb);
+	assert_shown(&display, &fb);
+	remove_fb(&display, &fb);
+	remove_fb(&display, &own);
+	igt_assert_eq(drmModeRmFB(display.fd, late.id), 0);
+	igt_assert_eq(phyr_close_handle(display.fd, late.handle), 0);
+	trace_reset();
 	close_display(&display);
 }
 
@@ -326,6 +390,10 @@ igt_main()
 	igt_describe("100 flips between foreign buffers");
 	igt_subtest("flips")
 		flips();
+
+	igt_describe("The exporter of a new framebuffer allocates in the ioctl, not in the end of the commit");
+	igt_subtest("allocates-early")
+		allocates_early();
 
 	igt_describe("Framebuffers larger than the dma-buf are refused");
 	igt_subtest("too-small")
