@@ -13,7 +13,10 @@
  * drivers, buffers that importers have pinned where the display cannot read
  * them, and pictures that do not cover the screen. The plane state owns the
  * shadow. A commit that shows the same part of the same framebuffer reuses it,
- * and copies only the damage.
+ * and copies only the damage. While shadows are shown, the display keeps up to
+ * two that plane states have released as spares, because clients flip between
+ * two buffers, and the next commit may start before the last one releases its
+ * shadow. Spares can be evicted.
  */
 #include <drm/drm_atomic.h>
 #include <drm/drm_damage_helper.h>
@@ -81,27 +84,87 @@ static bool vram_scanout_shows_same(const struct vram_plane_state *a,
 	       drm_rect_equals(&a->base.dst, &b->base.dst);
 }
 
+/* A spare, whose contents are old; NULL if there is none of @size bytes. */
+static struct vram_bo *vram_scanout_get_spare(struct vram_display *display,
+					      u64 size)
+{
+	struct vram_bo *bo;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(display->spares); i++) {
+		bo = xchg(&display->spares[i], NULL);
+		if (bo && bo->tbo.base.size == size)
+			return bo;
+		if (bo)
+			vram_bo_put(bo);
+	}
+	return NULL;
+}
+
+static void vram_scanout_put_spares(struct vram_display *display)
+{
+	struct vram_bo *bo;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(display->spares); i++) {
+		bo = xchg(&display->spares[i], NULL);
+		if (bo)
+			vram_bo_put(bo);
+	}
+}
+
+/* Drop a plane state's reference to a shadow that it has unpinned. */
+static void vram_scanout_put_shadow(struct vram_display *display,
+				    struct vram_bo *bo, bool unused)
+{
+	size_t i;
+
+	atomic_dec(&display->shadows);
+	for (i = 0; bo && unused && i < ARRAY_SIZE(display->spares); i++)
+		if (!cmpxchg(&display->spares[i], NULL, bo))
+			bo = NULL;
+	if (bo)
+		vram_bo_put(bo);
+	/* Look afterwards: a commit may do the same at the same time. */
+	smp_mb();
+	if (!atomic_read(&display->shadows))
+		vram_scanout_put_spares(display);
+}
+
+static bool vram_scanout_covers(const struct vram_plane_state *state)
+{
+	struct drm_rect screen;
+
+	drm_rect_init(&screen, 0, 0, state->scanout.width,
+		      state->scanout.height);
+	return drm_rect_equals(&state->base.dst, &screen);
+}
+
 static int vram_scanout_pin_shadow(struct vram_display *display,
 				   struct vram_plane_state *state,
 				   struct vram_plane_state *old)
 {
 	struct vram_scanout *scanout = &state->scanout;
-	struct vram_bo *bo;
+	struct vram_bo *bo = NULL;
+	u64 size;
 	int ret;
 
 	scanout->pitch = ALIGN(scanout->width * scanout->format->cpp[0],
 			       VRAM_PITCH_ALIGN);
+	size = PAGE_ALIGN((u64)scanout->pitch * scanout->height);
 	if (old && old->shadow && vram_scanout_shows_same(state, old)) {
 		bo = old->shown;
 		drm_gem_object_get(&bo->tbo.base);
-	} else {
-		bo = vram_gem_create(display->vram,
-				     PAGE_ALIGN((u64)scanout->pitch *
-						scanout->height),
-				     DRM_PHYR_VRAM_PLACE_VRAM, 0);
-		if (IS_ERR(bo))
-			return PTR_ERR(bo);
+	} else if (vram_scanout_covers(state)) {
+		/* Otherwise its old contents would be around the picture. */
+		bo = vram_scanout_get_spare(display, size);
 	}
+	if (!bo)
+		bo = vram_gem_create(display->vram, size,
+				     DRM_PHYR_VRAM_PLACE_VRAM |
+				     DRM_PHYR_VRAM_PLACE_SYSTEM, 0);
+	if (IS_ERR(bo))
+		return PTR_ERR(bo);
 
 	scanout->offset = 0;
 	ret = vram_front_pin(bo, vram_dispi_end(display, scanout->pitch),
@@ -112,6 +175,7 @@ static int vram_scanout_pin_shadow(struct vram_display *display,
 	}
 	state->shown = bo;
 	state->shadow = true;
+	atomic_inc(&display->shadows);
 	return 0;
 }
 
@@ -122,13 +186,10 @@ static int vram_scanout_pin_fb(struct vram_display *display,
 	struct drm_framebuffer *fb = state->base.fb;
 	struct vram_scanout *scanout = &state->scanout;
 	struct drm_rect *src = &state->base.src;
-	struct drm_rect screen;
 	struct vram_bo *bo;
 	int ret;
 
-	drm_rect_init(&screen, 0, 0, scanout->width, scanout->height);
-	if (!drm_rect_equals(&state->base.dst, &screen) ||
-	    !vram_gem_is_bo(fb->obj[0]))
+	if (!vram_scanout_covers(state) || !vram_gem_is_bo(fb->obj[0]))
 		return -EBUSY;
 	bo = to_vram_bo(fb->obj[0]);
 	if (!(bo->placement & DRM_PHYR_VRAM_PLACE_VRAM))
@@ -188,11 +249,15 @@ int vram_scanout_pin(struct vram_display *display,
  */
 void vram_scanout_unpin(struct vram_plane_state *state)
 {
-	if (!state->shown)
+	struct vram_bo *bo = state->shown;
+	bool unused;
+
+	if (!bo)
 		return;
-	vram_front_unpin(state->shown);
+	unused = vram_front_unpin(bo);
 	if (state->shadow)
-		vram_bo_put(state->shown);
+		vram_scanout_put_shadow(ttm_to_vram(bo->tbo.bdev)->display, bo,
+					unused);
 	state->shown = NULL;
 	state->shadow = false;
 }
@@ -283,15 +348,21 @@ void vram_scanout_copy(struct vram_display *display,
 	struct drm_framebuffer *fb = state->base.fb;
 	struct drm_atomic_helper_damage_iter iter;
 	struct drm_rect shown, rect;
+	bool new = !old->shadow || old->shown != state->shown;
 
 	if (vram_scanout_begin_copy(display, fb)) {
+		/* A spare may hold another client's picture. */
+		if (new)
+			memset_io(display->vram->io + state->scanout.offset, 0,
+				  (size_t)state->scanout.pitch *
+				  state->scanout.height);
 		state->stale = true;
 		return;
 	}
 
 	drm_rect_fp_to_int(&shown, &state->base.src);
 	/* A new or stale shadow needs a full copy, whatever the damage. */
-	if (!old->shadow || old->shown != state->shown || old->stale) {
+	if (new || old->stale) {
 		vram_scanout_copy_rect(display, state, &shown);
 	} else {
 		drm_atomic_helper_damage_iter_init(&iter, &old->base,

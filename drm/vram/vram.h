@@ -282,6 +282,9 @@ struct vram_crc {
  * @encoder: the only encoder
  * @connector: the only connector
  * @crc: CRCs of the frames, for tests
+ * @shadows: number of plane states with a shadow
+ * @spares: shadows that no plane state uses, with a reference, while there are
+ *	@shadows; or NULL. Accessed by xchg()
  * @front_lock: guards @fronts and the fronts
  * @fronts: buffers with a front, by vram_bo.front_node
  * @front_work: copies periodically while there are @fronts
@@ -296,6 +299,8 @@ struct vram_display {
 	struct drm_encoder encoder;
 	struct drm_connector connector;
 	struct vram_crc crc;
+	atomic_t shadows;
+	struct vram_bo *spares[2];
 	struct mutex front_lock;	/* fronts */
 	struct list_head fronts;
 	struct delayed_work front_work;

@@ -145,6 +145,14 @@ static void formats(void)
 	close_display(&display);
 }
 
+/* Lines "task-pid [cpu] flags time: function <-caller" of one function. */
+static void count_line(char *line, void *data)
+{
+	unsigned int *count = data;
+
+	*count += !!strstr(line, "<-");
+}
+
 /* The calling tasks, in order. */
 struct callers {
 	unsigned int nr;
@@ -208,12 +216,18 @@ static void allocates_early(void)
 	close_display(&display);
 }
 
-/* 100 flips between foreign buffers leave nothing allocated in VRAM. */
+/*
+ * 100 flips between foreign buffers allocate the VRAM for two or three copies,
+ * once, and leave no more allocated: a flip may start before the last one has
+ * released its copy.
+ */
 static void flips(void)
 {
 	struct display display = open_display();
+	struct fb own = create_mode_fb(&display, DRM_FORMAT_RGB565, 442);
 	struct fb fbs[2];
-	uint64_t free;
+	unsigned int created = 0;
+	uint64_t before, free;
 
 	use_mode(&display, 640, 480);
 	for (int i = 0; i < 2; i++)
@@ -222,12 +236,22 @@ static void flips(void)
 			.height = 480,
 			.format = DRM_FORMAT_XRGB8888,
 		}, create_udmabuf(SIZE), 440 + i);
-	show(&display, &fbs[0]);
-	free = vram_free(&display.card);
+	show(&display, &own);
+	before = vram_free(&display.card);
+	trace_function("vram_gem_create");
 	for (int i = 1; i <= 100; i++)
 		flip(&display, &fbs[i % 2]);
+	trace_stop();
 	assert_shown(&display, &fbs[0]);
-	wait_for_vram_free(&display.card, free);
+	free = vram_free(&display.card);
+	igt_assert_lte_u64(before, free + 3 * 4 * 640 * 480);
+	trace_each(count_line, &created);
+	igt_info("%u copies for 100 flips\n", created);
+	igt_assert(created == 2 || created == 3);
+	trace_reset();
+	flip(&display, &own);
+	wait_for_vram_free(&display.card, before);
+	remove_fb(&display, &own);
 	remove_fb(&display, &fbs[1]);
 	remove_fb(&display, &fbs[0]);
 	close_display(&display);
@@ -387,7 +411,7 @@ igt_main()
 	igt_subtest("formats")
 		formats();
 
-	igt_describe("100 flips between foreign buffers");
+	igt_describe("100 flips between foreign buffers, whose copies are reused");
 	igt_subtest("flips")
 		flips();
 
