@@ -19,6 +19,7 @@
 #include <drm/drm_probe_helper.h>
 #include <drm/drm_vblank.h>
 #include <drm/drm_vblank_helper.h>
+#include <linux/hrtimer.h>
 
 #include "vram.h"
 
@@ -84,7 +85,7 @@ static bool vram_crtc_get_vblank_timestamp(struct drm_crtc *crtc,
 	if (!READ_ONCE(vblank->enabled) || !frame)
 		return true;
 
-	next = READ_ONCE(vblank->vblank_timer.timer.node.expires);
+	next = hrtimer_get_expires(&vblank->vblank_timer.timer);
 	if (ktime_after(next, now))
 		*time = ktime_sub_ns(next, frame);
 	else
