@@ -25,8 +25,8 @@
  * alone; nothing is allocated or waited for under that lock.
  */
 #include <drm/drm_drv.h>
-#include <drm/drm_managed.h>
 #include <drm/drm_fourcc.h>
+#include <drm/drm_managed.h>
 #include <drm/phyr_vram_drm.h>
 #include <drm/ttm/ttm_placement.h>
 #include <drm/ttm/ttm_tt.h>
