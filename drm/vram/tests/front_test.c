@@ -247,10 +247,11 @@ static void vram_front_of_busy(struct kunit *test)
 	struct card *card = card_with_display(test);
 	struct vram_bo *bo = card_bo(test, card, PAGES(6), ANYWHERE, 0);
 	struct dma_fence *fence = kzalloc(sizeof(*fence), GFP_KERNEL);
-	DEFINE_SPINLOCK(lock);
+	spinlock_t lock;
 	u64 offset;
 
 	KUNIT_ASSERT_NOT_NULL(test, fence);
+	spin_lock_init(&lock);
 	dma_fence_init(fence, &fence_ops, &lock, dma_fence_context_alloc(1), 1);
 	KUNIT_ASSERT_EQ(test, scan_out(bo, 0, 6, &offset), 0);
 	KUNIT_ASSERT_EQ(test, pin_system(bo), 0);
