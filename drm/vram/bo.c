@@ -218,7 +218,8 @@ void vram_bos_restore(struct vram_device *vram)
  * vram_bos_revoke - revoke all access to all buffers
  * @vram: the card
  *
- * Zaps user mappings, which then fault with SIGBUS, and stops and unmaps DMA.
+ * Zaps user mappings, which then fault in the dummy page or wait for the end of
+ * the reset, and stops and unmaps DMA.
  * Waits for kernel mappings to be unmapped. When it returns, no mapping of VRAM
  * is left.
  *

@@ -19,6 +19,7 @@
 #include <drm/drm_probe_helper.h>
 #include <drm/drm_vblank.h>
 #include <drm/drm_vblank_helper.h>
+#include <linux/hrtimer.h>
 
 #include "vram.h"
 
@@ -84,7 +85,7 @@ static bool vram_crtc_get_vblank_timestamp(struct drm_crtc *crtc,
 	if (!READ_ONCE(vblank->enabled) || !frame)
 		return true;
 
-	next = READ_ONCE(vblank->vblank_timer.timer.node.expires);
+	next = hrtimer_get_expires(&vblank->vblank_timer.timer);
 	if (ktime_after(next, now))
 		*time = ktime_sub_ns(next, frame);
 	else
@@ -303,6 +304,9 @@ int vram_display_init(struct vram_device *vram, int bar)
 	ret = vram_crc_init(&display->crc, VRAM_DISPLAY_MAX_SIZE);
 	if (ret)
 		return ret;
+	ret = vram_fronts_init(display);
+	if (ret)
+		return ret;
 	ret = vram_display_init_config(display);
 	if (ret)
 		return ret;
@@ -345,6 +349,7 @@ void vram_display_remove(struct vram_device *vram)
 	/* Commits do not access the registers any more. */
 	vram_dispi_show_black(vram->display);
 	drm_atomic_helper_shutdown(&vram->drm);
+	vram_fronts_fini(vram->display);
 	vram_crc_flush(&vram->display->crc);
 }
 

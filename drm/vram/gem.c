@@ -36,12 +36,57 @@ static void vram_gem_destroy(struct ttm_buffer_object *tbo)
 
 /*
  * User mappings
+ *
+ * As DRM requires, an access never raises SIGBUS because the card is gone: it
+ * reads and writes the buffer's dummy page. During a reset it waits.
  */
+
+static vm_fault_t vram_gem_fault_dummy(struct vm_fault *vmf, struct vram_bo *bo)
+{
+	struct page *page = vram_dummy_page(bo);
+
+	if (!page)
+		return VM_FAULT_OOM;
+	return vmf_insert_pfn_prot(vmf->vma, vmf->address, page_to_pfn(page),
+				   vmf->vma->vm_page_prot);
+}
+
+/*
+ * Wait for the end of a reset without the reservation lock and the mmap lock.
+ * The mapping may be gone afterwards, and with it all but these references.
+ */
+static vm_fault_t vram_gem_fault_wait(struct vm_fault *vmf, struct vram_bo *bo)
+{
+	struct vram_device *vram = ttm_to_vram(bo->tbo.bdev);
+
+	if (!(vmf->flags & FAULT_FLAG_ALLOW_RETRY)) {
+		dma_resv_unlock(bo->tbo.base.resv);
+		return VM_FAULT_NOPAGE;
+	}
+	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT) {
+		dma_resv_unlock(bo->tbo.base.resv);
+		return VM_FAULT_RETRY;
+	}
+
+	drm_dev_get(&vram->drm);
+	drm_gem_object_get(&bo->tbo.base);
+	dma_resv_unlock(bo->tbo.base.resv);
+	mmap_read_unlock(vmf->vma->vm_mm);
+
+	phyr_inject_delay();
+	if (!down_read_killable(&vram->reset_lock))
+		up_read(&vram->reset_lock);
+	vram_bo_put(bo);
+	drm_dev_put(&vram->drm);
+	return VM_FAULT_RETRY;
+}
 
 static vm_fault_t vram_gem_fault(struct vm_fault *vmf)
 {
 	struct vm_area_struct *vma = vmf->vma;
 	struct ttm_buffer_object *tbo = vma->vm_private_data;
+	struct vram_bo *bo = ttm_to_vram_bo(tbo);
+	bool in_reset = false;
 	vm_fault_t ret;
 	int idx;
 
@@ -50,13 +95,17 @@ static vm_fault_t vram_gem_fault(struct vm_fault *vmf)
 	if (ret)
 		return ret;
 
-	ret = VM_FAULT_SIGBUS;
 	if (drm_dev_enter(tbo->base.dev, &idx)) {
-		if (!phyr_buffer_is_revoked(&ttm_to_vram_bo(tbo)->phyr))
+		in_reset = phyr_buffer_is_revoked(&bo->phyr);
+		if (!in_reset)
 			ret = ttm_bo_vm_fault_reserved(vmf, vma->vm_page_prot,
 						       TTM_BO_VM_NUM_PREFAULT);
 		drm_dev_exit(idx);
+	} else {
+		ret = vram_gem_fault_dummy(vmf, bo);
 	}
+	if (in_reset)
+		return vram_gem_fault_wait(vmf, bo);
 
 	/* TTM has dropped the lock before asking for a retry. */
 	if (ret == VM_FAULT_RETRY && !(vmf->flags & FAULT_FLAG_RETRY_NOWAIT))
@@ -65,8 +114,55 @@ static vm_fault_t vram_gem_fault(struct vm_fault *vmf)
 	return ret;
 }
 
+static int vram_gem_access_dummy(struct vram_bo *bo, unsigned long addr,
+				 void *buf, int len, int write)
+{
+	struct page *page;
+	int ret, pos, n;
+	void *at;
+
+	ret = dma_resv_lock_interruptible(bo->tbo.base.resv, NULL);
+	if (ret)
+		return ret;
+	page = vram_dummy_page(bo);
+	for (pos = 0; page && pos < len; pos += n) {
+		n = min_t(int, len - pos, PAGE_SIZE - offset_in_page(addr + pos));
+		at = page_address(page) + offset_in_page(addr + pos);
+		if (write)
+			memcpy(at, buf + pos, n);
+		else
+			memcpy(buf + pos, at, n);
+	}
+	dma_resv_unlock(bo->tbo.base.resv);
+	return page ? len : -ENOMEM;
+}
+
+/*
+ * A debugger's access. It must respect what the client may do with its mapping,
+ * and end with the mapping: the core checks neither for I/O memory. During a
+ * reset it fails, because it must not keep the client's mmap lock so long.
+ */
+static int vram_gem_access(struct vm_area_struct *vma, unsigned long addr,
+			   void *buf, int len, int write)
+{
+	struct ttm_buffer_object *tbo = vma->vm_private_data;
+	int ret, idx;
+
+	if (!(vma->vm_flags & (write ? VM_WRITE : VM_MAYREAD)))
+		return -EACCES;
+	len = min_t(unsigned long, len, vma->vm_end - addr);
+
+	if (!drm_dev_enter(tbo->base.dev, &idx))
+		return vram_gem_access_dummy(ttm_to_vram_bo(tbo), addr, buf,
+					     len, write);
+	ret = ttm_bo_vm_access(vma, addr, buf, len, write);
+	drm_dev_exit(idx);
+	return ret;
+}
+
 static const struct vm_operations_struct vram_gem_vm_ops = {
 	.fault = vram_gem_fault,
+	.access = vram_gem_access,
 	.open = ttm_bo_vm_open,
 	.close = ttm_bo_vm_close,
 };

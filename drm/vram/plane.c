@@ -14,6 +14,7 @@
 #include <drm/drm_modeset_helper.h>
 #include <drm/drm_panic.h>
 #include <drm/drm_print.h>
+#include <drm/phyr_vram_drm.h>
 #include <linux/iosys-map.h>
 #include <linux/phyr_inject.h>
 #include <linux/slab.h>
@@ -25,12 +26,31 @@ static struct vram_display *vram_plane_to_display(struct drm_plane *plane)
 	return container_of(plane, struct vram_display, plane);
 }
 
-/* The formats of the hardware */
+/* The formats of the hardware, and those that look the same on it */
 static const u32 vram_plane_formats[] = {
 	DRM_FORMAT_XRGB8888,
 	DRM_FORMAT_BGRX8888,
 	DRM_FORMAT_RGB565,
+	DRM_FORMAT_ARGB8888,
+	DRM_FORMAT_BGRA8888,
 };
+
+/*
+ * KMS's default for alpha is premultiplied pixels. Nothing is below this plane
+ * but black, so what is shown is their colour, whatever their alpha is.
+ */
+static const struct drm_format_info *
+vram_plane_opaque_format(const struct drm_format_info *format)
+{
+	switch (format->format) {
+	case DRM_FORMAT_ARGB8888:
+		return drm_format_info(DRM_FORMAT_XRGB8888);
+	case DRM_FORMAT_BGRA8888:
+		return drm_format_info(DRM_FORMAT_BGRX8888);
+	default:
+		return format;
+	}
+}
 
 /*
  * Framebuffers
@@ -52,23 +72,6 @@ static const struct drm_framebuffer_funcs vram_fb_funcs = {
 	.create_handle = drm_gem_fb_create_handle,
 	.dirty = vram_fb_dirty,
 };
-
-/*
- * Also accept formats with alpha, though no plane supports them: some clients
- * create a framebuffer for the cursor image before they look for a cursor
- * plane, and fail if that fails. The DRM helper accepts only formats of planes.
- */
-static bool vram_fb_format_ok(struct drm_device *drm,
-			      const struct drm_mode_fb_cmd2 *cmd)
-{
-	u32 format = cmd->pixel_format;
-
-	if (format == DRM_FORMAT_ARGB8888)
-		format = DRM_FORMAT_XRGB8888;
-	else if (format == DRM_FORMAT_BGRA8888)
-		format = DRM_FORMAT_BGRX8888;
-	return drm_any_plane_has_format(drm, format, cmd->modifier[0]);
-}
 
 /* The core has checked that the framebuffer's end fits in 32 bits. */
 static bool vram_fb_fits(const struct drm_gem_object *gem,
@@ -102,7 +105,8 @@ struct drm_framebuffer *vram_fb_create(struct drm_device *drm,
 	struct drm_gem_object *gem;
 	int ret;
 
-	if (!vram_fb_format_ok(drm, cmd)) {
+	if (!drm_any_plane_has_format(drm, cmd->pixel_format,
+				      cmd->modifier[0])) {
 		drm_dbg_kms(drm, "unsupported format %p4cc\n",
 			    &cmd->pixel_format);
 		return ERR_PTR(-EINVAL);
@@ -165,19 +169,54 @@ static int vram_plane_prepare_fb(struct drm_plane *plane,
 	crtc_state = drm_atomic_get_new_crtc_state(base->state, base->crtc);
 	if (WARN_ON(!crtc_state))
 		return -EINVAL;
-	state->scanout.format = base->fb->format;
+	state->scanout.format = vram_plane_opaque_format(base->fb->format);
 	state->scanout.width = crtc_state->mode.hdisplay;
 	state->scanout.height = crtc_state->mode.vdisplay;
 
 	if (plane->state)
 		old = to_vram_plane_state(plane->state);
-	return vram_scanout_pin(vram_plane_to_display(plane), state, old);
+	ret = vram_scanout_pin(vram_plane_to_display(plane), state, old);
+	if (ret)
+		return ret;
+	ret = vram_scanout_prepare_copy(state, old);
+	if (ret)
+		vram_scanout_unpin(state);
+	return ret;
 }
 
 static void vram_plane_cleanup_fb(struct drm_plane *plane,
 				  struct drm_plane_state *base)
 {
 	vram_scanout_unpin(to_vram_plane_state(base));
+}
+
+/*
+ * Map one of the card's own buffers. It moves to system memory if possible:
+ * while it is mapped in VRAM, no other driver could map it by vmap.
+ */
+static int vram_plane_map_own(struct vram_plane_state *state)
+{
+	struct drm_framebuffer *fb = state->base.fb;
+	struct vram_bo *bo = to_vram_bo(fb->obj[0]);
+	bool pinned = false;
+	int ret;
+
+	ret = dma_resv_lock_interruptible(bo->tbo.base.resv, NULL);
+	if (ret)
+		return ret;
+	if (bo->placement & DRM_PHYR_VRAM_PLACE_SYSTEM &&
+	    !phyr_buffer_is_revoked(&bo->phyr))
+		pinned = !vram_front_pin_system(bo);
+	ret = vram_vmap(&bo->tbo.base, &state->map[0]);
+	if (pinned)
+		vram_front_unpin_system(bo);
+	dma_resv_unlock(bo->tbo.base.resv);
+	if (ret)
+		return ret;
+
+	state->data[0] = state->map[0];
+	iosys_map_incr(&state->data[0], fb->offsets[0]);
+	return 0;
 }
 
 static int vram_plane_begin_fb_access(struct drm_plane *plane,
@@ -187,6 +226,8 @@ static int vram_plane_begin_fb_access(struct drm_plane *plane,
 
 	if (!state->shadow)
 		return 0;
+	if (vram_gem_is_bo(base->fb->obj[0]))
+		return vram_plane_map_own(state);
 	return drm_gem_fb_vmap(base->fb, state->map, state->data);
 }
 
@@ -239,6 +280,8 @@ static void vram_plane_atomic_update(struct drm_plane *plane,
 		return;
 	if (state->shadow)
 		vram_scanout_copy(display, state, old);
+	else
+		vram_front_update(display, state->shown);
 	vram_scanout_show(display, &state->scanout);
 	drm_dev_exit(idx);
 }

@@ -114,7 +114,7 @@ static int vram_pin_system(struct phyr_buffer *buffer)
 
 static void vram_unpin_system(struct phyr_buffer *buffer)
 {
-	ttm_bo_unpin(&container_of(buffer, struct vram_bo, phyr)->tbo);
+	vram_front_unpin_system(container_of(buffer, struct vram_bo, phyr));
 }
 
 /*
@@ -136,12 +136,13 @@ static void vram_dma_buf_unpin(struct dma_buf_attachment *attach)
 	struct vram_bo *bo = to_vram_bo(attach->dmabuf->priv);
 
 	dma_resv_assert_held(attach->dmabuf->resv);
-	ttm_bo_unpin(&bo->tbo);
+	vram_front_unpin_system(bo);
 }
 
 /*
  * Map in system memory: many stock importers ignore iosys_map.is_iomem and
- * would access VRAM with plain loads and stores.
+ * would access VRAM with plain loads and stores. A buffer that is shown moves,
+ * too: the dma-buf core warns if this fails.
  */
 static int vram_dma_buf_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 {
@@ -153,13 +154,15 @@ static int vram_dma_buf_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 	if (phyr_buffer_is_revoked(&bo->phyr))
 		return vram_vmap_dummy(bo, map);
 
-	ret = vram_bo_pin_system(bo);
+	ret = vram_front_pin_system(bo);
 	if (ret)
 		return ret;
 
 	ret = ttm_bo_vmap(&bo->tbo, map);
 	if (ret)
-		ttm_bo_unpin(&bo->tbo);
+		vram_front_unpin_system(bo);
+	else
+		bo->vmaps++;
 	return ret;
 }
 
@@ -172,7 +175,8 @@ static void vram_dma_buf_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
 	if (vram_vunmap_dummy(bo, map))
 		return;
 	ttm_bo_vunmap(&bo->tbo, map);
-	ttm_bo_unpin(&bo->tbo);
+	bo->vmaps--;
+	vram_front_unpin_system(bo);
 }
 
 static void vram_dma_buf_release(struct dma_buf *dmabuf)

@@ -6,11 +6,17 @@
  * buffer is pinned in contiguous VRAM while it is displayed. If it is not there
  * yet, it is moved once. Afterwards it may move again.
  *
+ * A buffer that other drivers have mapped by vmap is shown by its front, see
+ * front.c.
+ *
  * A commit copies these to a buffer in VRAM, the shadow: buffers of other
- * drivers, buffers that are pinned where the display cannot read them, and
- * pictures that do not cover the screen. The plane state owns the shadow. A
- * commit that shows the same part of the same framebuffer reuses it, and copies
- * only the damage.
+ * drivers, buffers that importers have pinned where the display cannot read
+ * them, and pictures that do not cover the screen. The plane state owns the
+ * shadow. A commit that shows the same part of the same framebuffer reuses it,
+ * and copies only the damage. While shadows are shown, the display keeps up to
+ * two that plane states have released as spares, because clients flip between
+ * two buffers, and the next commit may start before the last one releases its
+ * shadow. Spares can be evicted.
  */
 #include <drm/drm_atomic.h>
 #include <drm/drm_damage_helper.h>
@@ -68,20 +74,6 @@ void vram_scanout_show_black(struct vram_display *display)
 	drm_dev_exit(idx);
 }
 
-static int vram_scanout_pin_bo(struct vram_bo *bo, u64 end)
-{
-	int ret;
-
-	phyr_inject_delay();
-	ret = dma_resv_lock_interruptible(bo->tbo.base.resv, NULL);
-	if (ret)
-		return ret;
-	ret = vram_bo_pin_scanout(bo, end);
-	dma_resv_unlock(bo->tbo.base.resv);
-	phyr_inject_delay();
-	return ret;
-}
-
 static bool vram_scanout_shows_same(const struct vram_plane_state *a,
 				    const struct vram_plane_state *b)
 {
@@ -92,37 +84,98 @@ static bool vram_scanout_shows_same(const struct vram_plane_state *a,
 	       drm_rect_equals(&a->base.dst, &b->base.dst);
 }
 
+/* A spare, whose contents are old; NULL if there is none of @size bytes. */
+static struct vram_bo *vram_scanout_get_spare(struct vram_display *display,
+					      u64 size)
+{
+	struct vram_bo *bo;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(display->spares); i++) {
+		bo = xchg(&display->spares[i], NULL);
+		if (bo && bo->tbo.base.size == size)
+			return bo;
+		if (bo)
+			vram_bo_put(bo);
+	}
+	return NULL;
+}
+
+static void vram_scanout_put_spares(struct vram_display *display)
+{
+	struct vram_bo *bo;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(display->spares); i++) {
+		bo = xchg(&display->spares[i], NULL);
+		if (bo)
+			vram_bo_put(bo);
+	}
+}
+
+/* Drop a plane state's reference to a shadow that it has unpinned. */
+static void vram_scanout_put_shadow(struct vram_display *display,
+				    struct vram_bo *bo, bool unused)
+{
+	size_t i;
+
+	atomic_dec(&display->shadows);
+	for (i = 0; bo && unused && i < ARRAY_SIZE(display->spares); i++)
+		if (!cmpxchg(&display->spares[i], NULL, bo))
+			bo = NULL;
+	if (bo)
+		vram_bo_put(bo);
+	/* Look afterwards: a commit may do the same at the same time. */
+	smp_mb();
+	if (!atomic_read(&display->shadows))
+		vram_scanout_put_spares(display);
+}
+
+static bool vram_scanout_covers(const struct vram_plane_state *state)
+{
+	struct drm_rect screen;
+
+	drm_rect_init(&screen, 0, 0, state->scanout.width,
+		      state->scanout.height);
+	return drm_rect_equals(&state->base.dst, &screen);
+}
+
 static int vram_scanout_pin_shadow(struct vram_display *display,
 				   struct vram_plane_state *state,
 				   struct vram_plane_state *old)
 {
 	struct vram_scanout *scanout = &state->scanout;
-	struct vram_bo *bo;
+	struct vram_bo *bo = NULL;
+	u64 size;
 	int ret;
 
 	scanout->pitch = ALIGN(scanout->width * scanout->format->cpp[0],
 			       VRAM_PITCH_ALIGN);
+	size = PAGE_ALIGN((u64)scanout->pitch * scanout->height);
 	if (old && old->shadow && vram_scanout_shows_same(state, old)) {
 		bo = old->shown;
 		drm_gem_object_get(&bo->tbo.base);
-	} else {
-		bo = vram_gem_create(display->vram,
-				     PAGE_ALIGN((u64)scanout->pitch *
-						scanout->height),
-				     DRM_PHYR_VRAM_PLACE_VRAM, 0);
-		if (IS_ERR(bo))
-			return PTR_ERR(bo);
+	} else if (vram_scanout_covers(state)) {
+		/* Otherwise its old contents would be around the picture. */
+		bo = vram_scanout_get_spare(display, size);
 	}
+	if (!bo)
+		bo = vram_gem_create(display->vram, size,
+				     DRM_PHYR_VRAM_PLACE_VRAM |
+				     DRM_PHYR_VRAM_PLACE_SYSTEM, 0);
+	if (IS_ERR(bo))
+		return PTR_ERR(bo);
 
-	ret = vram_scanout_pin_bo(bo, vram_dispi_end(display, scanout->pitch));
+	scanout->offset = 0;
+	ret = vram_front_pin(bo, vram_dispi_end(display, scanout->pitch),
+			     scanout);
 	if (ret) {
 		vram_bo_put(bo);
 		return ret;
 	}
-	/* Pinned, so the offset stays valid without the lock. */
-	scanout->offset = vram_resource_offset(bo->tbo.resource);
 	state->shown = bo;
 	state->shadow = true;
+	atomic_inc(&display->shadows);
 	return 0;
 }
 
@@ -133,26 +186,23 @@ static int vram_scanout_pin_fb(struct vram_display *display,
 	struct drm_framebuffer *fb = state->base.fb;
 	struct vram_scanout *scanout = &state->scanout;
 	struct drm_rect *src = &state->base.src;
-	struct drm_rect screen;
 	struct vram_bo *bo;
 	int ret;
 
-	drm_rect_init(&screen, 0, 0, scanout->width, scanout->height);
-	if (!drm_rect_equals(&state->base.dst, &screen) ||
-	    !vram_gem_is_bo(fb->obj[0]))
+	if (!vram_scanout_covers(state) || !vram_gem_is_bo(fb->obj[0]))
 		return -EBUSY;
 	bo = to_vram_bo(fb->obj[0]);
 	if (!(bo->placement & DRM_PHYR_VRAM_PLACE_VRAM))
 		return -EBUSY;
 
 	scanout->pitch = fb->pitches[0];
-	ret = vram_scanout_pin_bo(bo, vram_dispi_end(display, scanout->pitch));
+	scanout->offset = fb->offsets[0] +
+			  (u64)(src->y1 >> 16) * scanout->pitch +
+			  (src->x1 >> 16) * scanout->format->cpp[0];
+	ret = vram_front_pin(bo, vram_dispi_end(display, scanout->pitch),
+			     scanout);
 	if (ret)
 		return ret;
-	scanout->offset = vram_resource_offset(bo->tbo.resource) +
-			  fb->offsets[0] +
-		       (u64)(src->y1 >> 16) * scanout->pitch +
-		       (src->x1 >> 16) * scanout->format->cpp[0];
 	state->shown = bo;
 	return 0;
 }
@@ -199,13 +249,43 @@ int vram_scanout_pin(struct vram_display *display,
  */
 void vram_scanout_unpin(struct vram_plane_state *state)
 {
-	if (!state->shown)
+	struct vram_bo *bo = state->shown;
+	bool unused;
+
+	if (!bo)
 		return;
-	vram_bo_unpin(state->shown);
+	unused = vram_front_unpin(bo);
 	if (state->shadow)
-		vram_bo_put(state->shown);
+		vram_scanout_put_shadow(ttm_to_vram(bo->tbo.bdev)->display, bo,
+					unused);
 	state->shown = NULL;
 	state->shadow = false;
+}
+
+/**
+ * vram_scanout_prepare_copy - let the exporter allocate what copying needs
+ * @state: the new plane state, pinned
+ * @old: the previous plane state, or NULL
+ *
+ * Begins and ends CPU access to a foreign framebuffer that was not shown
+ * before. Exporters allocate in the first one, for example udmabuf its table of
+ * pages, which the end of the commit must not do: fences depend on it.
+ *
+ * Context: in a commit, before it is committed; may sleep.
+ * Return: 0, or the error of the exporter.
+ */
+int vram_scanout_prepare_copy(struct vram_plane_state *state,
+			      struct vram_plane_state *old)
+{
+	struct drm_framebuffer *fb = state->base.fb;
+	int ret;
+
+	if (!state->shadow || (old && old->base.fb == fb))
+		return 0;
+	ret = drm_gem_fb_begin_cpu_access(fb, DMA_FROM_DEVICE);
+	if (!ret)
+		drm_gem_fb_end_cpu_access(fb, DMA_FROM_DEVICE);
+	return ret;
 }
 
 /* @rect is in framebuffer coordinates, within the plane's source. */
@@ -268,15 +348,21 @@ void vram_scanout_copy(struct vram_display *display,
 	struct drm_framebuffer *fb = state->base.fb;
 	struct drm_atomic_helper_damage_iter iter;
 	struct drm_rect shown, rect;
+	bool new = !old->shadow || old->shown != state->shown;
 
 	if (vram_scanout_begin_copy(display, fb)) {
+		/* A spare may hold another client's picture. */
+		if (new)
+			memset_io(display->vram->io + state->scanout.offset, 0,
+				  (size_t)state->scanout.pitch *
+				  state->scanout.height);
 		state->stale = true;
 		return;
 	}
 
 	drm_rect_fp_to_int(&shown, &state->base.src);
 	/* A new or stale shadow needs a full copy, whatever the damage. */
-	if (!old->shadow || old->shown != state->shown || old->stale) {
+	if (new || old->stale) {
 		vram_scanout_copy_rect(display, state, &shown);
 	} else {
 		drm_atomic_helper_damage_iter_init(&iter, &old->base,

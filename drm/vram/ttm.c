@@ -146,7 +146,9 @@ static void vram_ttm_move_data(struct vram_bo *bo, struct ttm_resource *to)
 		return;
 	}
 
-	if (from)
+	if (bo->leaves_front)
+		vram_front_take(bo);
+	if (bo->tbo.resource)
 		ttm_bo_move_sync_cleanup(&bo->tbo, to);
 	else
 		ttm_bo_move_null(&bo->tbo, to);
@@ -249,6 +251,37 @@ static unsigned long vram_io_mem_pfn(struct ttm_buffer_object *tbo,
 			(map.vaddr_iomem - vram->io));
 }
 
+/* A debugger's access; the buffer is in VRAM. */
+static int vram_access_memory(struct ttm_buffer_object *tbo,
+			      unsigned long offset, void *buf, int len,
+			      int write)
+{
+	struct vram_device *vram = ttm_to_vram(tbo->bdev);
+	struct vram_iter iter;
+	struct iosys_map map;
+	int pos, n, idx;
+
+	if (phyr_buffer_is_revoked(&ttm_to_vram_bo(tbo)->phyr))
+		return -EAGAIN;
+	if (!drm_dev_enter(&vram->drm, &idx))
+		return -ENODEV;
+
+	vram_iter_init(&iter, vram, tbo->resource);
+	for (pos = 0; pos < len; pos += n) {
+		n = min_t(int, len - pos,
+			  PAGE_SIZE - offset_in_page(offset + pos));
+		vram_iter_map(&iter.base, &map, (offset + pos) >> PAGE_SHIFT);
+		if (write)
+			iosys_map_memcpy_to(&map, offset_in_page(offset + pos),
+					    buf + pos, n);
+		else
+			iosys_map_memcpy_from(buf + pos, &map,
+					      offset_in_page(offset + pos), n);
+	}
+	drm_dev_exit(idx);
+	return len;
+}
+
 /* Swap-out starts with a move, which unmaps all importers. */
 static void vram_swap_notify(struct ttm_buffer_object *tbo)
 {
@@ -265,6 +298,7 @@ static struct ttm_device_funcs vram_ttm_funcs = {
 	.move = vram_ttm_move,
 	.io_mem_reserve = vram_io_mem_reserve,
 	.io_mem_pfn = vram_io_mem_pfn,
+	.access_memory = vram_access_memory,
 	.swap_notify = vram_swap_notify,
 };
 

@@ -17,6 +17,25 @@
 #include "vram.h"
 
 /**
+ * vram_dummy_page - get the page that stands for a revoked buffer
+ * @bo: the buffer
+ *
+ * Allocated by the first caller and freed with the buffer. It is zeroed; what a
+ * client writes to it reaches only those who map the same buffer.
+ *
+ * Context: the reservation lock is held; may sleep.
+ * Return: the page, or NULL.
+ */
+struct page *vram_dummy_page(struct vram_bo *bo)
+{
+	dma_resv_assert_held(bo->tbo.base.resv);
+
+	if (!bo->dummy)
+		bo->dummy = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	return bo->dummy;
+}
+
+/**
  * vram_vmap_dummy - create a dummy mapping of a revoked buffer
  * @bo: the buffer
  * @map: out: one page, repeated for the size of the buffer
@@ -29,21 +48,17 @@
 int vram_vmap_dummy(struct vram_bo *bo, struct iosys_map *map)
 {
 	size_t i, n = PFN_UP(bo->tbo.base.size);
-	struct page **pages;
+	struct page **pages, *dummy = vram_dummy_page(bo);
 	void *vaddr;
 
-	dma_resv_assert_held(bo->tbo.base.resv);
-
-	if (!bo->dummy)
-		bo->dummy = alloc_page(GFP_KERNEL | __GFP_ZERO);
 	pages = kvmalloc_array(n, sizeof(*pages), GFP_KERNEL);
-	if (!bo->dummy || !pages) {
+	if (!dummy || !pages) {
 		kvfree(pages);
 		return -ENOMEM;
 	}
 
 	for (i = 0; i < n; i++)
-		pages[i] = bo->dummy;
+		pages[i] = dummy;
 	vaddr = vmap(pages, n, VM_MAP, PAGE_KERNEL);
 	kvfree(pages);
 	if (!vaddr)

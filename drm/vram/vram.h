@@ -9,6 +9,7 @@
  *	drm_device.object_name_lock	PRIME
  *	drm_gem_object.resv		a buffer: its placement, its CPU
  *					mappings, its phyr_buffer
+ *	vram_display.front_lock		fronts; also taken by the end of a commit
  *	vram_device.mgr.lock		the VRAM allocator
  *	vram_device.bos (xa_lock)	the set of buffers
  */
@@ -127,8 +128,19 @@ static inline struct vram_device *ttm_to_vram(struct ttm_device *ttm)
  *	without it
  * @memcg: charged for the pages in system memory, with a reference; NULL if the
  *	kernel has no memory cgroups; constant
- * @dummy: page for mappings of a revoked buffer, or NULL; guarded by the
+ * @dummy: page for CPU mappings of a revoked buffer, or NULL; guarded by the
+ *	reservation lock; see vram_dummy_page()
+ * @vmaps: number of vmaps of its dma-bufs in system memory; guarded by the
  *	reservation lock
+ * @scanouts: number of vram_front_pin(); guarded by the reservation lock
+ * @scan_start: start of the part that is scanned out, in bytes; this and
+ *	@scan_end are guarded by front_lock
+ * @scan_end: end of that part
+ * @front: VRAM from which it is scanned out while it is in system memory, or
+ *	NULL; see front.c
+ * @front_node: in vram_display.fronts if there is a @front
+ * @leaves_front: a move keeps the VRAM as @front; guarded by the reservation
+ *	lock
  */
 struct vram_bo {
 	struct ttm_buffer_object tbo;
@@ -139,6 +151,13 @@ struct vram_bo {
 	u32 place;
 	struct mem_cgroup *memcg;
 	struct page *dummy;
+	unsigned int vmaps;
+	unsigned int scanouts;
+	u64 scan_start;
+	u64 scan_end;
+	struct ttm_resource *front;
+	struct list_head front_node;
+	bool leaves_front;
 };
 
 /**
@@ -263,6 +282,12 @@ struct vram_crc {
  * @encoder: the only encoder
  * @connector: the only connector
  * @crc: CRCs of the frames, for tests
+ * @shadows: number of plane states with a shadow
+ * @spares: shadows that no plane state uses, with a reference, while there are
+ *	@shadows; or NULL. Accessed by xchg()
+ * @front_lock: guards @fronts and the fronts
+ * @fronts: buffers with a front, by vram_bo.front_node
+ * @front_work: copies periodically while there are @fronts
  */
 struct vram_display {
 	struct vram_device *vram;
@@ -274,6 +299,11 @@ struct vram_display {
 	struct drm_encoder encoder;
 	struct drm_connector connector;
 	struct vram_crc crc;
+	atomic_t shadows;
+	struct vram_bo *spares[2];
+	struct mutex front_lock;	/* fronts */
+	struct list_head fronts;
+	struct delayed_work front_work;
 };
 
 /* mgr.c */
@@ -309,6 +339,7 @@ void vram_bos_revoke(struct vram_device *vram);
 void vram_bos_rearm(struct vram_device *vram);
 
 /* vmap.c */
+struct page *vram_dummy_page(struct vram_bo *bo);
 int vram_vmap_dummy(struct vram_bo *bo, struct iosys_map *map);
 bool vram_vunmap_dummy(struct vram_bo *bo, struct iosys_map *map);
 int vram_vmap(struct drm_gem_object *gem, struct iosys_map *map);
@@ -348,9 +379,21 @@ int vram_scanout_pin(struct vram_display *display,
 		     struct vram_plane_state *state,
 		     struct vram_plane_state *old);
 void vram_scanout_unpin(struct vram_plane_state *state);
+int vram_scanout_prepare_copy(struct vram_plane_state *state,
+			      struct vram_plane_state *old);
 void vram_scanout_copy(struct vram_display *display,
 		       struct vram_plane_state *state,
 		       struct vram_plane_state *old);
+
+/* front.c */
+void vram_front_take(struct vram_bo *bo);
+int vram_front_pin_system(struct vram_bo *bo);
+void vram_front_unpin_system(struct vram_bo *bo);
+int vram_front_pin(struct vram_bo *bo, u64 end, struct vram_scanout *scanout);
+bool vram_front_unpin(struct vram_bo *bo);
+void vram_front_update(struct vram_display *display, struct vram_bo *bo);
+int vram_fronts_init(struct vram_display *display);
+void vram_fronts_fini(struct vram_display *display);
 
 /* dispi.c */
 int vram_dispi_init(struct vram_display *display, int bar);

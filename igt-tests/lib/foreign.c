@@ -162,14 +162,14 @@ static bool is_camera(int fd)
 	       caps.device_caps & V4L2_CAP_VIDEO_CAPTURE;
 }
 
-static int open_vivid(void)
+/* The node's number depends on what was loaded before; @path has its path. */
+static int open_vivid(char path[static 32])
 {
-	char path[32];
 	int fd;
 
 	run_command("modprobe vivid n_devs=1 node_types=0x1");
 	for (int minor = 0; minor < 16; minor++) {
-		snprintf(path, sizeof(path), "/dev/video%d", minor);
+		snprintf(path, 32, "/dev/video%d", minor);
 		fd = open(path, O_RDWR | O_CLOEXEC);
 		if (fd >= 0 && is_camera(fd))
 			return fd;
@@ -192,20 +192,36 @@ static void request_buffers(const struct camera *camera, uint32_t count)
 	igt_assert(request.count >= count);
 }
 
-struct camera open_camera(uint32_t memory)
+void find_vivid(char *node)
 {
-	struct camera camera = { .fd = open_vivid(), .memory = memory };
-	struct v4l2_format format = { .type = V4L2_BUF_TYPE_VIDEO_CAPTURE };
+	close(open_vivid(node));
+}
 
-	format.fmt.pix.width = 320;
-	format.fmt.pix.height = 180;
-	format.fmt.pix.pixelformat = V4L2_PIX_FMT_YUYV;
+struct camera open_camera_format(uint32_t memory, uint32_t width,
+				 uint32_t height, uint32_t fourcc)
+{
+	struct v4l2_format format = { .type = V4L2_BUF_TYPE_VIDEO_CAPTURE };
+	struct camera camera = { .memory = memory };
+	char node[32];
+
+	camera.fd = open_vivid(node);
+	format.fmt.pix.width = width;
+	format.fmt.pix.height = height;
+	format.fmt.pix.pixelformat = fourcc;
 	format.fmt.pix.field = V4L2_FIELD_NONE;
 	igt_assert_eq(phyr_ioctl(camera.fd, VIDIOC_S_FMT, &format), 0);
+	igt_assert(format.fmt.pix.width == width &&
+		   format.fmt.pix.height == height &&
+		   format.fmt.pix.pixelformat == fourcc);
 	camera.size = format.fmt.pix.sizeimage;
 	igt_assert(camera.size);
 	request_buffers(&camera, 1);
 	return camera;
+}
+
+struct camera open_camera(uint32_t memory)
+{
+	return open_camera_format(memory, 320, 180, V4L2_PIX_FMT_YUYV);
 }
 
 void close_camera(struct camera *camera)
@@ -236,19 +252,25 @@ int camera_queue(const struct camera *camera, uint32_t index, int dmabuf)
 	return phyr_ioctl(camera->fd, VIDIOC_QBUF, &buffer);
 }
 
-uint32_t camera_capture(const struct camera *camera)
+uint32_t camera_next(const struct camera *camera)
 {
-	int type = V4L2_BUF_TYPE_VIDEO_CAPTURE;
 	struct v4l2_buffer buffer = {
-		.type = type,
+		.type = V4L2_BUF_TYPE_VIDEO_CAPTURE,
 		.memory = camera->memory,
 	};
 
-	igt_assert_eq(phyr_ioctl(camera->fd, VIDIOC_STREAMON, &type), 0);
 	igt_assert_eq(phyr_ioctl(camera->fd, VIDIOC_DQBUF, &buffer), 0);
 	igt_assert(!(buffer.flags & V4L2_BUF_FLAG_ERROR));
 	igt_assert_eq_u64(buffer.bytesused, camera->size);
 	return buffer.index;
+}
+
+uint32_t camera_capture(const struct camera *camera)
+{
+	int type = V4L2_BUF_TYPE_VIDEO_CAPTURE;
+
+	igt_assert_eq(phyr_ioctl(camera->fd, VIDIOC_STREAMON, &type), 0);
+	return camera_next(camera);
 }
 
 void camera_stop(const struct camera *camera)

@@ -57,12 +57,19 @@ struct camera {
 };
 
 struct camera open_camera(uint32_t memory);
+/* The same with another image: @fourcc is V4L2_PIX_FMT_*. */
+struct camera open_camera_format(uint32_t memory, uint32_t width,
+				 uint32_t height, uint32_t fourcc);
+/* Path of its node, opened and closed again; @node has room for 32 characters. */
+void find_vivid(char *node);
 void close_camera(struct camera *camera);
 int camera_export(const struct camera *camera);
 /* Queue a dma-buf as buffer @index. Return: 0 or a negative errno. */
 int camera_queue(const struct camera *camera, uint32_t index, int dmabuf);
 /* Dequeue an image. Return: the buffer's index. */
 uint32_t camera_capture(const struct camera *camera);
+/* Dequeue another image while the camera runs. */
+uint32_t camera_next(const struct camera *camera);
 /* Release all buffers. */
 void camera_stop(const struct camera *camera);
 

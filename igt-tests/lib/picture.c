@@ -57,9 +57,11 @@ void put_pixel(void *at, uint32_t format, uint32_t colour)
 		memcpy(at, &half, sizeof(half));
 		return;
 	case DRM_FORMAT_XRGB8888:
+	case DRM_FORMAT_ARGB8888:
 		word = junk << 24 | colour;
 		break;
 	case DRM_FORMAT_BGRX8888:
+	case DRM_FORMAT_BGRA8888:
 		word = __builtin_bswap32(colour) | junk;
 		break;
 	default:

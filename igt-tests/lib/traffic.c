@@ -280,6 +280,18 @@ bool raises_sigbus(const void *mem)
 	return raised;
 }
 
+void assert_dummy(void *mem, uint64_t size)
+{
+	volatile uint8_t *first = mem, *last = first + size - 1;
+
+	igt_assert(!raises_sigbus(mem));
+	assert_zero(mem, size);
+	first[SZ_4K - 1] = 0x5a;
+	igt_assert_eq(*last, 0x5a);
+	first[SZ_4K - 1] = 0;
+	igt_assert_eq(*last, 0);
+}
+
 bool sleeps_in(pid_t pid, const char *function)
 {
 	char path[64], line[256];

@@ -37,6 +37,11 @@ void traffic_stop_or_gone(struct traffic *traffic);
 
 /* True if reading the byte at @mem raises SIGBUS. */
 bool raises_sigbus(const void *mem);
+/*
+ * The buffer's card is gone. A mapping of @size bytes does not raise SIGBUS: all
+ * its pages are the same page, zeroed, of the buffer's own. Leaves zeroes.
+ */
+void assert_dummy(void *mem, uint64_t size);
 
 /* True if @function is on the kernel stack of @pid (needs root). */
 bool sleeps_in(pid_t pid, const char *function);

@@ -144,9 +144,9 @@ igt_main()
 	igt_subtest("refused-planes")
 		refused_views();
 
-	igt_describe("Refuse transparency");
-	igt_subtest("refused-alpha")
-		refused_alpha();
+	igt_describe("Pictures in formats with alpha, whose colour is shown");
+	igt_subtest("alpha")
+		alpha();
 
 	igt_describe("Refuse modes that the display does not support");
 	igt_subtest("refused-modes")

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <stdlib.h>
 #include <string.h>
 
 #include "display.h"
@@ -144,12 +145,89 @@ static void formats(void)
 	close_display(&display);
 }
 
-/* 100 flips between foreign buffers leave nothing allocated in VRAM. */
+/* Lines "task-pid [cpu] flags time: function <-caller" of one function. */
+static void count_line(char *line, void *data)
+{
+	unsigned int *count = data;
+
+	*count += !!strstr(line, "<-");
+}
+
+/* The calling tasks, in order. */
+struct callers {
+	unsigned int nr;
+	int pids[8];
+};
+
+static void note_caller(char *line, void *data)
+{
+	struct callers *callers = data;
+	char *task = strstr(line, " [");
+
+	if (!strstr(line, "<-") || callers->nr == ARRAY_SIZE(callers->pids))
+		return;
+	igt_assert(task);
+	*task = '\0';
+	callers->pids[callers->nr++] = atoi(strrchr(line, '-') + 1);
+}
+
+static void trace_function(const char *function)
+{
+	trace_reset();
+	trace_write("set_ftrace_filter", function);
+	trace_write("current_tracer", "function");
+	trace_start();
+}
+
+/*
+ * udmabuf allocates its table of pages in the first begin_cpu_access. That is
+ * in the ioctl, not in the end of the commit, which no allocation may hold up.
+ */
+static void allocates_early(void)
+{
+	struct display display = open_display();
+	struct fb own = create_mode_fb(&display, DRM_FORMAT_XRGB8888, 490);
+	struct fb fb = import_fb(&display, template, create_udmabuf(SIZE), 491);
+	struct fb late = template;
+	struct callers callers = { 0 };
+
+	/* This one is never painted, which would begin CPU access, too. */
+	late.pitch = 4 * WIDTH;
+	late.handle = import_buffer(display.fd, create_udmabuf(SIZE));
+	igt_assert_eq(try_add_fb(display.fd, &late, &late.id), 0);
+	show(&display, &own);
+	trace_function("begin_cpu_udmabuf");
+	flip(&display, &late);
+	flip(&display, &late);
+	trace_stop();
+	trace_each(note_caller, &callers);
+	/* Once early and once to copy; the second time only to copy. */
+	igt_assert_eq(callers.nr, 3);
+	igt_assert_eq(callers.pids[0], getpid());
+	igt_assert(callers.pids[1] != getpid());
+	igt_assert(callers.pids[2] != getpid());
+	flip(&display, &fb);
+	assert_shown(&display, &fb);
+	remove_fb(&display, &fb);
+	remove_fb(&display, &own);
+	igt_assert_eq(drmModeRmFB(display.fd, late.id), 0);
+	igt_assert_eq(phyr_close_handle(display.fd, late.handle), 0);
+	trace_reset();
+	close_display(&display);
+}
+
+/*
+ * 100 flips between foreign buffers allocate the VRAM for two or three copies,
+ * once, and leave no more allocated: a flip may start before the last one has
+ * released its copy.
+ */
 static void flips(void)
 {
 	struct display display = open_display();
+	struct fb own = create_mode_fb(&display, DRM_FORMAT_RGB565, 442);
 	struct fb fbs[2];
-	uint64_t free;
+	unsigned int created = 0;
+	uint64_t before, free;
 
 	use_mode(&display, 640, 480);
 	for (int i = 0; i < 2; i++)
@@ -158,12 +236,22 @@ static void flips(void)
 			.height = 480,
 			.format = DRM_FORMAT_XRGB8888,
 		}, create_udmabuf(SIZE), 440 + i);
-	show(&display, &fbs[0]);
-	free = vram_free(&display.card);
+	show(&display, &own);
+	before = vram_free(&display.card);
+	trace_function("vram_gem_create");
 	for (int i = 1; i <= 100; i++)
 		flip(&display, &fbs[i % 2]);
+	trace_stop();
 	assert_shown(&display, &fbs[0]);
-	wait_for_vram_free(&display.card, free);
+	free = vram_free(&display.card);
+	igt_assert_lte_u64(before, free + 3 * 4 * 640 * 480);
+	trace_each(count_line, &created);
+	igt_info("%u copies for 100 flips\n", created);
+	igt_assert(created == 2 || created == 3);
+	trace_reset();
+	flip(&display, &own);
+	wait_for_vram_free(&display.card, before);
+	remove_fb(&display, &own);
 	remove_fb(&display, &fbs[1]);
 	remove_fb(&display, &fbs[0]);
 	close_display(&display);
@@ -323,9 +411,13 @@ igt_main()
 	igt_subtest("formats")
 		formats();
 
-	igt_describe("100 flips between foreign buffers");
+	igt_describe("100 flips between foreign buffers, whose copies are reused");
 	igt_subtest("flips")
 		flips();
+
+	igt_describe("The exporter of a new framebuffer allocates in the ioctl, not in the end of the commit");
+	igt_subtest("allocates-early")
+		allocates_early();
 
 	igt_describe("Framebuffers larger than the dma-buf are refused");
 	igt_subtest("too-small")

@@ -1,8 +1,15 @@
 // SPDX-License-Identifier: MIT
+#include <fcntl.h>
 #include <linux/dma-buf.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <xf86drm.h>
 
 #include "lib.h"
+#include "traffic.h"
 
 IGT_TEST_DESCRIPTION("CPU mappings of page-less memory");
 
@@ -291,6 +298,177 @@ static void own_buffer_part(void)
 	close(engine);
 }
 
+/*
+ * A debugger's access to a mapping: /proc/PID/mem, ptrace()
+ */
+
+static int open_memory(void)
+{
+	int fd = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+
+	igt_assert_f(fd >= 0, "/proc/self/mem: %s\n", strerror(errno));
+	return fd;
+}
+
+/* Read @len bytes at @mem as a debugger does, and compare. */
+static void assert_peek(int memory, const void *mem, uint64_t len)
+{
+	uint8_t *bytes = malloc(len);
+
+	igt_assert(bytes);
+	igt_assert_eq_u64(pread(memory, bytes, len, (uintptr_t)mem), len);
+	igt_assert(!memcmp(bytes, mem, len));
+	free(bytes);
+}
+
+static void poke(int memory, void *mem, const void *bytes, uint64_t len)
+{
+	igt_assert_eq_u64(pwrite(memory, bytes, len, (uintptr_t)mem), len);
+}
+
+static void debugger(uint32_t placement, uint64_t max_extent)
+{
+	static const char text[] = "across the border of two pages";
+	struct buffer buffer = open_buffer(placement, max_extent);
+	uint8_t *drm_mem = map_vram(buffer.vram, buffer.handle, SIZE);
+	uint8_t *dmabuf_mem = map_dmabuf(buffer.dmabuf, SIZE);
+	int memory = open_memory();
+
+	phyr_fill(drm_mem, 13, 0, SIZE);
+	assert_peek(memory, drm_mem, SIZE);
+	assert_peek(memory, dmabuf_mem + 5, 3 * SZ_4K);
+	assert_peek(memory, drm_mem + SIZE - 1, 1);
+	poke(memory, dmabuf_mem + SZ_64K - 7, text, sizeof(text));
+	igt_assert(!memcmp(drm_mem + SZ_64K - 7, text, sizeof(text)));
+	assert_bytes(drm_mem, 13, 0, SZ_64K - 7);
+	assert_bytes(drm_mem + SZ_64K - 7 + sizeof(text), 13,
+		     SZ_64K - 7 + sizeof(text),
+		     SIZE - SZ_64K + 7 - sizeof(text));
+	close(memory);
+	unmap(drm_mem, SIZE);
+	unmap(dmabuf_mem, SIZE);
+	close_buffer(&buffer);
+}
+
+/* Words of a stopped child by PTRACE_PEEKDATA and PTRACE_POKEDATA. */
+static void debugger_ptrace(void)
+{
+	struct buffer buffer = open_buffer(IN_VRAM, SZ_4K);
+	uint8_t *mem = map_vram(buffer.vram, buffer.handle, SIZE);
+	long word, new = 0x1122334455667788;
+	int status;
+	pid_t pid;
+
+	phyr_fill(mem, 14, 0, SIZE);
+	fflush(stdout);
+	pid = fork();
+	igt_assert(pid >= 0);
+	if (!pid) {
+		ptrace(PTRACE_TRACEME, 0, 0, 0);
+		raise(SIGSTOP);
+		_exit(memcmp(mem + 2 * SZ_4K, &new, sizeof(new)));
+	}
+	igt_assert_eq(waitpid(pid, &status, 0), pid);
+	igt_assert(WIFSTOPPED(status));
+	errno = 0;
+	word = ptrace(PTRACE_PEEKDATA, pid, mem + SZ_4K, 0);
+	igt_assert_f(!errno, "PTRACE_PEEKDATA: %s\n", strerror(errno));
+	igt_assert(!memcmp(mem + SZ_4K, &word, sizeof(word)));
+	igt_assert_eq(ptrace(PTRACE_POKEDATA, pid, mem + 2 * SZ_4K, new), 0);
+	igt_assert(!memcmp(mem + 2 * SZ_4K, &new, sizeof(new)));
+	igt_assert_eq(ptrace(PTRACE_CONT, pid, 0, 0), 0);
+	assert_ends_well(pid);
+	unmap(mem, SIZE);
+	close_buffer(&buffer);
+}
+
+/* Not beyond the mapping, though the buffer goes on. */
+static void debugger_part(void)
+{
+	struct buffer buffer = open_buffer(IN_VRAM, SZ_4K);
+	uint8_t *whole = map_dmabuf(buffer.dmabuf, SIZE), bytes[SZ_4K];
+	int memory = open_memory();
+	uint8_t *mem, *next;
+
+	phyr_fill(whole, 15, 0, SIZE);
+	mem = phyr_mmap(buffer.dmabuf, 2 * SZ_4K, PROT_READ | PROT_WRITE,
+			3 * SZ_4K);
+	igt_assert(mem != MAP_FAILED);
+	assert_peek(memory, mem, 2 * SZ_4K);
+	/* Other memory follows. */
+	next = mmap(mem + SZ_4K, SZ_4K, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	igt_assert(next == mem + SZ_4K);
+	memset(next, 0x77, SZ_4K);
+	assert_peek(memory, mem + SZ_4K / 2, SZ_4K);
+	memset(bytes, 0x66, sizeof(bytes));
+	poke(memory, mem + SZ_4K / 2, bytes, sizeof(bytes));
+	igt_assert_eq_u64(phyr_verify_byte(next, 0x66, SZ_4K / 2), -1);
+	igt_assert_eq_u64(phyr_verify_byte(next + SZ_4K / 2, 0x77, SZ_4K / 2),
+			  -1);
+	assert_bytes(whole + 4 * SZ_4K, 15, 4 * SZ_4K, SIZE - 4 * SZ_4K);
+	/* Nothing follows. */
+	unmap(next, SZ_4K);
+	igt_assert_eq(pread(memory, bytes, SZ_4K, (uintptr_t)mem + SZ_4K / 2),
+		      SZ_4K / 2);
+	close(memory);
+	unmap(mem, SZ_4K);
+	unmap(whole, SIZE);
+	close_buffer(&buffer);
+}
+
+/*
+ * A client that got the buffer for reading does not write to it through
+ * /proc/self/mem.
+ */
+static void debugger_read_only(void)
+{
+	struct buffer buffer = open_buffer(IN_VRAM, 0);
+	uint8_t *mem = map_vram(buffer.vram, buffer.handle, SIZE), byte = 1;
+	int memory = open_memory();
+	struct drm_prime_handle export = {
+		.handle = buffer.handle, .flags = DRM_CLOEXEC,
+	};
+	uint8_t *read_only;
+
+	phyr_fill(mem, 16, 0, SIZE);
+	igt_assert_eq(phyr_ioctl(buffer.vram, DRM_IOCTL_PRIME_HANDLE_TO_FD,
+				 &export), 0);
+	read_only = phyr_mmap(export.fd, SIZE, PROT_READ, 0);
+	igt_assert(read_only != MAP_FAILED);
+	assert_peek(memory, read_only, SIZE);
+	igt_assert_eq(pwrite(memory, &byte, 1, (uintptr_t)read_only), -1);
+	igt_assert_eq(errno, EIO);
+	assert_bytes(mem, 16, 0, SIZE);
+	unmap(read_only, SIZE);
+	close(export.fd);
+	close(memory);
+	unmap(mem, SIZE);
+	close_buffer(&buffer);
+}
+
+/* The same bytes as the client itself sees: those of the dummy page. */
+static void debugger_gone(void)
+{
+	struct phyr_device card = vram_device(0);
+	struct buffer buffer = open_buffer(EVICTABLE, SZ_4K);
+	uint8_t *mem = map_vram(buffer.vram, buffer.handle, SIZE);
+	int memory = open_memory();
+
+	phyr_fill(mem, 17, 0, SIZE);
+	remove_device(card.busid, UNBIND);
+	assert_peek(memory, mem, SIZE);
+	poke(memory, mem + 5, "own", 3);
+	igt_assert(!memcmp(mem + SZ_4K + 5, "own", 3));
+	assert_peek(memory, mem + 3, 2 * SZ_4K);
+	memset(mem, 0, SZ_4K);
+	assert_dummy(mem, SIZE);
+	close(memory);
+	unmap(mem, SIZE);
+	close_buffer(&buffer);
+	restore_device(card.busid, PHYR_VRAM_DRIVER, UNBIND);
+}
+
 igt_main()
 {
 	igt_describe("The DRM node and the dma-buf map the same bytes");
@@ -359,4 +537,32 @@ igt_main()
 	igt_describe("Parts of the engine's own buffers map the correct bytes");
 	igt_subtest("engine-buffer-part")
 		own_buffer_part();
+
+	igt_describe("/proc/PID/mem reads and writes a mapping of VRAM");
+	igt_subtest("debugger")
+		debugger(IN_VRAM, 0);
+
+	igt_describe("/proc/PID/mem reads and writes a mapping of fragmented VRAM");
+	igt_subtest("debugger-fragmented")
+		debugger(IN_VRAM, SZ_4K);
+
+	igt_describe("/proc/PID/mem reads and writes a mapping of a buffer in system memory");
+	igt_subtest("debugger-system")
+		debugger(IN_SYSTEM, 0);
+
+	igt_describe("ptrace() reads and writes words of a mapping");
+	igt_subtest("debugger-ptrace")
+		debugger_ptrace();
+
+	igt_describe("A debugger's access stays inside the mapping");
+	igt_subtest("debugger-part")
+		debugger_part();
+
+	igt_describe("/proc/PID/mem does not write to a read-only mapping");
+	igt_subtest("debugger-read-only")
+		debugger_read_only();
+
+	igt_describe("A debugger sees the zeroed page of a buffer whose card is gone");
+	igt_subtest("debugger-gone")
+		debugger_gone();
 }

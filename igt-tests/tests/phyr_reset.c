@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "lib.h"
 #include "traffic.h"
@@ -47,6 +49,28 @@ static pid_t create_in_background(int vram)
 	_exit(mem == MAP_FAILED || phyr_verify_byte(mem, 0, SIZE) >= 0);
 }
 
+/* A process that reads a mapping, which has the pattern SEED. */
+static pid_t read_in_background(const void *mem)
+{
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	igt_assert(pid >= 0);
+	if (!pid)
+		_exit(phyr_verify(mem, SEED, 0, SIZE) >= 0);
+	return pid;
+}
+
+static void assert_killable(pid_t pid)
+{
+	int status;
+
+	igt_assert_eq(kill(pid, SIGKILL), 0);
+	igt_assert_eq(waitpid(pid, &status, 0), pid);
+	igt_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
 /* Inspect the state during a reset that waits for the unmap of an importer. */
 static void revoke_and_rearm(void)
 {
@@ -59,7 +83,7 @@ static void revoke_and_rearm(void)
 	struct phyr_test_held held = { 0 };
 	void *drm_mem, *dmabuf_mem;
 	char path[96];
-	pid_t resetter, creator;
+	pid_t resetter, creator, readers[3];
 
 	reset_path(&card, path, sizeof(path));
 	dmabuf = export_buffer(vram, handle);
@@ -75,8 +99,12 @@ static void revoke_and_rearm(void)
 
 	resetter = write_in_background(path, "1");
 	wait_until_sleeps_in(resetter, "phyr_buffer_revoke_wait");
-	igt_assert(raises_sigbus(drm_mem));
-	igt_assert(raises_sigbus(dmabuf_mem));
+	/* An access waits for the end of the reset, or for SIGKILL. */
+	for (unsigned int i = 0; i < ARRAY_SIZE(readers); i++) {
+		readers[i] = read_in_background(i % 2 ? dmabuf_mem : drm_mem);
+		wait_until_sleeps_in(readers[i], "vram_gem_fault");
+	}
+	assert_killable(readers[2]);
 	job.src_handle = imported;
 	job.dst_handle = own;
 	igt_assert_eq(phyr_copy_submit(engine, &job), -ENODEV);
@@ -88,9 +116,13 @@ static void revoke_and_rearm(void)
 	igt_assert(held.mapped);
 	igt_assert(sleeps_in(resetter, "phyr_buffer_revoke_wait"));
 	igt_assert(sleeps_in(creator, "drm_ioctl_kernel"));
+	igt_assert(sleeps_in(readers[0], "vram_gem_fault"));
+	igt_assert(sleeps_in(readers[1], "vram_gem_fault"));
 	igt_assert_eq(phyr_ioctl(test, PHYR_TEST_IOC_UNMAP, &held), 0);
 	assert_ends_well(resetter);
 	assert_ends_well(creator);
+	assert_ends_well(readers[0]);
+	assert_ends_well(readers[1]);
 
 	/* Existing mappings and imports work again, and so do new ones. */
 	assert_bytes(drm_mem, SEED, 0, SIZE);

@@ -44,6 +44,29 @@ void largest_mode(void)
 	close_display(&display);
 }
 
+/*
+ * Pixels are premultiplied and nothing is below the plane: the colour is shown,
+ * whatever alpha is (put_pixel() makes it noise).
+ */
+void alpha(void)
+{
+	static const uint32_t with_alpha[] = {
+		DRM_FORMAT_ARGB8888, DRM_FORMAT_BGRA8888,
+	};
+	struct display display = open_display();
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(with_alpha); i++) {
+		struct fb fb = create_mode_fb(&display, with_alpha[i], 175 + i);
+
+		show(&display, &fb);
+		assert_shown(&display, &fb);
+		assert_not_copied(&display, &fb);
+		turn_off(&display);
+		remove_fb(&display, &fb);
+	}
+	close_display(&display);
+}
+
 /* Show a picture whose lines are laid out like @layout says. */
 static void show_layout(const struct display *display, struct fb layout,
 			uint32_t seed)

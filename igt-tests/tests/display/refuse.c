@@ -114,26 +114,6 @@ static const struct bad_view bad_views[] = {
 	  { .src = { .y = 289 } }, -ENOSPC },
 };
 
-/* The driver accepts ARGB framebuffers for cursors, but has no cursor plane. */
-void refused_alpha(void)
-{
-	struct display display = open_display();
-	struct fb fb = create_mode_fb(&display, DRM_FORMAT_XRGB8888, 175);
-	struct fb cursor = fb;
-	struct view view = { .fb = &cursor };
-
-	show(&display, &fb);
-	cursor.format = DRM_FORMAT_ARGB8888;
-	if (!try_add_fb(display.fd, &cursor, &cursor.id)) {
-		igt_assert_eq(try_show_view(&display, &view, 0), -EINVAL);
-		igt_assert_eq(try_flip(&display, &cursor, 0), -EINVAL);
-		igt_assert_eq(drmModeRmFB(display.fd, cursor.id), 0);
-	}
-	assert_shown(&display, &fb);
-	remove_fb(&display, &fb);
-	close_display(&display);
-}
-
 /* The current picture stays. */
 void refused_views(void)
 {

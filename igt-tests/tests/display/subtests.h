@@ -15,6 +15,7 @@ extern const uint32_t formats[NR_FORMATS];
 /* mode.c */
 void offered_mode(uint32_t width, uint32_t height);
 void largest_mode(void);
+void alpha(void);
 void own_mode(uint32_t width, uint32_t height);
 void offered_modes(void);
 void long_pitch(void);
@@ -46,7 +47,6 @@ void console_returns(void);
 /* refuse.c */
 void refused_fbs(void);
 void refused_views(void);
-void refused_alpha(void);
 void refused_modes(void);
 
 /* client.c */

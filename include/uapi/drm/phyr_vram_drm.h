@@ -69,6 +69,11 @@ struct drm_phyr_vram_gem_create {
  * @pad: must be zero
  * @offset: out: offset for mmap() of the DRM node, in bytes
  *
+ * An access to the mapping never raises SIGBUS because of the card. During a
+ * reset it waits for the end of the reset, or for SIGKILL. After the card is
+ * gone, all pages of the mapping are the same page of the buffer's own, which is
+ * zeroed at first; nobody else has it.
+ *
  * -EINVAL: @pad is not zero. -ENOENT: unknown handle.
  */
 struct drm_phyr_vram_gem_mmap {
