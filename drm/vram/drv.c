@@ -480,9 +480,9 @@ static void vram_reset_prepare(struct pci_dev *pdev)
 {
 	struct vram_device *vram = pci_get_drvdata(pdev);
 
-	/* Commits take the lock for reading, so suspend the display first. */
-	if (vram_display_suspend(vram))
-		drm_warn(&vram->drm, "failed to suspend the display; it may show garbage after the reset\n");
+	/* Commits take reset_lock for reading, so block them first. */
+	if (vram_display_block(vram))
+		drm_warn(&vram->drm, "failed to save the display's state; it may stay off after the reset\n");
 	down_write(&vram->reset_lock);
 	vram_bos_revoke(vram);
 }
@@ -493,8 +493,8 @@ static void vram_reset_done(struct pci_dev *pdev)
 
 	vram_bos_rearm(vram);
 	up_write(&vram->reset_lock);
-	if (vram_display_resume(vram))
-		drm_warn(&vram->drm, "failed to resume the display; it stays off after the reset\n");
+	if (vram_display_unblock(vram))
+		drm_warn(&vram->drm, "failed to restore the display; it stays off after the reset\n");
 }
 
 static const struct pci_error_handlers vram_err_handler = {

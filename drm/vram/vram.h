@@ -20,6 +20,7 @@
 #include <drm/drm_device.h>
 #include <drm/drm_encoder.h>
 #include <drm/drm_fourcc.h>
+#include <drm/drm_modeset_lock.h>
 #include <drm/drm_plane.h>
 #include <drm/ttm/ttm_bo.h>
 #include <drm/ttm/ttm_device.h>
@@ -42,6 +43,7 @@
 /* QEMU aborts if a line does not start at a 32-bit word. */
 #define VRAM_PITCH_ALIGN	sizeof(u32)
 
+struct drm_atomic_commit;
 struct drm_edid;
 struct drm_framebuffer;
 struct drm_mode_fb_cmd2;
@@ -263,6 +265,8 @@ struct vram_crc {
  * @encoder: the only encoder
  * @connector: the only connector
  * @crc: CRCs of the frames, for tests
+ * @blocked: all modeset locks, held during a reset of the card
+ * @blocked_state: what to display after the reset, or NULL; guarded by @blocked
  */
 struct vram_display {
 	struct vram_device *vram;
@@ -274,6 +278,8 @@ struct vram_display {
 	struct drm_encoder encoder;
 	struct drm_connector connector;
 	struct vram_crc crc;
+	struct drm_modeset_acquire_ctx blocked;
+	struct drm_atomic_commit *blocked_state;
 };
 
 /* mgr.c */
@@ -332,6 +338,8 @@ void vram_display_remove(struct vram_device *vram);
 void vram_display_shutdown(struct vram_device *vram);
 int vram_display_suspend(struct vram_device *vram);
 int vram_display_resume(struct vram_device *vram);
+int vram_display_block(struct vram_device *vram);
+int vram_display_unblock(struct vram_device *vram);
 
 /* plane.c */
 int vram_plane_init(struct vram_display *display);
