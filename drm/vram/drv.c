@@ -207,6 +207,8 @@ static int vram_gem_move_ioctl(struct drm_device *drm, void *data,
 	if (!ret) {
 		start = ktime_get_ns();
 		ret = vram_bo_move_to(to_vram_bo(gem), mem_type, true);
+		if (!ret)
+			to_vram_bo(gem)->evicted = false;
 		vram_file_add_busy(file, start);
 		dma_resv_unlock(gem->resv);
 	}
@@ -420,6 +422,9 @@ static int vram_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		return ret;
 
 	pci_set_drvdata(pdev, vram);
+	ret = vram_pm_init(vram);
+	if (ret)
+		return ret;
 	ret = drm_dev_register(&vram->drm, 0);
 	if (ret)
 		return ret;
@@ -445,32 +450,6 @@ static void vram_shutdown(struct pci_dev *pdev)
 {
 	vram_display_shutdown(pci_get_drvdata(pdev));
 }
-
-static int vram_suspend(struct device *dev)
-{
-	struct vram_device *vram = dev_get_drvdata(dev);
-	int ret;
-
-	ret = vram_display_suspend(vram);
-	if (ret)
-		return ret;
-	ret = vram_bos_evict(vram);
-	if (ret) {
-		vram_bos_restore(vram);
-		vram_display_resume(vram);
-	}
-	return ret;
-}
-
-static int vram_resume(struct device *dev)
-{
-	struct vram_device *vram = dev_get_drvdata(dev);
-
-	vram_bos_restore(vram);
-	return vram_display_resume(vram);
-}
-
-static DEFINE_SIMPLE_DEV_PM_OPS(vram_pm_ops, vram_suspend, vram_resume);
 
 /*
  * While the card is reset its VRAM cannot be accessed. Block the creation and

@@ -28,6 +28,7 @@
 #include <linux/gpu_buddy.h>
 #include <linux/iosys-map.h>
 #include <linux/mutex.h>
+#include <linux/notifier.h>
 #include <linux/phyr_exporter.h>
 #include <linux/rwsem.h>
 #include <linux/sizes.h>
@@ -43,6 +44,7 @@
 /* QEMU aborts if a line does not start at a 32-bit word. */
 #define VRAM_PITCH_ALIGN	sizeof(u32)
 
+struct dev_pm_ops;
 struct drm_atomic_commit;
 struct drm_edid;
 struct drm_framebuffer;
@@ -52,14 +54,16 @@ struct mem_cgroup;
 /**
  * struct vram_mgr - the VRAM allocator
  * @base: the TTM resource manager
- * @lock: guards @buddy
+ * @lock: guards @buddy and @closed
  * @buddy: the allocated and free blocks of VRAM
+ * @closed: allocations fail, while the card sleeps
  * @reserved: blocks never given to buffers; constant
  */
 struct vram_mgr {
 	struct ttm_resource_manager base;
-	struct mutex lock;	/* buddy */
+	struct mutex lock;	/* buddy, closed */
 	struct gpu_buddy buddy;
+	bool closed;
 	struct list_head reserved;
 };
 
@@ -92,6 +96,9 @@ static inline struct vram_resource *to_vram_resource(struct ttm_resource *res)
  * @bos: all buffers by struct vram_bo.id; holds no references
  * @next_id: next id to try in @bos
  * @io_maps: number of VRAM mappings held by kernel clients
+ * @pm_notifier: moves buffers for hibernation
+ * @hibernating: buffers stay in system memory until hibernation ends; accessed
+ *	by PM callbacks only, which the PM core serializes
  * @display: NULL for a card without a display; constant
  */
 struct vram_device {
@@ -105,6 +112,8 @@ struct vram_device {
 	struct xarray bos;
 	u32 next_id;
 	atomic_t io_maps;
+	struct notifier_block pm_notifier;
+	bool hibernating;
 	struct vram_display *display;
 };
 
@@ -131,6 +140,8 @@ static inline struct vram_device *ttm_to_vram(struct ttm_device *ttm)
  *	kernel has no memory cgroups; constant
  * @dummy: page for mappings of a revoked buffer, or NULL; guarded by the
  *	reservation lock
+ * @evicted: was moved to system memory because the card sleeps, and will be
+ *	moved back; guarded by the reservation lock
  */
 struct vram_bo {
 	struct ttm_buffer_object tbo;
@@ -141,6 +152,7 @@ struct vram_bo {
 	u32 place;
 	struct mem_cgroup *memcg;
 	struct page *dummy;
+	bool evicted;
 };
 
 /**
@@ -288,6 +300,8 @@ unsigned int vram_resource_extents(struct vram_mgr *mgr,
 				   struct ttm_resource *res);
 u64 vram_resource_offset(struct ttm_resource *res);
 u64 vram_mgr_avail(struct vram_mgr *mgr);
+void vram_mgr_close(struct vram_mgr *mgr);
+void vram_mgr_open(struct vram_mgr *mgr);
 
 /* poison.c */
 void vram_poison_fill(struct vram_device *vram, u64 offset, u64 len);
@@ -309,8 +323,6 @@ int vram_bo_move_to(struct vram_bo *bo, u32 mem_type, bool interruptible);
 int vram_bo_pin_system(struct vram_bo *bo);
 int vram_bo_pin_scanout(struct vram_bo *bo, u64 end);
 void vram_bo_unpin(struct vram_bo *bo);
-int vram_bos_evict(struct vram_device *vram);
-void vram_bos_restore(struct vram_device *vram);
 void vram_bos_revoke(struct vram_device *vram);
 void vram_bos_rearm(struct vram_device *vram);
 
@@ -379,6 +391,10 @@ const char *const *vram_crc_sources(struct drm_crtc *crtc, size_t *count);
 int vram_crc_verify_source(struct drm_crtc *crtc, const char *source,
 			   size_t *values);
 int vram_crc_set_source(struct drm_crtc *crtc, const char *source);
+
+/* pm.c */
+extern const struct dev_pm_ops vram_pm_ops;
+int vram_pm_init(struct vram_device *vram);
 
 /* debugfs.c */
 void vram_debugfs_init(struct drm_minor *minor);
