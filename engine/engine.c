@@ -19,10 +19,9 @@
  * - A run's fence is signalled once, after phyr_engine.run is cleared, without
  *   the lock held. From then on the run may be freed.
  * - The registers stay mapped until the driver is unbound. No run starts after
- *   phyr_engine_stop().
+ *   phyr_engine_stop(), unless phyr_engine_resume() follows.
  * - No memory is allocated between the start of a run and its fence.
- * - While the engine is suspended, phyr_engine.run is paused between two
- *   scripts; resume continues it.
+ * - phyr_engine_pause() pauses a run between two scripts.
  *
  * Limits: a move has 24 bits of length and 32 bits of address. Real hardware
  * requires source and destination to be equal modulo 4 and raises an illegal
@@ -84,8 +83,8 @@
 #define LSI_SCRIPT_BYTES	(4ULL << 20)
 #define LSI_SCRIPT_WORDS	(LSI_SCRIPT_MOVES * 3 + 2 + 2)
 
-/* A suspend takes a script that runs for longer than this for hung. */
-#define PHYR_ENGINE_SUSPEND_TIMEOUT	msecs_to_jiffies(1000)
+/* phyr_engine_pause() takes a script that runs for longer than this for hung. */
+#define PHYR_ENGINE_PAUSE_TIMEOUT	msecs_to_jiffies(1000)
 
 static const char *phyr_engine_fence_driver_name(struct dma_fence *fence)
 {
@@ -261,7 +260,7 @@ static struct dma_fence *phyr_engine_step(struct phyr_engine *engine,
 	wake_up(&engine->idle);
 	if (!run->left)
 		return phyr_engine_finish(engine, 0);
-	if (engine->suspended)
+	if (engine->paused)
 		return NULL;
 	if (phyr_engine_build(engine, run))
 		return phyr_engine_finish(engine, -EIO);
@@ -324,7 +323,7 @@ static irqreturn_t phyr_engine_thread(int irq, void *data)
  *
  * Context: may sleep; inside a fence signalling critical section.
  * Return: a reference to the run's fence; ERR_PTR(-ECANCELED) after
- * phyr_engine_stop(), ERR_PTR(-EAGAIN) after phyr_engine_suspend(),
+ * phyr_engine_stop(), ERR_PTR(-EAGAIN) after phyr_engine_pause(),
  * ERR_PTR(-EIO) if a range list is too short.
  */
 struct dma_fence *phyr_engine_start(struct phyr_engine *engine,
@@ -337,7 +336,7 @@ struct dma_fence *phyr_engine_start(struct phyr_engine *engine,
 	if (engine->stopped)
 		goto err_unlock;
 	ret = -EAGAIN;
-	if (engine->suspended)
+	if (engine->paused)
 		goto err_unlock;
 	if (engine->hang) {
 		engine->hang--;
@@ -413,14 +412,15 @@ void phyr_engine_abort(struct phyr_engine *engine, struct phyr_engine_run *run,
 EXPORT_SYMBOL_NS_GPL(phyr_engine_abort, "PHYR_ENGINE");
 
 /**
- * phyr_engine_stop - stop the device permanently
+ * phyr_engine_stop - stop the device
  * @engine: the engine
  *
- * Ends the current run with -ECANCELED; phyr_engine_start() fails from now on.
- * Resets the device unconditionally: on driver unbind it may still be present
- * and busy.
+ * Ends the current run with -ECANCELED; phyr_engine_start() fails until
+ * phyr_engine_resume(). Resets the device unconditionally: on driver unbind it
+ * may still be present and busy. On return it does no DMA and raises no
+ * interrupt, and the engine writes no register until it is resumed.
  *
- * Context: before the driver is unbound; may sleep.
+ * Context: on suspend, and before the driver is unbound; may sleep.
  */
 void phyr_engine_stop(struct phyr_engine *engine)
 {
@@ -440,28 +440,28 @@ void phyr_engine_stop(struct phyr_engine *engine)
 EXPORT_SYMBOL_NS_GPL(phyr_engine_stop, "PHYR_ENGINE");
 
 /**
- * phyr_engine_suspend - stop the device until phyr_engine_resume()
+ * phyr_engine_pause - stop the device until phyr_engine_resume()
  * @engine: the engine
  *
- * Pauses the current run after the script that is running, which takes 40 ms
- * at most. If that script takes longer than a second, it hangs, and the run
+ * The current run pauses after the script that is running, which takes 40 ms at
+ * most. If that script takes longer than a second, it hangs, and the run
  * ends with -ETIMEDOUT. On return the device does no DMA and raises no
  * interrupt, and it may lose power. The caller must keep its own watchdog from
  * calling phyr_engine_progress(), since a paused run makes no progress.
  *
- * Context: system sleep; may sleep, for a second at most.
+ * Context: on suspend; may sleep, for a second at most.
  */
-void phyr_engine_suspend(struct phyr_engine *engine)
+void phyr_engine_pause(struct phyr_engine *engine)
 {
 	struct dma_fence *fence = NULL;
 	bool hung;
 
 	mutex_lock(&engine->lock);
-	engine->suspended = true;
+	engine->paused = true;
 	mutex_unlock(&engine->lock);
 
 	wait_event_timeout(engine->idle, !READ_ONCE(engine->busy),
-			   PHYR_ENGINE_SUSPEND_TIMEOUT);
+			   PHYR_ENGINE_PAUSE_TIMEOUT);
 	/* Let a pending irq thread run first; a starved thread is no hang. */
 	synchronize_irq(engine->irq);
 
@@ -481,23 +481,25 @@ void phyr_engine_suspend(struct phyr_engine *engine)
 
 	phyr_engine_fence_complete(fence);
 }
-EXPORT_SYMBOL_NS_GPL(phyr_engine_suspend, "PHYR_ENGINE");
+EXPORT_SYMBOL_NS_GPL(phyr_engine_pause, "PHYR_ENGINE");
 
 /**
- * phyr_engine_resume - initialise the device again and continue
- * @engine: the engine, after phyr_engine_suspend(); the device has power, and
- *	its registers may have any contents
+ * phyr_engine_resume - make a paused or stopped device usable again
+ * @engine: the engine, after phyr_engine_pause() or phyr_engine_stop()
  *
- * Context: system sleep; may sleep.
+ * Initialises the registers, which may have lost their values, and continues
+ * the run that was paused.
+ *
+ * Context: on resume; may sleep.
  */
 void phyr_engine_resume(struct phyr_engine *engine)
 {
 	struct dma_fence *fence = NULL;
 
 	mutex_lock(&engine->lock);
-	engine->suspended = false;
-	if (!engine->stopped)
-		phyr_engine_reset(engine);
+	phyr_engine_reset(engine);
+	engine->stopped = false;
+	engine->paused = false;
 	if (engine->run) {
 		if (phyr_engine_build(engine, engine->run))
 			fence = phyr_engine_finish(engine, -EIO);

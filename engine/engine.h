@@ -99,15 +99,14 @@ struct phyr_engine_record {
  *	sections, so nothing under it may allocate memory or wait for a fence
  * @run: the current run, or NULL
  * @busy: a script of @run is running; false between two scripts, and while
- *	@run is paused
+ *	it is paused
  * @script_bytes: bytes copied by the current script
  * @script_moves: Memory Moves in the current script
  * @script_seq: number of the current script, reported in LSI_DSPS by its
  *	interrupt instruction
  * @seqno: sequence number of the last run
  * @stopped: phyr_engine_start() fails
- * @suspended: phyr_engine_start() fails, and no further script of @run starts,
- *	until phyr_engine_resume()
+ * @paused: phyr_engine_start() fails, and no further script of @run starts
  * @hang: number of following runs that are to hang, for tests
  * @records: ring of the last finished runs
  * @record_count: runs finished so far
@@ -130,7 +129,7 @@ struct phyr_engine {
 	u32 script_seq;
 	u64 seqno;
 	bool stopped;
-	bool suspended;
+	bool paused;
 	u32 hang;
 	struct phyr_engine_record records[PHYR_ENGINE_RECORDS];
 	u64 record_count;
@@ -138,7 +137,7 @@ struct phyr_engine {
 
 int phyr_engine_init(struct phyr_engine *engine, struct pci_dev *pdev);
 void phyr_engine_stop(struct phyr_engine *engine);
-void phyr_engine_suspend(struct phyr_engine *engine);
+void phyr_engine_pause(struct phyr_engine *engine);
 void phyr_engine_resume(struct phyr_engine *engine);
 struct dma_fence *phyr_engine_start(struct phyr_engine *engine,
 				    struct phyr_engine_run *run);

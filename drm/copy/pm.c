@@ -28,7 +28,7 @@ static int copy_suspend(struct device *dev)
 	copy->timeout_left = drm_sched_suspend_timeout(&copy->sched);
 	/* A handler that is running would start the timeout again. */
 	cancel_delayed_work_sync(&copy->sched.work_tdr);
-	phyr_engine_suspend(&copy->engine);
+	phyr_engine_pause(&copy->engine);
 	copy->suspended = true;
 	return 0;
 }

@@ -61,6 +61,10 @@ igt_main()
 	igt_subtest("moved-in-flight")
 		moved_in_flight();
 
+	igt_describe("Suspend while streaming: one frame is lost, the stream continues");
+	igt_subtest("suspended")
+		suspended();
+
 	igt_describe("Unbind a card whose buffer is in use, 100 times; other buffers continue");
 	igt_subtest("revoked")
 		revoked(UNBIND, repeats(100));

@@ -147,11 +147,12 @@ struct camera_buffer {
  * @pix: the negotiated format; a single-planar node uses its first plane
  * @interval: frame interval in seconds
  *
- * @buffers_lock: guards the following two; innermost
+ * @buffers_lock: guards the following three; innermost
  * @buffers: queued buffers, oldest first
  * @look: control values for the next frame
+ * @suspended: no frame is started
  *
- * @wait: woken when a buffer is queued
+ * @wait: woken when a buffer is queued, and on resume
  * @thread: fills buffers while streaming
  * @period: frame interval in ns; constant while streaming
  * @frame: owned by the thread while streaming
@@ -175,9 +176,10 @@ struct camera {
 	struct v4l2_pix_format_mplane pix;
 	struct v4l2_fract interval;
 
-	spinlock_t buffers_lock;	/* buffers, look */
+	spinlock_t buffers_lock;	/* buffers, look, suspended */
 	struct list_head buffers;
 	struct camera_look look;
+	bool suspended;
 
 	wait_queue_head_t wait;
 	struct task_struct *thread;
@@ -195,6 +197,8 @@ int camera_video_init(struct camera *camera);
 /* stream.c */
 int camera_queue_init(struct camera *camera, struct device *dev,
 		      bool multiplanar);
+void camera_stream_suspend(struct camera *camera);
+void camera_stream_resume(struct camera *camera);
 
 /* memory.c */
 int camera_memory_alloc(struct camera_memory *memory, struct device *dev,

@@ -9,14 +9,14 @@
  * since files may stay open after unbind. The PCI device holds one such
  * reference, acquired first and therefore released last, after the interrupt.
  *
- * Limits: no power management. After a suspend the first frame times out, and
- * the timeout resets the engine.
+ * Limits: no runtime power management.
  */
 #include <linux/debugfs.h>
 #include <linux/dma-mapping.h>
 #include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/phyr_inject.h>
+#include <linux/pm.h>
 #include <linux/rcupdate.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
@@ -252,6 +252,24 @@ static void camera_remove(struct pci_dev *pdev)
 	media_device_unregister(&camera->mdev);
 }
 
+/*
+ * Also for hibernation. The PCI core saves and restores the configuration
+ * space, and with it bus mastering.
+ */
+static int camera_suspend(struct device *dev)
+{
+	camera_stream_suspend(dev_get_drvdata(dev));
+	return 0;
+}
+
+static int camera_resume(struct device *dev)
+{
+	camera_stream_resume(dev_get_drvdata(dev));
+	return 0;
+}
+
+static DEFINE_SIMPLE_DEV_PM_OPS(camera_pm_ops, camera_suspend, camera_resume);
+
 static void camera_shutdown(struct pci_dev *pdev)
 {
 	pci_clear_master(pdev);
@@ -269,6 +287,7 @@ static struct pci_driver camera_pci_driver = {
 	.probe = camera_probe,
 	.remove = camera_remove,
 	.shutdown = camera_shutdown,
+	.driver.pm = pm_sleep_ptr(&camera_pm_ops),
 };
 
 static int __init camera_init(void)

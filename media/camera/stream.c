@@ -20,6 +20,12 @@
  *
  * The thread takes none of the mutexes held around ioctls, so stop_streaming()
  * can wait for it.
+ *
+ * Suspend: the thread is not freezable. Evicting a buffer from VRAM waits for
+ * the fence of its frame, which a frozen thread would never signal. After
+ * camera_stream_suspend() the thread starts no frame, and the frame in flight
+ * fails. Suspend does not wait for the thread, because vb2_phyr_begin() may be
+ * waiting for a device that is already suspended.
  */
 #include <linux/dma-fence.h>
 #include <linux/dma-mapping.h>
@@ -208,26 +214,35 @@ out_free:
 	return ret;
 }
 
-static struct camera_buffer *camera_next_buffer(struct camera *camera)
+static struct camera_buffer *camera_take_buffer(struct camera *camera)
 {
 	struct camera_buffer *buffer;
 
-	spin_lock(&camera->buffers_lock);
+	lockdep_assert_held(&camera->buffers_lock);
+
 	buffer = list_first_entry_or_null(&camera->buffers,
 					  struct camera_buffer, node);
 	if (buffer)
 		list_del(&buffer->node);
-	spin_unlock(&camera->buffers_lock);
 	return buffer;
 }
 
-/* If a buffer is queued, delay @time until the end of its exposure. */
+/* Return: the buffer for the next frame, or NULL. */
+static struct camera_buffer *camera_next_buffer(struct camera *camera)
+{
+	guard(spinlock)(&camera->buffers_lock);
+	return camera->suspended ? NULL : camera_take_buffer(camera);
+}
+
+/* If a frame is to be captured, delay @time until the end of its exposure. */
 static bool camera_has_buffer(struct camera *camera, ktime_t *time)
 {
 	struct camera_buffer *buffer;
 	ktime_t end;
 
 	guard(spinlock)(&camera->buffers_lock);
+	if (camera->suspended)
+		return false;
 	buffer = list_first_entry_or_null(&camera->buffers,
 					  struct camera_buffer, node);
 	if (!buffer)
@@ -346,8 +361,13 @@ static void camera_return_buffers(struct camera *camera,
 {
 	struct camera_buffer *buffer;
 
-	while ((buffer = camera_next_buffer(camera)))
-		vb2_buffer_done(&buffer->vb.vb2_buf, state);
+	do {
+		spin_lock(&camera->buffers_lock);
+		buffer = camera_take_buffer(camera);
+		spin_unlock(&camera->buffers_lock);
+		if (buffer)
+			vb2_buffer_done(&buffer->vb.vb2_buf, state);
+	} while (buffer);
 }
 
 static int camera_start_streaming(struct vb2_queue *vb2, unsigned int count)
@@ -402,6 +422,40 @@ static const struct vb2_ops camera_vb2_ops = {
 	.stop_streaming = camera_stop_streaming,
 	.unprepare_streaming = vb2_phyr_unprepare_streaming,
 };
+
+static void camera_set_suspended(struct camera *camera, bool suspended)
+{
+	spin_lock(&camera->buffers_lock);
+	camera->suspended = suspended;
+	spin_unlock(&camera->buffers_lock);
+}
+
+/**
+ * camera_stream_suspend - stop the hardware, and start no frame
+ * @camera: the camera
+ *
+ * The frame in flight ends with the error flag; queued buffers stay queued.
+ *
+ * Context: suspend; may sleep.
+ */
+void camera_stream_suspend(struct camera *camera)
+{
+	camera_set_suspended(camera, true);
+	phyr_engine_stop(&camera->engine);
+}
+
+/**
+ * camera_stream_resume - continue after camera_stream_suspend()
+ * @camera: the camera
+ *
+ * Context: resume; may sleep.
+ */
+void camera_stream_resume(struct camera *camera)
+{
+	phyr_engine_resume(&camera->engine);
+	camera_set_suspended(camera, false);
+	wake_up(&camera->wait);
+}
 
 /**
  * camera_queue_init - initialise the videobuf2 queue

@@ -89,6 +89,9 @@ void uncached(void);
 void moved(void);
 void moved_in_flight(void);
 
+/* suspend.c */
+void suspended(void);
+
 /* revoke.c */
 void revoked(enum removal removal, int rounds);
 void revoked_while_queued(void);
