@@ -444,10 +444,10 @@ EXPORT_SYMBOL_NS_GPL(phyr_engine_stop, "PHYR_ENGINE");
  * @engine: the engine
  *
  * The current run pauses after the script that is running, which takes 40 ms at
- * most. If that script takes longer than a second, it hangs, and the run
- * ends with -ETIMEDOUT. On return the device does no DMA and raises no
- * interrupt, and it may lose power. The caller must keep its own watchdog from
- * calling phyr_engine_progress(), since a paused run makes no progress.
+ * most. If that script takes longer than a second, it hangs, and the run ends
+ * with -ETIMEDOUT. On return the device does no DMA, raises no interrupt, and
+ * may lose power. The caller must keep its own watchdog from calling
+ * phyr_engine_progress(), since a paused run makes no progress.
  *
  * Context: on suspend; may sleep, for a second at most.
  */
