@@ -21,6 +21,7 @@
  * - The registers stay mapped until the driver is unbound. No run starts after
  *   phyr_engine_stop(), unless phyr_engine_resume() follows.
  * - No memory is allocated between the start of a run and its fence.
+ * - phyr_engine_pause() pauses a run between two scripts.
  *
  * Limits: a move has 24 bits of length and 32 bits of address. Real hardware
  * requires source and destination to be equal modulo 4 and raises an illegal
@@ -81,6 +82,9 @@
 #define LSI_SCRIPT_MOVES	96
 #define LSI_SCRIPT_BYTES	(4ULL << 20)
 #define LSI_SCRIPT_WORDS	(LSI_SCRIPT_MOVES * 3 + 2 + 2)
+
+/* phyr_engine_pause() takes a script that runs for longer than this for hung. */
+#define PHYR_ENGINE_PAUSE_TIMEOUT	msecs_to_jiffies(1000)
 
 static const char *phyr_engine_fence_driver_name(struct dma_fence *fence)
 {
@@ -184,6 +188,17 @@ static void phyr_engine_reset(struct phyr_engine *engine)
 
 	synchronize_hardirq(engine->irq);
 	atomic_set(&engine->status, 0);
+	engine->busy = false;
+	wake_up(&engine->idle);
+}
+
+/* Start the script that was built last. */
+static void phyr_engine_go(struct phyr_engine *engine)
+{
+	lockdep_assert_held(&engine->lock);
+
+	engine->busy = true;
+	writel(lower_32_bits(engine->script_addr), engine->regs + LSI_DSP);
 }
 
 static void phyr_engine_record(struct phyr_engine *engine,
@@ -241,12 +256,16 @@ static struct dma_fence *phyr_engine_step(struct phyr_engine *engine,
 	run->left -= engine->script_bytes;
 	run->moves += engine->script_moves;
 	run->scripts++;
+	engine->busy = false;
+	wake_up(&engine->idle);
 	if (!run->left)
 		return phyr_engine_finish(engine, 0);
+	if (engine->paused)
+		return NULL;
 	if (phyr_engine_build(engine, run))
 		return phyr_engine_finish(engine, -EIO);
 
-	writel(lower_32_bits(engine->script_addr), engine->regs + LSI_DSP);
+	phyr_engine_go(engine);
 	return NULL;
 }
 
@@ -304,7 +323,8 @@ static irqreturn_t phyr_engine_thread(int irq, void *data)
  *
  * Context: may sleep; inside a fence signalling critical section.
  * Return: a reference to the run's fence; ERR_PTR(-ECANCELED) after
- * phyr_engine_stop(), ERR_PTR(-EIO) if a range list is too short.
+ * phyr_engine_stop(), ERR_PTR(-EAGAIN) after phyr_engine_pause(),
+ * ERR_PTR(-EIO) if a range list is too short.
  */
 struct dma_fence *phyr_engine_start(struct phyr_engine *engine,
 				    struct phyr_engine_run *run)
@@ -314,6 +334,9 @@ struct dma_fence *phyr_engine_start(struct phyr_engine *engine,
 
 	mutex_lock(&engine->lock);
 	if (engine->stopped)
+		goto err_unlock;
+	ret = -EAGAIN;
+	if (engine->paused)
 		goto err_unlock;
 	if (engine->hang) {
 		engine->hang--;
@@ -329,7 +352,7 @@ struct dma_fence *phyr_engine_start(struct phyr_engine *engine,
 	fence = dma_fence_get(run->fence);
 	WARN_ON_ONCE(engine->run);
 	engine->run = run;
-	writel(lower_32_bits(engine->script_addr), engine->regs + LSI_DSP);
+	phyr_engine_go(engine);
 	mutex_unlock(&engine->lock);
 	return fence;
 
@@ -417,19 +440,75 @@ void phyr_engine_stop(struct phyr_engine *engine)
 EXPORT_SYMBOL_NS_GPL(phyr_engine_stop, "PHYR_ENGINE");
 
 /**
- * phyr_engine_resume - make a stopped device usable again
- * @engine: the engine, after phyr_engine_stop()
+ * phyr_engine_pause - stop the device until phyr_engine_resume()
+ * @engine: the engine
  *
- * Initialises the registers, which may have lost their values.
+ * The current run pauses after the script that is running, which takes 40 ms at
+ * most. If that script takes longer than a second, it hangs, and the run ends
+ * with -ETIMEDOUT. On return the device does no DMA, raises no interrupt, and
+ * may lose power. The caller must keep its own watchdog from calling
+ * phyr_engine_progress(), since a paused run makes no progress.
+ *
+ * Context: on suspend; may sleep, for a second at most.
+ */
+void phyr_engine_pause(struct phyr_engine *engine)
+{
+	struct dma_fence *fence = NULL;
+	bool hung;
+
+	mutex_lock(&engine->lock);
+	engine->paused = true;
+	mutex_unlock(&engine->lock);
+
+	wait_event_timeout(engine->idle, !READ_ONCE(engine->busy),
+			   PHYR_ENGINE_PAUSE_TIMEOUT);
+	/* Let a pending irq thread run first; a starved thread is no hang. */
+	synchronize_irq(engine->irq);
+
+	mutex_lock(&engine->lock);
+	hung = engine->busy;
+	phyr_engine_reset(engine);
+	if (hung) {
+		if (engine->run->injected)
+			dev_notice(engine->dev, "injected hang at suspend, reset\n");
+		else
+			dev_err(engine->dev, "engine hangs at suspend, reset\n");
+		fence = phyr_engine_finish(engine, -ETIMEDOUT);
+	}
+	writeb(0, engine->regs + LSI_DIEN);
+	writeb(0, engine->regs + LSI_SIEN0);
+	mutex_unlock(&engine->lock);
+
+	phyr_engine_fence_complete(fence);
+}
+EXPORT_SYMBOL_NS_GPL(phyr_engine_pause, "PHYR_ENGINE");
+
+/**
+ * phyr_engine_resume - make a paused or stopped device usable again
+ * @engine: the engine, after phyr_engine_pause() or phyr_engine_stop()
+ *
+ * Initialises the registers, which may have lost their values, and continues
+ * the run that was paused.
  *
  * Context: on resume; may sleep.
  */
 void phyr_engine_resume(struct phyr_engine *engine)
 {
+	struct dma_fence *fence = NULL;
+
 	mutex_lock(&engine->lock);
 	phyr_engine_reset(engine);
 	engine->stopped = false;
+	engine->paused = false;
+	if (engine->run) {
+		if (phyr_engine_build(engine, engine->run))
+			fence = phyr_engine_finish(engine, -EIO);
+		else
+			phyr_engine_go(engine);
+	}
 	mutex_unlock(&engine->lock);
+
+	phyr_engine_fence_complete(fence);
 }
 EXPORT_SYMBOL_NS_GPL(phyr_engine_resume, "PHYR_ENGINE");
 
@@ -450,6 +529,7 @@ int phyr_engine_init(struct phyr_engine *engine, struct pci_dev *pdev)
 	engine->dev = &pdev->dev;
 	engine->irq = pdev->irq;
 	engine->context = dma_fence_context_alloc(1);
+	init_waitqueue_head(&engine->idle);
 	ret = devm_mutex_init(&pdev->dev, &engine->lock);
 	if (ret)
 		return ret;

@@ -16,6 +16,7 @@
 #include <linux/mutex.h>
 #include <linux/phyr.h>
 #include <linux/types.h>
+#include <linux/wait.h>
 
 struct dentry;
 struct device;
@@ -92,16 +93,20 @@ struct phyr_engine_record {
  * @context: fence context of the runs; constant
  * @status: interrupt causes read by the hard handler and not yet handled by
  *	the thread; atomic
+ * @idle: woken when @busy becomes false
  * @lock: guards everything below, and the registers except those read by the
  *	hard handler. Innermost; taken inside fence signalling critical
  *	sections, so nothing under it may allocate memory or wait for a fence
  * @run: the current run, or NULL
+ * @busy: a script of @run is running; false between two scripts, and while
+ *	it is paused
  * @script_bytes: bytes copied by the current script
  * @script_moves: Memory Moves in the current script
  * @script_seq: number of the current script, reported in LSI_DSPS by its
  *	interrupt instruction
  * @seqno: sequence number of the last run
  * @stopped: phyr_engine_start() fails
+ * @paused: phyr_engine_start() fails, and no further script of @run starts
  * @hang: number of following runs that are to hang, for tests
  * @records: ring of the last finished runs
  * @record_count: runs finished so far
@@ -114,14 +119,17 @@ struct phyr_engine {
 	dma_addr_t script_addr;
 	u64 context;
 	atomic_t status;
+	wait_queue_head_t idle;
 
 	struct mutex lock;		/* guards the fields below */
 	struct phyr_engine_run *run;
+	bool busy;
 	u64 script_bytes;
 	u32 script_moves;
 	u32 script_seq;
 	u64 seqno;
 	bool stopped;
+	bool paused;
 	u32 hang;
 	struct phyr_engine_record records[PHYR_ENGINE_RECORDS];
 	u64 record_count;
@@ -129,6 +137,7 @@ struct phyr_engine {
 
 int phyr_engine_init(struct phyr_engine *engine, struct pci_dev *pdev);
 void phyr_engine_stop(struct phyr_engine *engine);
+void phyr_engine_pause(struct phyr_engine *engine);
 void phyr_engine_resume(struct phyr_engine *engine);
 struct dma_fence *phyr_engine_start(struct phyr_engine *engine,
 				    struct phyr_engine_run *run);

@@ -5,6 +5,7 @@
  *	drv.c		the device: probe, remove, ioctl table
  *	gem.c		buffers and their mappings
  *	job.c		clients, their jobs, the scheduler
+ *	pm.c		system sleep
  *	debugfs.c	debugfs files, root only
  */
 #ifndef _PHYR_COPY_H
@@ -26,6 +27,7 @@
 
 #include "../../engine/engine.h"
 
+struct dev_pm_ops;
 struct drm_file;
 struct drm_minor;
 struct pci_dev;
@@ -47,6 +49,10 @@ struct seq_file;
  * @live_clients: clients with a live entity
  * @live_bos: buffers in @bos that may still have a mapping or attachment
  * @idle: woken when one of the three live counts becomes 0
+ * @suspended: @sched and @engine are stopped; guarded by the lock of the PCI
+ *	device
+ * @timeout_left: of the current job in @sched, in jiffies; valid while
+ *	@suspended
  *
  * Lock order, outermost first
  *
@@ -76,6 +82,9 @@ struct copy_device {
 	atomic_t live_clients;
 	atomic_t live_bos;
 	wait_queue_head_t idle;
+
+	bool suspended;
+	unsigned long timeout_left;
 };
 
 static inline struct copy_device *to_copy_device(struct drm_device *drm)
@@ -161,6 +170,10 @@ int copy_client_open(struct drm_device *drm, struct drm_file *file);
 void copy_client_close(struct drm_device *drm, struct drm_file *file);
 int copy_submit_ioctl(struct drm_device *drm, void *data,
 		      struct drm_file *file);
+
+/* pm.c */
+extern const struct dev_pm_ops copy_pm_ops;
+void copy_pm_continue(struct copy_device *copy);
 
 /* debugfs.c */
 void copy_debugfs_init(struct drm_minor *minor);

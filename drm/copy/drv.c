@@ -5,14 +5,12 @@
  * The driver binds by driver_override only, so it never takes a card from
  * sym53c8xx unasked. All resources are managed by the PCI device (pcim_, devm_)
  * or the DRM device (drmm_), except the scheduler, which remove() stops.
- *
- * Limits: no power management. After a suspend the first job times out, and the
- * timeout resets the engine.
  */
 #include <linux/dma-mapping.h>
 #include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/phyr_inject.h>
+#include <linux/pm.h>
 
 #include <drm/drm_drv.h>
 #include <drm/drm_file.h>
@@ -119,6 +117,7 @@ static struct pci_driver copy_pci_driver = {
 	.probe = copy_probe,
 	.remove = copy_remove,
 	.shutdown = copy_shutdown,
+	.driver.pm = pm_sleep_ptr(&copy_pm_ops),
 };
 
 static int __init copy_init(void)

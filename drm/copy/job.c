@@ -265,6 +265,7 @@ static void copy_clients_stop(struct copy_device *copy)
 void copy_jobs_stop(struct copy_device *copy)
 {
 	phyr_engine_stop(&copy->engine);
+	copy_pm_continue(copy);
 	wait_event(copy->idle, !atomic_read(&copy->live_jobs));
 	copy_clients_stop(copy);
 

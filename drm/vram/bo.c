@@ -2,8 +2,6 @@
 /*
  * Buffers: iteration, placement, pinning
  */
-#include <drm/drm_print.h>
-#include <drm/phyr_vram_drm.h>
 #include <drm/ttm/ttm_placement.h>
 #include <linux/phyr_inject.h>
 #include <linux/wait_bit.h>
@@ -158,60 +156,6 @@ void vram_bo_unpin(struct vram_bo *bo)
 	dma_resv_lock(bo->tbo.base.resv, NULL);
 	ttm_bo_unpin(&bo->tbo);
 	dma_resv_unlock(bo->tbo.base.resv);
-}
-
-/**
- * vram_bos_evict - move every buffer to system memory
- * @vram: the card, before it loses power
- *
- * This includes buffers that may only be in VRAM. vram_bos_restore() moves them
- * back before userspace runs again.
- *
- * Context: userspace is frozen; may sleep.
- * Return: 0; -EBUSY if importers have pinned buffers in VRAM; -ENOMEM.
- */
-int vram_bos_evict(struct vram_device *vram)
-{
-	u64 left;
-	int ret;
-
-	ret = ttm_resource_manager_evict_all(&vram->ttm, &vram->mgr.base);
-	if (ret)
-		return ret;
-
-	left = vram->mgr.base.size - vram_mgr_avail(&vram->mgr);
-	if (!left)
-		return 0;
-	drm_err(&vram->drm, "%llu bytes are pinned in VRAM by importers; detach them to suspend\n",
-		left);
-	return -EBUSY;
-}
-
-/**
- * vram_bos_restore - move buffers that may only be in VRAM back
- * @vram: the card, powered again
- *
- * A buffer that cannot be moved stays in system memory.
- *
- * Context: userspace is frozen; may sleep.
- */
-void vram_bos_restore(struct vram_device *vram)
-{
-	unsigned long id = 0;
-	struct vram_bo *bo;
-	int ret;
-
-	while ((bo = vram_bo_next(vram, &id))) {
-		ret = 0;
-		dma_resv_lock(bo->tbo.base.resv, NULL);
-		if (bo->placement == DRM_PHYR_VRAM_PLACE_VRAM)
-			ret = vram_bo_move_to(bo, TTM_PL_VRAM, false);
-		dma_resv_unlock(bo->tbo.base.resv);
-		if (ret)
-			drm_err(&vram->drm, "buffer %u of %zu bytes stays in system memory: %pe\n",
-				bo->id, bo->tbo.base.size, ERR_PTR(ret));
-		vram_bo_put(bo);
-	}
 }
 
 /**

@@ -9,6 +9,7 @@
 #include <drm/clients/drm_client_setup.h>
 #include <drm/drm_atomic.h>
 #include <drm/drm_atomic_helper.h>
+#include <drm/drm_client_event.h>
 #include <drm/drm_drv.h>
 #include <drm/drm_edid.h>
 #include <drm/drm_framebuffer.h>
@@ -401,4 +402,74 @@ int vram_display_resume(struct vram_device *vram)
 		return 0;
 	vram_dispi_start(vram->display);
 	return drm_mode_config_helper_resume(&vram->drm);
+}
+
+static void vram_display_lock(struct vram_display *display)
+{
+	struct drm_modeset_acquire_ctx *ctx = &display->blocked;
+
+	drm_modeset_acquire_init(ctx, 0);
+	while (drm_modeset_lock_all_ctx(&display->vram->drm, ctx) == -EDEADLK)
+		drm_modeset_backoff(ctx);
+}
+
+/**
+ * vram_display_block - disable the display and block commits
+ * @vram: the card, which is about to be reset; ignored if it has no display
+ *
+ * Unlike vram_display_suspend(), for which userspace is frozen, this keeps the
+ * modeset locks until vram_display_unblock(), so that no commit writes the
+ * registers of a card in reset. Blocks commits even if it fails.
+ *
+ * Context: may sleep. The same task must call vram_display_unblock().
+ * Return: 0; -ENOMEM if the picture will be lost; as
+ * drm_atomic_helper_disable_all().
+ */
+int vram_display_block(struct vram_device *vram)
+{
+	struct vram_display *display = vram->display;
+	struct drm_atomic_commit *state;
+	int ret;
+
+	if (!display)
+		return 0;
+
+	drm_client_dev_suspend(&vram->drm);
+	vram_display_lock(display);
+	state = drm_atomic_helper_duplicate_state(&vram->drm,
+						  &display->blocked);
+	display->blocked_state = IS_ERR(state) ? NULL : state;
+	ret = drm_atomic_helper_disable_all(&vram->drm, &display->blocked);
+	vram_dispi_clear(display);
+	return IS_ERR(state) ? PTR_ERR(state) : ret;
+}
+
+/**
+ * vram_display_unblock - undo vram_display_block() after the reset
+ * @vram: the card, with its VRAM usable; ignored if it has no display
+ *
+ * Context: the reset_lock is not held, since commits take it; may sleep.
+ * Return: 0, or as drm_atomic_helper_commit_duplicated_state().
+ */
+int vram_display_unblock(struct vram_device *vram)
+{
+	struct vram_display *display = vram->display;
+	struct drm_atomic_commit *state;
+	int ret = 0;
+
+	if (!display)
+		return 0;
+
+	state = display->blocked_state;
+	display->blocked_state = NULL;
+	vram_dispi_start(display);
+	if (state) {
+		ret = drm_atomic_helper_commit_duplicated_state(state,
+								&display->blocked);
+		drm_atomic_commit_put(state);
+	}
+	drm_modeset_drop_locks(&display->blocked);
+	drm_modeset_acquire_fini(&display->blocked);
+	drm_client_dev_resume(&vram->drm);
+	return ret;
 }

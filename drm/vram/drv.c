@@ -207,6 +207,8 @@ static int vram_gem_move_ioctl(struct drm_device *drm, void *data,
 	if (!ret) {
 		start = ktime_get_ns();
 		ret = vram_bo_move_to(to_vram_bo(gem), mem_type, true);
+		if (!ret)
+			to_vram_bo(gem)->evicted = false;
 		vram_file_add_busy(file, start);
 		dma_resv_unlock(gem->resv);
 	}
@@ -420,6 +422,9 @@ static int vram_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		return ret;
 
 	pci_set_drvdata(pdev, vram);
+	ret = vram_pm_init(vram);
+	if (ret)
+		return ret;
 	ret = drm_dev_register(&vram->drm, 0);
 	if (ret)
 		return ret;
@@ -446,32 +451,6 @@ static void vram_shutdown(struct pci_dev *pdev)
 	vram_display_shutdown(pci_get_drvdata(pdev));
 }
 
-static int vram_suspend(struct device *dev)
-{
-	struct vram_device *vram = dev_get_drvdata(dev);
-	int ret;
-
-	ret = vram_display_suspend(vram);
-	if (ret)
-		return ret;
-	ret = vram_bos_evict(vram);
-	if (ret) {
-		vram_bos_restore(vram);
-		vram_display_resume(vram);
-	}
-	return ret;
-}
-
-static int vram_resume(struct device *dev)
-{
-	struct vram_device *vram = dev_get_drvdata(dev);
-
-	vram_bos_restore(vram);
-	return vram_display_resume(vram);
-}
-
-static DEFINE_SIMPLE_DEV_PM_OPS(vram_pm_ops, vram_suspend, vram_resume);
-
 /*
  * While the card is reset its VRAM cannot be accessed. Block the creation and
  * moves of buffers until vram_reset_done().
@@ -480,9 +459,9 @@ static void vram_reset_prepare(struct pci_dev *pdev)
 {
 	struct vram_device *vram = pci_get_drvdata(pdev);
 
-	/* Commits take the lock for reading, so suspend the display first. */
-	if (vram_display_suspend(vram))
-		drm_warn(&vram->drm, "failed to suspend the display; it may show garbage after the reset\n");
+	/* Commits take reset_lock for reading, so block them first. */
+	if (vram_display_block(vram))
+		drm_warn(&vram->drm, "failed to save the display's state; it may stay off after the reset\n");
 	down_write(&vram->reset_lock);
 	vram_bos_revoke(vram);
 }
@@ -493,8 +472,8 @@ static void vram_reset_done(struct pci_dev *pdev)
 
 	vram_bos_rearm(vram);
 	up_write(&vram->reset_lock);
-	if (vram_display_resume(vram))
-		drm_warn(&vram->drm, "failed to resume the display; it stays off after the reset\n");
+	if (vram_display_unblock(vram))
+		drm_warn(&vram->drm, "failed to restore the display; it stays off after the reset\n");
 }
 
 static const struct pci_error_handlers vram_err_handler = {

@@ -157,7 +157,9 @@ static int vram_mgr_alloc(struct ttm_resource_manager *man,
 	ttm_resource_init(tbo, place, &vres->base);
 
 	mutex_lock(&mgr->lock);
-	if (place->flags & TTM_PL_FLAG_CONTIGUOUS)
+	if (mgr->closed)
+		ret = -EBUSY;
+	else if (place->flags & TTM_PL_FLAG_CONTIGUOUS)
 		ret = vram_blocks_alloc_contiguous(mgr, vres->base.size,
 						   vram_place_end(place),
 						   &vres->blocks);
@@ -283,6 +285,30 @@ u64 vram_mgr_avail(struct vram_mgr *mgr)
 {
 	guard(mutex)(&mgr->lock);
 	return mgr->buddy.avail;
+}
+
+/**
+ * vram_mgr_close - let allocations fail with -EBUSY
+ * @mgr: the allocator
+ *
+ * Context: takes the allocator's lock; may sleep.
+ */
+void vram_mgr_close(struct vram_mgr *mgr)
+{
+	guard(mutex)(&mgr->lock);
+	mgr->closed = true;
+}
+
+/**
+ * vram_mgr_open - undo vram_mgr_close()
+ * @mgr: the allocator
+ *
+ * Context: takes the allocator's lock; may sleep.
+ */
+void vram_mgr_open(struct vram_mgr *mgr)
+{
+	guard(mutex)(&mgr->lock);
+	mgr->closed = false;
 }
 
 /* No buffer has references left, but TTM may still be freeing some. */

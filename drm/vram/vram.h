@@ -21,6 +21,7 @@
 #include <drm/drm_device.h>
 #include <drm/drm_encoder.h>
 #include <drm/drm_fourcc.h>
+#include <drm/drm_modeset_lock.h>
 #include <drm/drm_plane.h>
 #include <drm/ttm/ttm_bo.h>
 #include <drm/ttm/ttm_device.h>
@@ -28,6 +29,7 @@
 #include <linux/gpu_buddy.h>
 #include <linux/iosys-map.h>
 #include <linux/mutex.h>
+#include <linux/notifier.h>
 #include <linux/phyr_exporter.h>
 #include <linux/rwsem.h>
 #include <linux/sizes.h>
@@ -43,6 +45,8 @@
 /* QEMU aborts if a line does not start at a 32-bit word. */
 #define VRAM_PITCH_ALIGN	sizeof(u32)
 
+struct dev_pm_ops;
+struct drm_atomic_commit;
 struct drm_edid;
 struct drm_framebuffer;
 struct drm_mode_fb_cmd2;
@@ -51,14 +55,16 @@ struct mem_cgroup;
 /**
  * struct vram_mgr - the VRAM allocator
  * @base: the TTM resource manager
- * @lock: guards @buddy
+ * @lock: guards @buddy and @closed
  * @buddy: the allocated and free blocks of VRAM
+ * @closed: allocations fail, while the card sleeps
  * @reserved: blocks never given to buffers; constant
  */
 struct vram_mgr {
 	struct ttm_resource_manager base;
-	struct mutex lock;	/* buddy */
+	struct mutex lock;	/* buddy, closed */
 	struct gpu_buddy buddy;
+	bool closed;
 	struct list_head reserved;
 };
 
@@ -91,6 +97,9 @@ static inline struct vram_resource *to_vram_resource(struct ttm_resource *res)
  * @bos: all buffers by struct vram_bo.id; holds no references
  * @next_id: next id to try in @bos
  * @io_maps: number of VRAM mappings held by kernel clients
+ * @pm_notifier: moves buffers for hibernation
+ * @hibernating: buffers stay in system memory until hibernation ends; accessed
+ *	by PM callbacks only, which the PM core serializes
  * @display: NULL for a card without a display; constant
  */
 struct vram_device {
@@ -104,6 +113,8 @@ struct vram_device {
 	struct xarray bos;
 	u32 next_id;
 	atomic_t io_maps;
+	struct notifier_block pm_notifier;
+	bool hibernating;
 	struct vram_display *display;
 };
 
@@ -141,6 +152,8 @@ static inline struct vram_device *ttm_to_vram(struct ttm_device *ttm)
  * @front_node: in vram_display.fronts if there is a @front
  * @leaves_front: a move keeps the VRAM as @front; guarded by the reservation
  *	lock
+ * @evicted: was moved to system memory because the card sleeps, and will be
+ *	moved back; guarded by the reservation lock
  */
 struct vram_bo {
 	struct ttm_buffer_object tbo;
@@ -158,6 +171,7 @@ struct vram_bo {
 	struct ttm_resource *front;
 	struct list_head front_node;
 	bool leaves_front;
+	bool evicted;
 };
 
 /**
@@ -288,6 +302,8 @@ struct vram_crc {
  * @front_lock: guards @fronts and the fronts
  * @fronts: buffers with a front, by vram_bo.front_node
  * @front_work: copies periodically while there are @fronts
+ * @blocked: all modeset locks, held during a reset of the card
+ * @blocked_state: what to display after the reset, or NULL; guarded by @blocked
  */
 struct vram_display {
 	struct vram_device *vram;
@@ -304,6 +320,8 @@ struct vram_display {
 	struct mutex front_lock;	/* fronts */
 	struct list_head fronts;
 	struct delayed_work front_work;
+	struct drm_modeset_acquire_ctx blocked;
+	struct drm_atomic_commit *blocked_state;
 };
 
 /* mgr.c */
@@ -312,6 +330,8 @@ unsigned int vram_resource_extents(struct vram_mgr *mgr,
 				   struct ttm_resource *res);
 u64 vram_resource_offset(struct ttm_resource *res);
 u64 vram_mgr_avail(struct vram_mgr *mgr);
+void vram_mgr_close(struct vram_mgr *mgr);
+void vram_mgr_open(struct vram_mgr *mgr);
 
 /* poison.c */
 void vram_poison_fill(struct vram_device *vram, u64 offset, u64 len);
@@ -333,8 +353,6 @@ int vram_bo_move_to(struct vram_bo *bo, u32 mem_type, bool interruptible);
 int vram_bo_pin_system(struct vram_bo *bo);
 int vram_bo_pin_scanout(struct vram_bo *bo, u64 end);
 void vram_bo_unpin(struct vram_bo *bo);
-int vram_bos_evict(struct vram_device *vram);
-void vram_bos_restore(struct vram_device *vram);
 void vram_bos_revoke(struct vram_device *vram);
 void vram_bos_rearm(struct vram_device *vram);
 
@@ -363,6 +381,8 @@ void vram_display_remove(struct vram_device *vram);
 void vram_display_shutdown(struct vram_device *vram);
 int vram_display_suspend(struct vram_device *vram);
 int vram_display_resume(struct vram_device *vram);
+int vram_display_block(struct vram_device *vram);
+int vram_display_unblock(struct vram_device *vram);
 
 /* plane.c */
 int vram_plane_init(struct vram_display *display);
@@ -414,6 +434,10 @@ const char *const *vram_crc_sources(struct drm_crtc *crtc, size_t *count);
 int vram_crc_verify_source(struct drm_crtc *crtc, const char *source,
 			   size_t *values);
 int vram_crc_set_source(struct drm_crtc *crtc, const char *source);
+
+/* pm.c */
+extern const struct dev_pm_ops vram_pm_ops;
+int vram_pm_init(struct vram_device *vram);
 
 /* debugfs.c */
 void vram_debugfs_init(struct drm_minor *minor);

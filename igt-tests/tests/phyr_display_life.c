@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -7,6 +6,7 @@
 #include "display.h"
 #include "lib.h"
 #include "screen.h"
+#include "suspend.h"
 #include "traffic.h"
 
 IGT_TEST_DESCRIPTION("A display that is suspended, and one that is removed");
@@ -17,33 +17,6 @@ IGT_TEST_DESCRIPTION("A display that is suspended, and one that is removed");
  * Suspend
  */
 
-static unsigned int suspends(void)
-{
-	FILE *file = fopen("/sys/power/suspend_stats/success", "re");
-	unsigned int count = 0;
-
-	igt_assert(file);
-	igt_assert_eq(fscanf(file, "%u", &count), 1);
-	fclose(file);
-	return count;
-}
-
-/*
- * Suspend to the test level "devices", which resumes by itself. Exclude the
- * devices that this program and its log depend on.
- */
-static void sleep_and_wake(void)
-{
-	unsigned int before = suspends();
-
-	run_command("modprobe phyr_awake");
-	write_file("/sys/module/suspend/parameters/pm_test_delay", "1");
-	write_file("/sys/power/pm_test", "devices");
-	write_file("/sys/power/state", "mem");
-	write_file("/sys/power/pm_test", "none");
-	igt_assert_eq(suspends(), before + 1);
-}
-
 static void suspend_native(void)
 {
 	struct display display = open_display();
@@ -53,7 +26,7 @@ static void suspend_native(void)
 	fbs[1] = create_mode_fb(&display, DRM_FORMAT_XRGB8888, 501);
 	show(&display, &fbs[0]);
 	for (int i = 0; i < 3; i++) {
-		sleep_and_wake();
+		suspend();
 		assert_shown(&display, &fbs[i % 2]);
 		assert_not_copied(&display, &fbs[i % 2]);
 		flip(&display, &fbs[(i + 1) % 2]);
@@ -74,7 +47,7 @@ static void suspend_foreign(void)
 	}, create_udmabuf(3 * SZ_1M), 510);
 
 	show(&display, &fb);
-	sleep_and_wake();
+	suspend();
 	assert_shown(&display, &fb);
 	paint_fb(&fb, 511);
 	igt_assert_eq(drmModeDirtyFB(display.fd, fb.id, NULL, 0), 0);
@@ -88,10 +61,10 @@ static void suspend_off(void)
 	struct display display = open_display();
 	struct fb fb = create_mode_fb(&display, DRM_FORMAT_XRGB8888, 520);
 
-	sleep_and_wake();
+	suspend();
 	show(&display, &fb);
 	turn_off(&display);
-	sleep_and_wake();
+	suspend();
 	assert_screen_black();
 	show(&display, &fb);
 	assert_shown(&display, &fb);
@@ -99,7 +72,10 @@ static void suspend_off(void)
 	close_display(&display);
 }
 
-/* VRAM loses its contents, so everything in it must have been moved. */
+/*
+ * VRAM loses its contents, so everything in it must be moved out. Afterwards
+ * each buffer is where it was.
+ */
 static void suspend_buffers(void)
 {
 	static const struct {
@@ -124,11 +100,11 @@ static void suspend_buffers(void)
 		copy_bytes(engine, imported[i], own, SIZE);
 		assert_own(engine, own, SIZE, 530 + i);
 	}
-	sleep_and_wake();
+	suspend();
 	for (unsigned int i = 0; i < ARRAY_SIZE(kinds); i++) {
 		igt_assert_eq(vram_info(display.fd, handles[i]).placement,
-			      kinds[i].placement == IN_VRAM ? IN_VRAM :
-			      IN_SYSTEM);
+			      kinds[i].placement == IN_SYSTEM ? IN_SYSTEM :
+			      IN_VRAM);
 		assert_bytes(mem[i], 530 + i, 0, SIZE);
 		copy_bytes(engine, imported[i], own, SIZE);
 		assert_own(engine, own, SIZE, 530 + i);
@@ -145,7 +121,7 @@ static void suspend_console(void)
 	uint64_t wrong = 0;
 
 	igt_assert_lte_u64(640, before.width);
-	sleep_and_wake();
+	suspend();
 	after = take_screen();
 	igt_assert_eq(after.width, before.width);
 	igt_assert_eq(after.height, before.height);
@@ -313,7 +289,7 @@ igt_main()
 	igt_subtest("suspend-console")
 		suspend_console();
 
-	igt_describe("Buffers are moved out of VRAM for a suspend, and keep their bytes");
+	igt_describe("Buffers are moved out of VRAM for a suspend and back, and keep their bytes");
 	igt_subtest("suspend-buffers")
 		suspend_buffers();
 
