@@ -135,14 +135,10 @@ static int vram_gem_place(struct vram_device *vram, struct vram_bo *bo)
 static int vram_gem_check_size(struct vram_device *vram, u64 size,
 			       u32 placement)
 {
-	if (size > (u64)totalram_pages() << PAGE_SHIFT &&
-	    (placement & DRM_PHYR_VRAM_PLACE_SYSTEM ||
-	     size > vram->mgr.base.size))
-		return -E2BIG;
-	if (placement == DRM_PHYR_VRAM_PLACE_VRAM &&
-	    size > vram->mgr.base.size)
-		return -E2BIG;
-	return 0;
+	u64 most = placement & DRM_PHYR_VRAM_PLACE_SYSTEM ?
+		   vram->system.base.size : vram->mgr.base.size;
+
+	return size > most ? -E2BIG : 0;
 }
 
 /**

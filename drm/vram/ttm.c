@@ -14,10 +14,10 @@
 #include <drm/drm_managed.h>
 #include <drm/phyr_vram_drm.h>
 #include <drm/ttm/ttm_placement.h>
-#include <drm/ttm/ttm_range_manager.h>
 #include <drm/ttm/ttm_tt.h>
 #include <linux/iosys-map.h>
 #include <linux/phyr_inject.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "vram.h"
@@ -166,6 +166,10 @@ static int vram_ttm_move(struct ttm_buffer_object *tbo, bool evict,
 
 	dma_resv_assert_held(tbo->base.resv);
 
+	/* While others move buffers in, evicting enough of them can take long. */
+	if (ctx->interruptible && signal_pending(current))
+		return -ERESTARTSYS;
+
 	if (from && ((from->mem_type == TTM_PL_SYSTEM &&
 		      to->mem_type == TTM_PL_VRAM) ||
 		     (from->mem_type == TTM_PL_VRAM &&
@@ -210,12 +214,18 @@ static void vram_tt_destroy(struct ttm_device *ttm, struct ttm_tt *tt)
 	kfree(to_vram_tt(tt));
 }
 
+/*
+ * The place must not be the one that is full: TTM would find the evicted buffer
+ * at the end of the same list, and evict it again, for ever.
+ */
 static void vram_evict_flags(struct ttm_buffer_object *tbo,
 			     struct ttm_placement *placement)
 {
-	static const struct ttm_place system = { .mem_type = TTM_PL_TT };
+	static const struct ttm_place tt = { .mem_type = TTM_PL_TT };
+	static const struct ttm_place system = { .mem_type = TTM_PL_SYSTEM };
 
-	placement->placement = &system;
+	placement->placement = tbo->resource->mem_type == TTM_PL_VRAM ?
+			       &tt : &system;
 	placement->num_placement = 1;
 }
 
@@ -272,7 +282,7 @@ static void vram_ttm_fini(struct drm_device *drm, void *arg)
 {
 	struct vram_device *vram = to_vram(drm);
 
-	ttm_range_man_fini(&vram->ttm, TTM_PL_TT);
+	vram_system_fini(vram);
 	ttm_device_fini(&vram->ttm);
 }
 
@@ -296,10 +306,6 @@ int vram_ttm_init(struct vram_device *vram)
 	if (ret)
 		return ret;
 
-	ret = ttm_range_man_init(&vram->ttm, TTM_PL_TT, true, totalram_pages());
-	if (ret) {
-		ttm_device_fini(&vram->ttm);
-		return ret;
-	}
+	vram_system_init(vram);
 	return drmm_add_action_or_reset(drm, vram_ttm_fini, NULL);
 }

@@ -77,10 +77,21 @@ static inline struct vram_resource *to_vram_resource(struct ttm_resource *res)
 }
 
 /**
+ * struct vram_system - system memory, as far as buffers are in TTM_PL_TT
+ * @base: the TTM resource manager; its size is the limit in bytes
+ * @used: bytes of all buffers
+ */
+struct vram_system {
+	struct ttm_resource_manager base;
+	atomic64_t used;
+};
+
+/**
  * struct vram_device - a card
  * @drm: the DRM device
  * @ttm: buffer placement; released with @drm
  * @mgr: VRAM allocator
+ * @system: system memory
  * @mem: phyr's description of the BAR, with a reference
  * @ram: phyr's description of system memory, with a reference
  * @io: mapping of the whole BAR, write-combined. Unmapped with the PCI device:
@@ -96,6 +107,7 @@ struct vram_device {
 	struct drm_device drm;
 	struct ttm_device ttm;
 	struct vram_mgr mgr;
+	struct vram_system system;
 	struct phyr_mem *mem;
 	struct phyr_mem *ram;
 	void __iomem *io;
@@ -282,6 +294,10 @@ unsigned int vram_resource_extents(struct vram_mgr *mgr,
 				   struct ttm_resource *res);
 u64 vram_resource_offset(struct ttm_resource *res);
 u64 vram_mgr_avail(struct vram_mgr *mgr);
+
+/* system.c */
+void vram_system_init(struct vram_device *vram);
+void vram_system_fini(struct vram_device *vram);
 
 /* poison.c */
 void vram_poison_fill(struct vram_device *vram, u64 offset, u64 len);
