@@ -84,6 +84,10 @@ int vram_bo_move_to(struct vram_bo *bo, u32 mem_type, bool interruptible)
 
 	if (bo->tbo.pin_count && bo->place != mem_type)
 		return -EBUSY;
+	/* Do not evict others for what cannot fit. */
+	if (mem_type == TTM_PL_VRAM && bo->tbo.base.size >
+	    ttm_to_vram(bo->tbo.bdev)->mgr.base.size)
+		return -ENOSPC;
 	return ttm_bo_validate(&bo->tbo, &placement, &ctx);
 }
 

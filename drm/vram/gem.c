@@ -122,8 +122,13 @@ static int vram_gem_place(struct vram_device *vram, struct vram_bo *bo)
 		placement.placement = &places[2];
 		break;
 	default:
+		/* Do not evict others for what cannot fit. */
 		placement.placement = &places[0];
 		placement.num_placement = 2;
+		if (bo->tbo.base.size > vram->mgr.base.size) {
+			placement.placement = &places[2];
+			placement.num_placement = 1;
+		}
 		break;
 	}
 

@@ -225,6 +225,27 @@ static void huge_size(void)
 						   .placement = place), -E2BIG);
 }
 
+/* It starts in system memory, and no other buffer makes way for it. */
+static void evictable_larger_than_vram(void)
+{
+	uint64_t size = vram_size() + 44 * SZ_1M;
+	int fd = open_device(&card);
+	uint32_t other = create_vram(fd, SZ_1M, EVICTABLE, SZ_4K);
+	uint32_t handle = create_vram(fd, size, EVICTABLE, 0);
+	uint8_t *mem = map_vram(fd, handle, size);
+
+	igt_assert_eq(vram_info(fd, handle).placement, IN_SYSTEM);
+	phyr_fill(mem, 1, 0, SZ_64K);
+	phyr_fill(mem + size - SZ_64K, 1, size - SZ_64K, SZ_64K);
+	igt_assert_eq(try_move_buffer(fd, handle, IN_VRAM), -ENOSPC);
+	igt_assert_eq(vram_info(fd, handle).placement, IN_SYSTEM);
+	igt_assert_eq(vram_info(fd, other).placement, IN_VRAM);
+	assert_bytes(mem, 1, 0, SZ_64K);
+	assert_bytes(mem + size - SZ_64K, 1, size - SZ_64K, SZ_64K);
+	unmap(mem, size);
+	close(fd);
+}
+
 static void info_errors(void)
 {
 	struct drm_phyr_vram_gem_mmap map = { .pad = 1 };
@@ -415,6 +436,10 @@ igt_main()
 	igt_describe("A buffer larger than VRAM is refused if it must be in VRAM");
 	igt_subtest("larger-than-vram")
 		igt_assert_eq(CREATE_ERROR(.size = vram_size() + 1), -E2BIG);
+
+	igt_describe("A buffer larger than VRAM starts in system memory if it may (300 MiB on 256)");
+	igt_subtest("evictable-larger-than-vram")
+		evictable_larger_than_vram();
 
 	igt_describe("Unknown flags are refused");
 	igt_subtest("unknown-flags")
