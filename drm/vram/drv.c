@@ -54,29 +54,9 @@ static bool vram_create_args_ok(const struct drm_phyr_vram_gem_create *args)
 				     is_power_of_2(args->max_extent));
 }
 
-/**
- * struct vram_file - a client
- * @busy: time spent creating and moving the client's buffers, in nanoseconds,
- *	reported as its engine time: the cards have no engine, the CPU copies
- */
-struct vram_file {
-	atomic64_t busy;
-};
-
-static int vram_open(struct drm_device *drm, struct drm_file *file)
-{
-	file->driver_priv = kzalloc_obj(struct vram_file, GFP_KERNEL_ACCOUNT);
-	return file->driver_priv ? 0 : -ENOMEM;
-}
-
-static void vram_postclose(struct drm_device *drm, struct drm_file *file)
-{
-	kfree(file->driver_priv);
-}
-
 static void vram_file_add_busy(struct drm_file *file, u64 since)
 {
-	struct vram_file *client = file->driver_priv;
+	struct vram_client *client = file->driver_priv;
 
 	atomic64_add(ktime_get_ns() - since, &client->busy);
 }
@@ -245,43 +225,6 @@ static int vram_dumb_create(struct drm_file *file, struct drm_device *drm,
 				  DRM_PHYR_VRAM_PLACE_SYSTEM, 0, &args->handle);
 }
 
-/*
- * Memory and engine statistics of a client. Tools such as gputop list only
- * clients with an engine entry.
- */
-static void vram_show_fdinfo(struct drm_printer *p, struct drm_file *file)
-{
-	struct vram_file *client = file->driver_priv;
-	struct drm_memory_stats in_vram = {}, in_system = {}, *stats;
-	struct drm_gem_object *gem;
-	int id;
-
-	spin_lock(&file->table_lock);
-	idr_for_each_entry(&file->object_idr, gem, id) {
-		/* Imported buffers are accounted by their own driver. */
-		if (!vram_gem_is_bo(gem))
-			continue;
-		stats = READ_ONCE(to_vram_bo(gem)->place) == TTM_PL_VRAM ?
-			&in_vram : &in_system;
-		if (drm_gem_object_is_shared_for_memory_stats(gem))
-			stats->shared += gem->size;
-		else
-			stats->private += gem->size;
-		stats->resident += gem->size;
-		if (!dma_resv_test_signaled(gem->resv,
-					    DMA_RESV_USAGE_BOOKKEEP))
-			stats->active += gem->size;
-	}
-	spin_unlock(&file->table_lock);
-
-	drm_printf(p, "drm-engine-move:\t%llu ns\n",
-		   (u64)atomic64_read(&client->busy));
-	drm_print_memory_stats(p, &in_vram, DRM_GEM_OBJECT_RESIDENT |
-			       DRM_GEM_OBJECT_ACTIVE, "vram");
-	drm_print_memory_stats(p, &in_system, DRM_GEM_OBJECT_RESIDENT |
-			       DRM_GEM_OBJECT_ACTIVE, "system");
-}
-
 static const struct file_operations vram_fops = {
 	.owner = THIS_MODULE,
 	DRM_GEM_FOPS,
@@ -294,12 +237,12 @@ static const struct drm_driver vram_driver = {
 	.fops = &vram_fops,
 	.ioctls = vram_ioctls,
 	.num_ioctls = ARRAY_SIZE(vram_ioctls),
-	.open = vram_open,
-	.postclose = vram_postclose,
+	.open = vram_client_open,
+	.postclose = vram_client_close,
 	.dumb_create = vram_dumb_create,
 	.dumb_map_offset = drm_gem_ttm_dumb_map_offset,
 	.gem_prime_import = vram_prime_import,
-	.show_fdinfo = vram_show_fdinfo,
+	.show_fdinfo = vram_client_show_fdinfo,
 	.debugfs_init = vram_debugfs_init,
 	DRM_FBDEV_TTM_DRIVER_OPS,
 	.name = VRAM_DRIVER_NAME,

@@ -83,6 +83,8 @@ static int vram_gem_mmap(struct drm_gem_object *gem, struct vm_area_struct *vma)
 
 static const struct drm_gem_object_funcs vram_gem_funcs = {
 	.free = vram_gem_free,
+	.open = vram_client_open_handle,
+	.close = vram_client_close_handle,
 	.export = vram_prime_export,
 	.vmap = vram_vmap,
 	.vunmap = vram_vunmap,

@@ -9,6 +9,7 @@
  *	drm_device.object_name_lock	PRIME
  *	drm_gem_object.resv		a buffer: its placement, its CPU
  *					mappings, its phyr_buffer
+ *	vram_client.lock		a client's handles
  *	vram_device.mgr.lock		the VRAM allocator
  *	vram_device.bos (xa_lock)	the set of buffers
  */
@@ -43,8 +44,10 @@
 #define VRAM_PITCH_ALIGN	sizeof(u32)
 
 struct drm_edid;
+struct drm_file;
 struct drm_framebuffer;
 struct drm_mode_fb_cmd2;
+struct drm_printer;
 struct mem_cgroup;
 
 /**
@@ -127,6 +130,22 @@ static inline struct vram_device *ttm_to_vram(struct ttm_device *ttm)
 {
 	return container_of(ttm, struct vram_device, ttm);
 }
+
+/**
+ * struct vram_client - an open file of the card
+ * @refs: number of references: one of the file
+ * @busy: time spent creating and moving the client's buffers, in nanoseconds,
+ *	reported as its engine time: the cards have no engine, the CPU copies
+ * @lock: guards @handles
+ * @handles: number of the client's handles by struct vram_bo.id, as a value
+ *	entry
+ */
+struct vram_client {
+	struct kref refs;
+	atomic64_t busy;
+	struct mutex lock;	/* handles */
+	struct xarray handles;
+};
 
 /**
  * struct vram_bo - a buffer
@@ -335,6 +354,16 @@ const struct phyr_dma_buf_ops *vram_dma_buf_ops(const struct vram_bo *bo);
 struct dma_buf *vram_prime_export(struct drm_gem_object *gem, int flags);
 struct drm_gem_object *vram_prime_import(struct drm_device *drm,
 					 struct dma_buf *dmabuf);
+
+/* client.c */
+int vram_client_open(struct drm_device *drm, struct drm_file *file);
+void vram_client_close(struct drm_device *drm, struct drm_file *file);
+struct vram_client *vram_client_get(struct vram_client *client);
+void vram_client_put(struct vram_client *client);
+int vram_client_open_handle(struct drm_gem_object *gem, struct drm_file *file);
+void vram_client_close_handle(struct drm_gem_object *gem,
+			      struct drm_file *file);
+void vram_client_show_fdinfo(struct drm_printer *p, struct drm_file *file);
 
 /* gem.c */
 bool vram_gem_is_bo(const struct drm_gem_object *gem);

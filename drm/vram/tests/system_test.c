@@ -2,6 +2,7 @@
 /*
  * The manager of system memory
  */
+#include <drm/phyr_vram_drm.h>
 #include <kunit/test.h>
 
 #include "redirect.h"
