@@ -19,7 +19,6 @@
 #include <drm/ttm/ttm_placement.h>
 #include <linux/aperture.h>
 #include <linux/dma-resv.h>
-#include <linux/ktime.h>
 #include <linux/log2.h>
 #include <linux/module.h>
 #include <linux/pci.h>
@@ -54,34 +53,20 @@ static bool vram_create_args_ok(const struct drm_phyr_vram_gem_create *args)
 				     is_power_of_2(args->max_extent));
 }
 
-static void vram_file_add_busy(struct drm_file *file, u64 since)
-{
-	struct vram_client *client = file->driver_priv;
-
-	atomic64_add(ktime_get_ns() - since, &client->busy);
-}
-
 /* Create a buffer and a handle, which holds the only reference. */
 static int vram_create_handle(struct drm_device *drm, struct drm_file *file,
 			      u64 size, u32 placement, u64 max_extent,
 			      u32 *handle)
 {
 	struct vram_bo *bo;
-	int ret, idx;
-	u64 start;
+	int ret;
 
-	if (!drm_dev_enter(drm, &idx))
-		return -ENODEV;
-	ret = down_read_interruptible(&to_vram(drm)->reset_lock);
-	if (ret) {
-		drm_dev_exit(idx);
+	ret = vram_bos_begin_move(to_vram(drm));
+	if (ret)
 		return ret;
-	}
-	start = ktime_get_ns();
-	bo = vram_gem_create(to_vram(drm), size, placement, max_extent);
-	vram_file_add_busy(file, start);
-	up_read(&to_vram(drm)->reset_lock);
-	drm_dev_exit(idx);
+	bo = vram_gem_create(to_vram(drm), file->driver_priv, size, placement,
+			     max_extent);
+	vram_bos_end_move(to_vram(drm));
 	if (IS_ERR(bo))
 		return PTR_ERR(bo);
 
@@ -157,8 +142,7 @@ static int vram_gem_move_ioctl(struct drm_device *drm, void *data,
 	struct drm_phyr_vram_gem_move *args = data;
 	struct drm_gem_object *gem;
 	u32 mem_type = TTM_PL_TT;
-	int ret, idx;
-	u64 start;
+	int ret;
 
 	if (!is_power_of_2(args->placement))
 		return -EINVAL;
@@ -175,24 +159,17 @@ static int vram_gem_move_ioctl(struct drm_device *drm, void *data,
 	ret = -EINVAL;
 	if (!(to_vram_bo(gem)->placement & args->placement))
 		goto put;
-	ret = -ENODEV;
-	if (!drm_dev_enter(drm, &idx))
-		goto put;
 
-	ret = down_read_interruptible(&to_vram(drm)->reset_lock);
+	ret = vram_bos_begin_move(to_vram(drm));
 	if (ret)
-		goto exit;
+		goto put;
 	phyr_inject_delay();
 	ret = dma_resv_lock_interruptible(gem->resv, NULL);
 	if (!ret) {
-		start = ktime_get_ns();
 		ret = vram_bo_move_to(to_vram_bo(gem), mem_type, true);
-		vram_file_add_busy(file, start);
 		dma_resv_unlock(gem->resv);
 	}
-	up_read(&to_vram(drm)->reset_lock);
-exit:
-	drm_dev_exit(idx);
+	vram_bos_end_move(to_vram(drm));
 put:
 	drm_gem_object_put(gem);
 	return ret;
@@ -379,6 +356,7 @@ static void vram_remove(struct pci_dev *pdev)
 	struct vram_device *vram = pci_get_drvdata(pdev);
 
 	drm_dev_unplug(&vram->drm);
+	vram_bos_wait_moves(vram);
 	phyr_inject_delay();
 	vram_display_remove(vram);
 	vram_bos_revoke(vram);

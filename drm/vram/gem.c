@@ -30,6 +30,7 @@ static void vram_gem_destroy(struct ttm_buffer_object *tbo)
 	if (bo->dummy)
 		__free_page(bo->dummy);
 	mem_cgroup_put(bo->memcg);
+	vram_client_put(bo->client);
 	drm_gem_object_release(&tbo->base);
 	kfree(bo);
 }
@@ -151,6 +152,7 @@ static int vram_gem_check_size(struct vram_device *vram, u64 size,
 /**
  * vram_gem_create - create a zeroed buffer
  * @vram: the card
+ * @client: the client, or NULL for the kernel's own buffers
  * @size: bytes, a multiple of the page size, not 0
  * @placement: DRM_PHYR_VRAM_PLACE_VRAM, _SYSTEM or both
  * @max_extent: largest extent in VRAM in bytes, a power of two, or 0
@@ -159,7 +161,8 @@ static int vram_gem_check_size(struct vram_device *vram, u64 size,
  * Return: the buffer with one GEM reference, or ERR_PTR: -E2BIG, -ENOSPC,
  * -ENOMEM, -EINTR.
  */
-struct vram_bo *vram_gem_create(struct vram_device *vram, u64 size,
+struct vram_bo *vram_gem_create(struct vram_device *vram,
+				struct vram_client *client, u64 size,
 				u32 placement, u64 max_extent)
 {
 	struct vram_bo *bo;
@@ -176,6 +179,7 @@ struct vram_bo *vram_gem_create(struct vram_device *vram, u64 size,
 	bo->placement = placement;
 	bo->max_extent = max_extent;
 	bo->place = TTM_PL_SYSTEM;
+	bo->client = vram_client_get(client);
 	bo->memcg = get_mem_cgroup_from_mm(current->mm);
 	bo->tbo.base.funcs = &vram_gem_funcs;
 	drm_gem_private_object_init(&vram->drm, &bo->tbo.base, size);

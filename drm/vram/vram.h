@@ -133,9 +133,10 @@ static inline struct vram_device *ttm_to_vram(struct ttm_device *ttm)
 
 /**
  * struct vram_client - an open file of the card
- * @refs: number of references: one of the file
- * @busy: time spent creating and moving the client's buffers, in nanoseconds,
- *	reported as its engine time: the cards have no engine, the CPU copies
+ * @refs: number of references: of the file, and of each buffer it created
+ * @busy: time spent clearing and copying the buffers that the client created, in
+ *	nanoseconds, whoever moved them. Reported as engine time: the cards have
+ *	no engine, the CPU copies
  * @lock: guards @handles
  * @handles: number of the client's handles by struct vram_bo.id, as a value
  *	entry
@@ -156,6 +157,8 @@ struct vram_client {
  * @max_extent: largest extent in VRAM in bytes, or 0; constant
  * @place: current TTM_PL_*; written under the reservation lock, read
  *	without it
+ * @client: the client that created it, with a reference; NULL for the kernel's
+ *	own; constant
  * @memcg: charged for the pages in system memory, with a reference; NULL if the
  *	kernel has no memory cgroups; constant
  * @dummy: page for mappings of a revoked buffer, or NULL; guarded by the
@@ -168,6 +171,7 @@ struct vram_bo {
 	u32 placement;
 	u64 max_extent;
 	u32 place;
+	struct vram_client *client;
 	struct mem_cgroup *memcg;
 	struct page *dummy;
 };
@@ -338,6 +342,9 @@ int vram_bo_move_to(struct vram_bo *bo, u32 mem_type, bool interruptible);
 int vram_bo_pin_system(struct vram_bo *bo);
 int vram_bo_pin_scanout(struct vram_bo *bo, u64 end);
 void vram_bo_unpin(struct vram_bo *bo);
+int vram_bos_begin_move(struct vram_device *vram);
+void vram_bos_end_move(struct vram_device *vram);
+void vram_bos_wait_moves(struct vram_device *vram);
 int vram_bos_evict(struct vram_device *vram);
 void vram_bos_restore(struct vram_device *vram);
 void vram_bos_revoke(struct vram_device *vram);
@@ -367,7 +374,8 @@ void vram_client_show_fdinfo(struct drm_printer *p, struct drm_file *file);
 
 /* gem.c */
 bool vram_gem_is_bo(const struct drm_gem_object *gem);
-struct vram_bo *vram_gem_create(struct vram_device *vram, u64 size,
+struct vram_bo *vram_gem_create(struct vram_device *vram,
+				struct vram_client *client, u64 size,
 				u32 placement, u64 max_extent);
 
 /* display.c */

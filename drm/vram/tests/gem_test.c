@@ -14,7 +14,8 @@
 
 static int create_error(struct card *card, u64 size, u32 placement)
 {
-	struct vram_bo *bo = vram_gem_create(card->vram, size, placement, 0);
+	struct vram_bo *bo = vram_gem_create(card->vram, NULL, size, placement,
+					     0);
 
 	if (IS_ERR(bo))
 		return PTR_ERR(bo);

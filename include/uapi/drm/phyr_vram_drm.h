@@ -52,7 +52,8 @@ struct drm_phyr_vram_info {
  * -EINVAL: an argument violates the rules above. -E2BIG: larger than half of the
  * system's memory, or than the card's VRAM if @placement allows only VRAM.
  * -ENOSPC: VRAM is full and nothing can be evicted. -ENOMEM: out of system
- * memory. -ENODEV: the card is gone.
+ * memory. -ENODEV: the card is gone. -EINTR: a signal ended it, also while the
+ * buffer was cleared; no buffer was created.
  */
 struct drm_phyr_vram_gem_create {
 	__u64 size;
@@ -108,7 +109,8 @@ struct drm_phyr_vram_gem_info {
  * -EINVAL: @placement is not one allowed place. -ENOENT: unknown handle.
  * -EOPNOTSUPP: an imported buffer. -EBUSY: the buffer is pinned elsewhere, for
  * example because it is displayed. -ENODEV: the card is gone. -ENOSPC, -ENOMEM:
- * not enough room at the destination.
+ * not enough room at the destination. -EINTR: a signal ended it; the buffer is
+ * where it was.
  */
 struct drm_phyr_vram_gem_move {
 	__u32 handle;
