@@ -2,6 +2,7 @@
 /*
  * Buffers: iteration, placement, pinning
  */
+#include <drm/drm_drv.h>
 #include <drm/ttm/ttm_placement.h>
 #include <linux/phyr_inject.h>
 #include <linux/wait_bit.h>
@@ -82,6 +83,10 @@ int vram_bo_move_to(struct vram_bo *bo, u32 mem_type, bool interruptible)
 
 	if (bo->tbo.pin_count && bo->place != mem_type)
 		return -EBUSY;
+	/* Do not evict others for what cannot fit. */
+	if (mem_type == TTM_PL_VRAM && bo->tbo.base.size >
+	    ttm_to_vram(bo->tbo.bdev)->mgr.base.size)
+		return -ENOSPC;
 	return ttm_bo_validate(&bo->tbo, &placement, &ctx);
 }
 
@@ -97,9 +102,13 @@ int vram_bo_move_to(struct vram_bo *bo, u32 mem_type, bool interruptible)
  */
 int vram_bo_pin_system(struct vram_bo *bo)
 {
+	struct ttm_operation_ctx ctx = {};
 	int ret;
 
 	ret = vram_bo_move_to(bo, TTM_PL_TT, false);
+	/* Swapped out, it could not be moved and populated later. */
+	if (!ret)
+		ret = ttm_bo_populate(&bo->tbo, &ctx);
 	if (!ret)
 		ttm_bo_pin(&bo->tbo);
 	return ret;
@@ -156,6 +165,52 @@ void vram_bo_unpin(struct vram_bo *bo)
 	dma_resv_lock(bo->tbo.base.resv, NULL);
 	ttm_bo_unpin(&bo->tbo);
 	dma_resv_unlock(bo->tbo.base.resv);
+}
+
+/**
+ * vram_bos_begin_move - begin to create or move buffers
+ * @vram: the card
+ *
+ * Until vram_bos_end_move() the card is not reset, and its buffers are not
+ * revoked. A card that is removed waits, and moves end soon: unlike
+ * drm_dev_enter(), this does not delay drm_dev_unplug() itself.
+ *
+ * Context: takes reset_lock for reading; may sleep.
+ * Return: 0; -ENODEV if the card is gone; -EINTR.
+ */
+int vram_bos_begin_move(struct vram_device *vram)
+{
+	int ret;
+
+	ret = down_read_interruptible(&vram->reset_lock);
+	if (ret)
+		return ret;
+	if (drm_dev_is_unplugged(&vram->drm)) {
+		up_read(&vram->reset_lock);
+		return -ENODEV;
+	}
+	return 0;
+}
+
+/**
+ * vram_bos_end_move - undo vram_bos_begin_move()
+ * @vram: the card
+ */
+void vram_bos_end_move(struct vram_device *vram)
+{
+	up_read(&vram->reset_lock);
+}
+
+/**
+ * vram_bos_wait_moves - wait until no task creates or moves buffers
+ * @vram: the card, unplugged, so that no task begins to
+ *
+ * Context: may sleep.
+ */
+void vram_bos_wait_moves(struct vram_device *vram)
+{
+	down_write(&vram->reset_lock);
+	up_write(&vram->reset_lock);
 }
 
 /**

@@ -19,7 +19,6 @@
 #include <drm/ttm/ttm_placement.h>
 #include <linux/aperture.h>
 #include <linux/dma-resv.h>
-#include <linux/ktime.h>
 #include <linux/log2.h>
 #include <linux/module.h>
 #include <linux/pci.h>
@@ -54,54 +53,20 @@ static bool vram_create_args_ok(const struct drm_phyr_vram_gem_create *args)
 				     is_power_of_2(args->max_extent));
 }
 
-/**
- * struct vram_file - a client
- * @busy: time spent creating and moving the client's buffers, in nanoseconds,
- *	reported as its engine time: the cards have no engine, the CPU copies
- */
-struct vram_file {
-	atomic64_t busy;
-};
-
-static int vram_open(struct drm_device *drm, struct drm_file *file)
-{
-	file->driver_priv = kzalloc_obj(struct vram_file, GFP_KERNEL_ACCOUNT);
-	return file->driver_priv ? 0 : -ENOMEM;
-}
-
-static void vram_postclose(struct drm_device *drm, struct drm_file *file)
-{
-	kfree(file->driver_priv);
-}
-
-static void vram_file_add_busy(struct drm_file *file, u64 since)
-{
-	struct vram_file *client = file->driver_priv;
-
-	atomic64_add(ktime_get_ns() - since, &client->busy);
-}
-
 /* Create a buffer and a handle, which holds the only reference. */
 static int vram_create_handle(struct drm_device *drm, struct drm_file *file,
 			      u64 size, u32 placement, u64 max_extent,
 			      u32 *handle)
 {
 	struct vram_bo *bo;
-	int ret, idx;
-	u64 start;
+	int ret;
 
-	if (!drm_dev_enter(drm, &idx))
-		return -ENODEV;
-	ret = down_read_interruptible(&to_vram(drm)->reset_lock);
-	if (ret) {
-		drm_dev_exit(idx);
+	ret = vram_bos_begin_move(to_vram(drm));
+	if (ret)
 		return ret;
-	}
-	start = ktime_get_ns();
-	bo = vram_gem_create(to_vram(drm), size, placement, max_extent);
-	vram_file_add_busy(file, start);
-	up_read(&to_vram(drm)->reset_lock);
-	drm_dev_exit(idx);
+	bo = vram_gem_create(to_vram(drm), file->driver_priv, size, placement,
+			     max_extent);
+	vram_bos_end_move(to_vram(drm));
 	if (IS_ERR(bo))
 		return PTR_ERR(bo);
 
@@ -177,8 +142,7 @@ static int vram_gem_move_ioctl(struct drm_device *drm, void *data,
 	struct drm_phyr_vram_gem_move *args = data;
 	struct drm_gem_object *gem;
 	u32 mem_type = TTM_PL_TT;
-	int ret, idx;
-	u64 start;
+	int ret;
 
 	if (!is_power_of_2(args->placement))
 		return -EINVAL;
@@ -195,26 +159,19 @@ static int vram_gem_move_ioctl(struct drm_device *drm, void *data,
 	ret = -EINVAL;
 	if (!(to_vram_bo(gem)->placement & args->placement))
 		goto put;
-	ret = -ENODEV;
-	if (!drm_dev_enter(drm, &idx))
-		goto put;
 
-	ret = down_read_interruptible(&to_vram(drm)->reset_lock);
+	ret = vram_bos_begin_move(to_vram(drm));
 	if (ret)
-		goto exit;
+		goto put;
 	phyr_inject_delay();
 	ret = dma_resv_lock_interruptible(gem->resv, NULL);
 	if (!ret) {
-		start = ktime_get_ns();
 		ret = vram_bo_move_to(to_vram_bo(gem), mem_type, true);
 		if (!ret)
 			to_vram_bo(gem)->evicted = false;
-		vram_file_add_busy(file, start);
 		dma_resv_unlock(gem->resv);
 	}
-	up_read(&to_vram(drm)->reset_lock);
-exit:
-	drm_dev_exit(idx);
+	vram_bos_end_move(to_vram(drm));
 put:
 	drm_gem_object_put(gem);
 	return ret;
@@ -247,43 +204,6 @@ static int vram_dumb_create(struct drm_file *file, struct drm_device *drm,
 				  DRM_PHYR_VRAM_PLACE_SYSTEM, 0, &args->handle);
 }
 
-/*
- * Memory and engine statistics of a client. Tools such as gputop list only
- * clients with an engine entry.
- */
-static void vram_show_fdinfo(struct drm_printer *p, struct drm_file *file)
-{
-	struct vram_file *client = file->driver_priv;
-	struct drm_memory_stats in_vram = {}, in_system = {}, *stats;
-	struct drm_gem_object *gem;
-	int id;
-
-	spin_lock(&file->table_lock);
-	idr_for_each_entry(&file->object_idr, gem, id) {
-		/* Imported buffers are accounted by their own driver. */
-		if (!vram_gem_is_bo(gem))
-			continue;
-		stats = READ_ONCE(to_vram_bo(gem)->place) == TTM_PL_VRAM ?
-			&in_vram : &in_system;
-		if (drm_gem_object_is_shared_for_memory_stats(gem))
-			stats->shared += gem->size;
-		else
-			stats->private += gem->size;
-		stats->resident += gem->size;
-		if (!dma_resv_test_signaled(gem->resv,
-					    DMA_RESV_USAGE_BOOKKEEP))
-			stats->active += gem->size;
-	}
-	spin_unlock(&file->table_lock);
-
-	drm_printf(p, "drm-engine-move:\t%llu ns\n",
-		   (u64)atomic64_read(&client->busy));
-	drm_print_memory_stats(p, &in_vram, DRM_GEM_OBJECT_RESIDENT |
-			       DRM_GEM_OBJECT_ACTIVE, "vram");
-	drm_print_memory_stats(p, &in_system, DRM_GEM_OBJECT_RESIDENT |
-			       DRM_GEM_OBJECT_ACTIVE, "system");
-}
-
 static const struct file_operations vram_fops = {
 	.owner = THIS_MODULE,
 	DRM_GEM_FOPS,
@@ -296,12 +216,12 @@ static const struct drm_driver vram_driver = {
 	.fops = &vram_fops,
 	.ioctls = vram_ioctls,
 	.num_ioctls = ARRAY_SIZE(vram_ioctls),
-	.open = vram_open,
-	.postclose = vram_postclose,
+	.open = vram_client_open,
+	.postclose = vram_client_close,
 	.dumb_create = vram_dumb_create,
 	.dumb_map_offset = drm_gem_ttm_dumb_map_offset,
 	.gem_prime_import = vram_prime_import,
-	.show_fdinfo = vram_show_fdinfo,
+	.show_fdinfo = vram_client_show_fdinfo,
 	.debugfs_init = vram_debugfs_init,
 	DRM_FBDEV_TTM_DRIVER_OPS,
 	.name = VRAM_DRIVER_NAME,
@@ -441,6 +361,7 @@ static void vram_remove(struct pci_dev *pdev)
 	struct vram_device *vram = pci_get_drvdata(pdev);
 
 	drm_dev_unplug(&vram->drm);
+	vram_bos_wait_moves(vram);
 	phyr_inject_delay();
 	vram_display_remove(vram);
 	vram_bos_revoke(vram);

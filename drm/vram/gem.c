@@ -30,6 +30,7 @@ static void vram_gem_destroy(struct ttm_buffer_object *tbo)
 	if (bo->dummy)
 		__free_page(bo->dummy);
 	mem_cgroup_put(bo->memcg);
+	vram_client_put(bo->client);
 	drm_gem_object_release(&tbo->base);
 	kfree(bo);
 }
@@ -179,6 +180,8 @@ static int vram_gem_mmap(struct drm_gem_object *gem, struct vm_area_struct *vma)
 
 static const struct drm_gem_object_funcs vram_gem_funcs = {
 	.free = vram_gem_free,
+	.open = vram_client_open_handle,
+	.close = vram_client_close_handle,
 	.export = vram_prime_export,
 	.vmap = vram_vmap,
 	.vunmap = vram_vunmap,
@@ -218,8 +221,13 @@ static int vram_gem_place(struct vram_device *vram, struct vram_bo *bo)
 		placement.placement = &places[2];
 		break;
 	default:
+		/* Do not evict others for what cannot fit. */
 		placement.placement = &places[0];
 		placement.num_placement = 2;
+		if (bo->tbo.base.size > vram->mgr.base.size) {
+			placement.placement = &places[2];
+			placement.num_placement = 1;
+		}
 		break;
 	}
 
@@ -231,19 +239,16 @@ static int vram_gem_place(struct vram_device *vram, struct vram_bo *bo)
 static int vram_gem_check_size(struct vram_device *vram, u64 size,
 			       u32 placement)
 {
-	if (size > (u64)totalram_pages() << PAGE_SHIFT &&
-	    (placement & DRM_PHYR_VRAM_PLACE_SYSTEM ||
-	     size > vram->mgr.base.size))
-		return -E2BIG;
-	if (placement == DRM_PHYR_VRAM_PLACE_VRAM &&
-	    size > vram->mgr.base.size)
-		return -E2BIG;
-	return 0;
+	u64 most = placement & DRM_PHYR_VRAM_PLACE_SYSTEM ?
+		   vram->system.base.size : vram->mgr.base.size;
+
+	return size > most ? -E2BIG : 0;
 }
 
 /**
  * vram_gem_create - create a zeroed buffer
  * @vram: the card
+ * @client: the client, or NULL for the kernel's own buffers
  * @size: bytes, a multiple of the page size, not 0
  * @placement: DRM_PHYR_VRAM_PLACE_VRAM, _SYSTEM or both
  * @max_extent: largest extent in VRAM in bytes, a power of two, or 0
@@ -252,7 +257,8 @@ static int vram_gem_check_size(struct vram_device *vram, u64 size,
  * Return: the buffer with one GEM reference, or ERR_PTR: -E2BIG, -ENOSPC,
  * -ENOMEM, -EINTR.
  */
-struct vram_bo *vram_gem_create(struct vram_device *vram, u64 size,
+struct vram_bo *vram_gem_create(struct vram_device *vram,
+				struct vram_client *client, u64 size,
 				u32 placement, u64 max_extent)
 {
 	struct vram_bo *bo;
@@ -269,6 +275,7 @@ struct vram_bo *vram_gem_create(struct vram_device *vram, u64 size,
 	bo->placement = placement;
 	bo->max_extent = max_extent;
 	bo->place = TTM_PL_SYSTEM;
+	bo->client = vram_client_get(client);
 	bo->memcg = get_mem_cgroup_from_mm(current->mm);
 	bo->tbo.base.funcs = &vram_gem_funcs;
 	drm_gem_private_object_init(&vram->drm, &bo->tbo.base, size);

@@ -149,6 +149,10 @@ static int vram_mgr_alloc(struct ttm_resource_manager *man,
 	struct vram_resource *vres;
 	int ret;
 
+	/* gpu_buddy says -EINVAL, after which TTM tries no other place. */
+	if (tbo->base.size > man->size)
+		return -ENOSPC;
+
 	vres = kzalloc_obj(*vres, GFP_KERNEL_ACCOUNT);
 	if (!vres)
 		return -ENOMEM;

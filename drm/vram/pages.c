@@ -16,8 +16,13 @@
 #include <linux/mm.h>
 #include <linux/mmzone.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/swap.h>
 
 #include "vram.h"
+
+/* Pages to allocate or free before other tasks run. */
+#define VRAM_PAGES_BATCH	1024
 
 /**
  * vram_pages_free - &ttm_device_funcs.ttm_tt_unpopulate
@@ -34,6 +39,8 @@ void vram_pages_free(struct ttm_device *ttm, struct ttm_tt *tt)
 		if (tt->pages[i])
 			__free_page(tt->pages[i]);
 		tt->pages[i] = NULL;
+		if (!(i % VRAM_PAGES_BATCH))
+			cond_resched();
 	}
 }
 
@@ -57,39 +64,60 @@ static struct page *vram_pages_get(unsigned int order)
 	return page;
 }
 
-/* Allocate all pages, charged to @payer, or to the current task if NULL. */
-static int vram_pages_charge(struct ttm_tt *tt, struct mem_cgroup *payer)
+/*
+ * Fail before reclaim has taken everything from everybody, if reclaim cannot
+ * help.
+ */
+static bool vram_pages_available(const struct ttm_tt *tt)
+{
+	return tt->num_pages <= si_mem_available() + get_nr_swap_pages();
+}
+
+/*
+ * Allocate all pages, charged to @payer, or to the current task if NULL. On
+ * failure some of them stay allocated.
+ */
+static int vram_pages_charge(struct ttm_tt *tt, struct mem_cgroup *payer,
+			     bool interruptible)
 {
 	struct mem_cgroup *old = set_active_memcg(payer);
 	unsigned int order = MAX_PAGE_ORDER;
-	struct page *page = NULL;
+	struct page *page;
+	int ret = 0;
 	u32 i = 0, n;
 
 	while (i < tt->num_pages) {
+		if (interruptible && signal_pending(current)) {
+			ret = -ERESTARTSYS;
+			break;
+		}
 		order = min_t(unsigned int, order, ilog2(tt->num_pages - i));
 		page = vram_pages_get(order);
-		if (!page && !order)
+		if (!page && !order) {
+			ret = -ENOMEM;
 			break;
+		}
 		if (!page) {
 			order--;
 			continue;
 		}
 		for (n = 0; n < 1U << order; n++)
 			tt->pages[i++] = page + n;
+		cond_resched();
 	}
 
 	set_active_memcg(old);
-	return page ? 0 : -ENOMEM;
+	return ret;
 }
 
 /**
  * vram_pages_alloc - &ttm_device_funcs.ttm_tt_populate
  * @ttm: the TTM device
  * @tt: the TTM pages, not populated
- * @ctx: unused
+ * @ctx: whether a signal stops the allocation
  *
  * Context: the reservation lock is held; may sleep.
- * Return: 0 with zeroed pages, or -ENOMEM.
+ * Return: 0 with zeroed pages; -ENOMEM; -ERESTARTSYS.
  */
 int vram_pages_alloc(struct ttm_device *ttm, struct ttm_tt *tt,
 		     struct ttm_operation_ctx *ctx)
@@ -97,16 +125,19 @@ int vram_pages_alloc(struct ttm_device *ttm, struct ttm_tt *tt,
 	struct vram_bo *bo = to_vram_tt(tt)->bo;
 	int ret;
 
-	ret = vram_pages_charge(tt, bo->memcg);
+	if (!vram_pages_available(tt))
+		return -ENOMEM;
+
+	ret = vram_pages_charge(tt, bo->memcg, ctx->interruptible);
 	if (!ret)
 		return 0;
 
 	vram_pages_free(ttm, tt);
-	if (bo->place != TTM_PL_VRAM)
+	if (ret != -ENOMEM || bo->place != TTM_PL_VRAM)
 		return ret;
 
 	/* An eviction: charge the current task. */
-	ret = vram_pages_charge(tt, NULL);
+	ret = vram_pages_charge(tt, NULL, ctx->interruptible);
 	if (ret)
 		vram_pages_free(ttm, tt);
 	return ret;

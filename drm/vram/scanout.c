@@ -160,7 +160,7 @@ static int vram_scanout_pin_shadow(struct vram_display *display,
 		bo = vram_scanout_get_spare(display, size);
 	}
 	if (!bo)
-		bo = vram_gem_create(display->vram, size,
+		bo = vram_gem_create(display->vram, NULL, size,
 				     DRM_PHYR_VRAM_PLACE_VRAM |
 				     DRM_PHYR_VRAM_PLACE_SYSTEM, 0);
 	if (IS_ERR(bo))
@@ -226,18 +226,15 @@ int vram_scanout_pin(struct vram_display *display,
 		     struct vram_plane_state *old)
 {
 	struct vram_device *vram = display->vram;
-	int ret, idx;
+	int ret;
 
-	if (!drm_dev_enter(&vram->drm, &idx))
-		return -ENODEV;
-	ret = down_read_interruptible(&vram->reset_lock);
-	if (!ret) {
-		ret = vram_scanout_pin_fb(display, state);
-		if (ret == -EBUSY)
-			ret = vram_scanout_pin_shadow(display, state, old);
-		up_read(&vram->reset_lock);
-	}
-	drm_dev_exit(idx);
+	ret = vram_bos_begin_move(vram);
+	if (ret)
+		return ret;
+	ret = vram_scanout_pin_fb(display, state);
+	if (ret == -EBUSY)
+		ret = vram_scanout_pin_shadow(display, state, old);
+	vram_bos_end_move(vram);
 	return ret;
 }
 

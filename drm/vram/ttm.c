@@ -7,17 +7,20 @@
  * no mappings, and move only to and from TTM_PL_TT.
  *
  * TTM's copy and vmap helpers expect a resource to be one linear range, but
- * buffers in VRAM may be fragmented. ttm_move_memcpy() takes iterators instead:
- * struct vram_iter iterates over buddy blocks.
+ * buffers in VRAM may be fragmented. Moves take iterators instead, of which
+ * struct vram_iter iterates over buddy blocks. They proceed in batches, so that a
+ * signal ends a move in an ioctl, and no move delays an unplug.
  */
+#include <drm/drm_cache.h>
 #include <drm/drm_drv.h>
 #include <drm/drm_managed.h>
 #include <drm/phyr_vram_drm.h>
 #include <drm/ttm/ttm_placement.h>
-#include <drm/ttm/ttm_range_manager.h>
 #include <drm/ttm/ttm_tt.h>
 #include <linux/iosys-map.h>
+#include <linux/ktime.h>
 #include <linux/phyr_inject.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "vram.h"
@@ -36,7 +39,7 @@ struct vram_iter {
 	pgoff_t first;
 };
 
-/* @i must not decrease between calls; ttm_move_memcpy() ascends. */
+/* @i must not decrease between calls; moves ascend. */
 static void vram_iter_map(struct ttm_kmap_iter *base, struct iosys_map *map,
 			  pgoff_t i)
 {
@@ -74,84 +77,125 @@ static struct ttm_kmap_iter *vram_iter_init(struct vram_iter *iter,
 	return &iter->base;
 }
 
+/* Pages to move before a signal, an unplug and other tasks are noticed. */
+#define VRAM_MOVE_BATCH	256
+
+static void vram_move_page(bool clear, struct ttm_kmap_iter *to,
+			   struct ttm_kmap_iter *from, pgoff_t i)
+{
+	struct iosys_map to_map, from_map;
+
+	to->ops->map_local(to, &to_map, i);
+	if (clear) {
+		iosys_map_memset(&to_map, 0, 0, PAGE_SIZE);
+	} else {
+		from->ops->map_local(from, &from_map, i);
+		drm_memcpy_from_wc(&to_map, &from_map, PAGE_SIZE);
+		if (from->ops->unmap_local)
+			from->ops->unmap_local(from, &from_map);
+	}
+	if (to->ops->unmap_local)
+		to->ops->unmap_local(to, &to_map);
+}
+
+/*
+ * Copy or clear all pages, as ttm_move_memcpy() does, but in batches. If the
+ * card is gone the rest is not moved; its contents are lost anyway.
+ */
+static int vram_move_pages(struct vram_device *vram,
+			   const struct ttm_operation_ctx *ctx, bool clear,
+			   pgoff_t pages, struct ttm_kmap_iter *to,
+			   struct ttm_kmap_iter *from)
+{
+	pgoff_t i = 0, end;
+	int idx;
+
+	while (i < pages) {
+		if (ctx->interruptible && signal_pending(current))
+			return -ERESTARTSYS;
+		if (!drm_dev_enter(&vram->drm, &idx))
+			return 0;
+		for (end = min(i + VRAM_MOVE_BATCH, pages); i < end; i++)
+			vram_move_page(clear, to, from, i);
+		drm_dev_exit(idx);
+		cond_resched();
+	}
+	return 0;
+}
+
 /*
  * Copy the buffer's pages to VRAM, or clear VRAM if it has none, so that no
  * client sees earlier contents.
  */
-static void vram_fill(struct vram_bo *bo, struct ttm_resource *to)
+static int vram_fill(struct vram_bo *bo, struct ttm_resource *to,
+		     const struct ttm_operation_ctx *ctx)
 {
 	struct vram_device *vram = ttm_to_vram(bo->tbo.bdev);
 	struct ttm_tt *tt = bo->tbo.ttm;
+	bool clear = !tt || !ttm_tt_is_populated(tt);
 	struct ttm_kmap_iter_tt tt_iter;
 	struct vram_iter vram_iter;
-	int idx;
 
 	phyr_inject_delay();
-	if (!drm_dev_enter(&vram->drm, &idx))
-		return;
-
-	ttm_kmap_iter_tt_init(&tt_iter, tt);
-	ttm_move_memcpy(!tt || !ttm_tt_is_populated(tt), PFN_UP(to->size),
-			vram_iter_init(&vram_iter, vram, to), &tt_iter.base);
-	drm_dev_exit(idx);
+	if (!clear)
+		ttm_kmap_iter_tt_init(&tt_iter, tt);
+	return vram_move_pages(vram, ctx, clear, PFN_UP(to->size),
+			       vram_iter_init(&vram_iter, vram, to),
+			       &tt_iter.base);
 }
 
 /* Copy VRAM to the buffer's pages, which stay zero if the card is gone. */
-static void vram_save(struct vram_bo *bo, struct ttm_resource *from)
+static int vram_save(struct vram_bo *bo, struct ttm_resource *from,
+		     const struct ttm_operation_ctx *ctx)
 {
 	struct vram_device *vram = ttm_to_vram(bo->tbo.bdev);
 	struct ttm_kmap_iter_tt tt_iter;
 	struct vram_iter vram_iter;
-	int idx;
 
 	phyr_inject_delay();
-	if (!drm_dev_enter(&vram->drm, &idx))
-		return;
-
-	ttm_kmap_iter_tt_init(&tt_iter, bo->tbo.ttm);
-	ttm_move_memcpy(false, PFN_UP(from->size), &tt_iter.base,
-			vram_iter_init(&vram_iter, vram, from));
-	drm_dev_exit(idx);
+	return vram_move_pages(vram, ctx, false, PFN_UP(from->size),
+			       ttm_kmap_iter_tt_init(&tt_iter, bo->tbo.ttm),
+			       vram_iter_init(&vram_iter, vram, from));
 }
 
 /* Copy within VRAM, for scan-out. The buffer's pages, if any, are stale. */
-static void vram_copy(struct vram_bo *bo, struct ttm_resource *to)
+static int vram_copy(struct vram_bo *bo, struct ttm_resource *to,
+		     const struct ttm_operation_ctx *ctx)
 {
 	struct vram_device *vram = ttm_to_vram(bo->tbo.bdev);
 	struct vram_iter to_iter, from_iter;
-	int idx;
 
-	if (!drm_dev_enter(&vram->drm, &idx))
-		return;
-
-	ttm_move_memcpy(false, PFN_UP(to->size),
-			vram_iter_init(&to_iter, vram, to),
-			vram_iter_init(&from_iter, vram, bo->tbo.resource));
-	drm_dev_exit(idx);
+	return vram_move_pages(vram, ctx, false, PFN_UP(to->size),
+			       vram_iter_init(&to_iter, vram, to),
+			       vram_iter_init(&from_iter, vram,
+					      bo->tbo.resource));
 }
 
-static void vram_ttm_move_data(struct vram_bo *bo, struct ttm_resource *to)
+/* The buffer is unchanged on failure. */
+static int vram_ttm_move_data(struct vram_bo *bo, struct ttm_resource *to,
+			      const struct ttm_operation_ctx *ctx)
 {
 	struct ttm_resource *from = bo->tbo.resource;
 	u32 was = from ? from->mem_type : TTM_PL_SYSTEM;
+	int ret = 0;
 
-	if (to->mem_type == TTM_PL_VRAM && was == TTM_PL_VRAM) {
-		vram_copy(bo, to);
-	} else if (to->mem_type == TTM_PL_VRAM) {
-		vram_fill(bo, to);
-	} else if (was == TTM_PL_VRAM) {
-		vram_save(bo, from);
-	} else {
-		ttm_bo_move_null(&bo->tbo, to);
-		return;
-	}
+	if (to->mem_type == TTM_PL_VRAM && was == TTM_PL_VRAM)
+		ret = vram_copy(bo, to, ctx);
+	else if (to->mem_type == TTM_PL_VRAM)
+		ret = vram_fill(bo, to, ctx);
+	else if (was == TTM_PL_VRAM)
+		ret = vram_save(bo, from, ctx);
+	if (ret)
+		return ret;
 
 	if (bo->leaves_front)
 		vram_front_take(bo);
-	if (bo->tbo.resource)
+	if (bo->tbo.resource &&
+	    (was == TTM_PL_VRAM || to->mem_type == TTM_PL_VRAM))
 		ttm_bo_move_sync_cleanup(&bo->tbo, to);
 	else
 		ttm_bo_move_null(&bo->tbo, to);
+	return 0;
 }
 
 /*
@@ -164,9 +208,14 @@ static int vram_ttm_move(struct ttm_buffer_object *tbo, bool evict,
 {
 	struct vram_bo *bo = ttm_to_vram_bo(tbo);
 	struct ttm_resource *from = tbo->resource;
+	u64 start;
 	int ret;
 
 	dma_resv_assert_held(tbo->base.resv);
+
+	/* While others move buffers in, evicting enough of them can take long. */
+	if (ctx->interruptible && signal_pending(current))
+		return -ERESTARTSYS;
 
 	if (from && ((from->mem_type == TTM_PL_SYSTEM &&
 		      to->mem_type == TTM_PL_VRAM) ||
@@ -181,10 +230,14 @@ static int vram_ttm_move(struct ttm_buffer_object *tbo, bool evict,
 	if (ret)
 		return ret;
 
-	vram_ttm_move_data(bo, to);
-	WRITE_ONCE(bo->place, to->mem_type);
+	start = ktime_get_ns();
+	ret = vram_ttm_move_data(bo, to, ctx);
+	if (!ret)
+		WRITE_ONCE(bo->place, to->mem_type);
+	if (bo->client)
+		atomic64_add(ktime_get_ns() - start, &bo->client->busy);
 	phyr_buffer_move_end(&bo->phyr);
-	return 0;
+	return ret;
 }
 
 static struct ttm_tt *vram_tt_create(struct ttm_buffer_object *tbo,
@@ -212,12 +265,18 @@ static void vram_tt_destroy(struct ttm_device *ttm, struct ttm_tt *tt)
 	kfree(to_vram_tt(tt));
 }
 
+/*
+ * The place must not be the one that is full: TTM would find the evicted buffer
+ * at the end of the same list, and evict it again, for ever.
+ */
 static void vram_evict_flags(struct ttm_buffer_object *tbo,
 			     struct ttm_placement *placement)
 {
-	static const struct ttm_place system = { .mem_type = TTM_PL_TT };
+	static const struct ttm_place tt = { .mem_type = TTM_PL_TT };
+	static const struct ttm_place system = { .mem_type = TTM_PL_SYSTEM };
 
-	placement->placement = &system;
+	placement->placement = tbo->resource->mem_type == TTM_PL_VRAM ?
+			       &tt : &system;
 	placement->num_placement = 1;
 }
 
@@ -306,7 +365,7 @@ static void vram_ttm_fini(struct drm_device *drm, void *arg)
 {
 	struct vram_device *vram = to_vram(drm);
 
-	ttm_range_man_fini(&vram->ttm, TTM_PL_TT);
+	vram_system_fini(vram);
 	ttm_device_fini(&vram->ttm);
 }
 
@@ -330,10 +389,6 @@ int vram_ttm_init(struct vram_device *vram)
 	if (ret)
 		return ret;
 
-	ret = ttm_range_man_init(&vram->ttm, TTM_PL_TT, true, totalram_pages());
-	if (ret) {
-		ttm_device_fini(&vram->ttm);
-		return ret;
-	}
+	vram_system_init(vram);
 	return drmm_add_action_or_reset(drm, vram_ttm_fini, NULL);
 }

@@ -10,6 +10,7 @@
  *	drm_gem_object.resv		a buffer: its placement, its CPU
  *					mappings, its phyr_buffer
  *	vram_display.front_lock		fronts; also taken by the end of a commit
+ *	vram_client.lock		a client's handles
  *	vram_device.mgr.lock		the VRAM allocator
  *	vram_device.bos (xa_lock)	the set of buffers
  */
@@ -48,8 +49,10 @@
 struct dev_pm_ops;
 struct drm_atomic_commit;
 struct drm_edid;
+struct drm_file;
 struct drm_framebuffer;
 struct drm_mode_fb_cmd2;
+struct drm_printer;
 struct mem_cgroup;
 
 /**
@@ -84,10 +87,21 @@ static inline struct vram_resource *to_vram_resource(struct ttm_resource *res)
 }
 
 /**
+ * struct vram_system - system memory, as far as buffers are in TTM_PL_TT
+ * @base: the TTM resource manager; its size is the limit in bytes
+ * @used: bytes of all buffers
+ */
+struct vram_system {
+	struct ttm_resource_manager base;
+	atomic64_t used;
+};
+
+/**
  * struct vram_device - a card
  * @drm: the DRM device
  * @ttm: buffer placement; released with @drm
  * @mgr: VRAM allocator
+ * @system: system memory
  * @mem: phyr's description of the BAR, with a reference
  * @ram: phyr's description of system memory, with a reference
  * @io: mapping of the whole BAR, write-combined. Unmapped with the PCI device:
@@ -106,6 +120,7 @@ struct vram_device {
 	struct drm_device drm;
 	struct ttm_device ttm;
 	struct vram_mgr mgr;
+	struct vram_system system;
 	struct phyr_mem *mem;
 	struct phyr_mem *ram;
 	void __iomem *io;
@@ -129,6 +144,23 @@ static inline struct vram_device *ttm_to_vram(struct ttm_device *ttm)
 }
 
 /**
+ * struct vram_client - an open file of the card
+ * @refs: number of references: of the file, and of each buffer it created
+ * @busy: time spent clearing and copying the buffers that the client created, in
+ *	nanoseconds, whoever moved them. Reported as engine time: the cards have
+ *	no engine, the CPU copies
+ * @lock: guards @handles
+ * @handles: number of the client's handles by struct vram_bo.id, as a value
+ *	entry
+ */
+struct vram_client {
+	struct kref refs;
+	atomic64_t busy;
+	struct mutex lock;	/* handles */
+	struct xarray handles;
+};
+
+/**
  * struct vram_bo - a buffer
  * @tbo: the TTM buffer, which contains the GEM object
  * @phyr: state of the phyr core; guarded by the reservation lock
@@ -137,6 +169,8 @@ static inline struct vram_device *ttm_to_vram(struct ttm_device *ttm)
  * @max_extent: largest extent in VRAM in bytes, or 0; constant
  * @place: current TTM_PL_*; written under the reservation lock, read
  *	without it
+ * @client: the client that created it, with a reference; NULL for the kernel's
+ *	own; constant
  * @memcg: charged for the pages in system memory, with a reference; NULL if the
  *	kernel has no memory cgroups; constant
  * @dummy: page for CPU mappings of a revoked buffer, or NULL; guarded by the
@@ -162,6 +196,7 @@ struct vram_bo {
 	u32 placement;
 	u64 max_extent;
 	u32 place;
+	struct vram_client *client;
 	struct mem_cgroup *memcg;
 	struct page *dummy;
 	unsigned int vmaps;
@@ -333,6 +368,10 @@ u64 vram_mgr_avail(struct vram_mgr *mgr);
 void vram_mgr_close(struct vram_mgr *mgr);
 void vram_mgr_open(struct vram_mgr *mgr);
 
+/* system.c */
+void vram_system_init(struct vram_device *vram);
+void vram_system_fini(struct vram_device *vram);
+
 /* poison.c */
 void vram_poison_fill(struct vram_device *vram, u64 offset, u64 len);
 void vram_poison_check(struct vram_device *vram, u64 offset, u64 len);
@@ -353,6 +392,9 @@ int vram_bo_move_to(struct vram_bo *bo, u32 mem_type, bool interruptible);
 int vram_bo_pin_system(struct vram_bo *bo);
 int vram_bo_pin_scanout(struct vram_bo *bo, u64 end);
 void vram_bo_unpin(struct vram_bo *bo);
+int vram_bos_begin_move(struct vram_device *vram);
+void vram_bos_end_move(struct vram_device *vram);
+void vram_bos_wait_moves(struct vram_device *vram);
 void vram_bos_revoke(struct vram_device *vram);
 void vram_bos_rearm(struct vram_device *vram);
 
@@ -369,9 +411,20 @@ struct dma_buf *vram_prime_export(struct drm_gem_object *gem, int flags);
 struct drm_gem_object *vram_prime_import(struct drm_device *drm,
 					 struct dma_buf *dmabuf);
 
+/* client.c */
+int vram_client_open(struct drm_device *drm, struct drm_file *file);
+void vram_client_close(struct drm_device *drm, struct drm_file *file);
+struct vram_client *vram_client_get(struct vram_client *client);
+void vram_client_put(struct vram_client *client);
+int vram_client_open_handle(struct drm_gem_object *gem, struct drm_file *file);
+void vram_client_close_handle(struct drm_gem_object *gem,
+			      struct drm_file *file);
+void vram_client_show_fdinfo(struct drm_printer *p, struct drm_file *file);
+
 /* gem.c */
 bool vram_gem_is_bo(const struct drm_gem_object *gem);
-struct vram_bo *vram_gem_create(struct vram_device *vram, u64 size,
+struct vram_bo *vram_gem_create(struct vram_device *vram,
+				struct vram_client *client, u64 size,
 				u32 placement, u64 max_extent);
 
 /* display.c */

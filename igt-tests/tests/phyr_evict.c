@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
+#include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "lib.h"
 #include "traffic.h"
@@ -135,6 +137,98 @@ static void fixed_first(void)
 	wait_for_vram_free(&card, free);
 }
 
+/*
+ * Run @act without privileges, in a process that must not stay in the kernel:
+ * no signal ends a task that TTM keeps walking.
+ */
+static void as_nobody(void (*act)(void))
+{
+	int status, left = 1200;
+	pid_t pid = fork();
+
+	igt_assert(pid >= 0);
+	if (!pid) {
+		if (setresgid(65534, 65534, 65534) ||
+		    setresuid(65534, 65534, 65534))
+			_exit(98);
+		act();
+		_exit(0);
+	}
+	while (waitpid(pid, &status, WNOHANG) != pid) {
+		igt_assert_f(left--, "task %d does not end\n", pid);
+		if (left == 600)
+			kill(pid, SIGKILL);
+		usleep(100000);
+	}
+	igt_assert_f(!status, "the client ended with wait status %#x\n", status);
+}
+
+static int system_vram;
+
+/* Create a buffer of @pages pages and close it again. */
+static void try_large(uint64_t pages, uint32_t placement)
+{
+	uint32_t handle;
+	int err;
+
+	err = phyr_vram_create(system_vram, pages * SZ_4K, placement, 0,
+			       &handle);
+	igt_assert_f(!err || err == -E2BIG || err == -ENOMEM || err == -ENOSPC,
+		     "%llu pages in placement %u: %s\n",
+		     (unsigned long long)pages, placement, strerror(-err));
+	if (!err)
+		igt_assert_eq(phyr_close_handle(system_vram, handle), 0);
+}
+
+static void fill_system_memory(void)
+{
+	uint64_t all = sysconf(_SC_PHYS_PAGES);
+	const uint64_t pages[] = {
+		all, all - 1, all - 2, all / 4 * 3, all / 2 + 1, all / 2,
+		all / 2 - 1,
+	};
+	uint32_t small = create_vram(system_vram, SZ_4K, IN_SYSTEM, 0);
+
+	try_large(all, IN_SYSTEM);
+	fill_vram(system_vram, small, SZ_4K, 1);
+	for (unsigned int i = 0; i < ARRAY_SIZE(pages); i++)
+		try_large(pages[i], IN_SYSTEM);
+	try_large(all, EVICTABLE);
+	try_large(all / 2, EVICTABLE);
+	assert_vram(system_vram, small, SZ_4K, 1);
+}
+
+/* Moves between all places while one buffer takes all system memory allowed. */
+static void move_beside_large(void)
+{
+	uint64_t pages = sysconf(_SC_PHYS_PAGES) / 2;
+	uint32_t movable = create_vram(system_vram, SZ_64K, EVICTABLE, SZ_4K);
+	uint32_t fixed = create_vram(system_vram, SZ_64K, IN_SYSTEM, 0);
+	uint32_t large;
+
+	fill_vram(system_vram, movable, SZ_64K, 1);
+	fill_vram(system_vram, fixed, SZ_64K, 2);
+	igt_require_f(!phyr_vram_create(system_vram, pages * SZ_4K, IN_SYSTEM,
+					0, &large),
+		      "half of the system's memory is not free\n");
+	for (int round = 0; round < 2; round++) {
+		move_buffer(system_vram, movable, IN_SYSTEM);
+		move_buffer(system_vram, fixed, IN_SYSTEM);
+		assert_vram(system_vram, movable, SZ_64K, 1);
+		move_buffer(system_vram, movable, IN_VRAM);
+		move_buffer(system_vram, large, IN_SYSTEM);
+	}
+	assert_vram(system_vram, movable, SZ_64K, 1);
+	assert_vram(system_vram, fixed, SZ_64K, 2);
+}
+
+static void in_system_memory(void (*act)(void))
+{
+	system_vram = open_vram(0);
+	as_nobody(act);
+	close(system_vram);
+}
+
 igt_main()
 {
 	igt_fixture()
@@ -147,6 +241,14 @@ igt_main()
 	igt_describe("Buffers that must be in VRAM evict others and are not evicted");
 	igt_subtest("fixed-first")
 		fixed_first();
+
+	igt_describe("A buffer of all system memory beside a small one is refused, and the task goes on");
+	igt_subtest("system-full")
+		in_system_memory(fill_system_memory);
+
+	igt_describe("Buffers move between all places while system memory is taken");
+	igt_subtest("system-taken")
+		in_system_memory(move_beside_large);
 
 	igt_fixture()
 		reload_vram("");

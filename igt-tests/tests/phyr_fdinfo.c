@@ -164,6 +164,42 @@ static void shared(void)
 	close(fd);
 }
 
+#define HANDLES	100
+
+/* GEM_OPEN of a buffer's global name gives a new handle each time. */
+static void many_handles(void)
+{
+	struct phyr_device card = small_vram_device();
+	int fd = open(card.primary, O_RDWR | O_CLOEXEC);
+	struct drm_gem_flink name = { 0 };
+	struct drm_gem_open more = { 0 };
+	uint32_t handles[HANDLES];
+
+	igt_assert_f(fd >= 0, "%s: %s\n", card.primary, strerror(errno));
+	handles[0] = create_vram(fd, 3 * SZ_1M, EVICTABLE, 0);
+	name.handle = handles[0];
+	igt_assert_eq(phyr_ioctl(fd, DRM_IOCTL_GEM_FLINK, &name), 0);
+	more.name = name.name;
+	for (int i = 1; i < HANDLES; i++) {
+		igt_assert_eq(phyr_ioctl(fd, DRM_IOCTL_GEM_OPEN, &more), 0);
+		handles[i] = more.handle;
+		igt_assert(handles[i] != handles[i - 1]);
+	}
+	read_fdinfo(getpid(), fd);
+	/* All handles are of one client: the buffer is not shared. */
+	ASSERT_USAGE("vram", .total = 3 * SZ_1M, .resident = 3 * SZ_1M);
+	move_buffer(fd, handles[HANDLES / 2], IN_SYSTEM);
+	for (int i = 0; i < HANDLES - 1; i++)
+		igt_assert_eq(phyr_close_handle(fd, handles[i]), 0);
+	read_fdinfo(getpid(), fd);
+	ASSERT_USAGE("vram", 0);
+	ASSERT_USAGE("system", .total = 3 * SZ_1M, .resident = 3 * SZ_1M);
+	igt_assert_eq(phyr_close_handle(fd, handles[HANDLES - 1]), 0);
+	read_fdinfo(getpid(), fd);
+	ASSERT_USAGE("system", 0);
+	close(fd);
+}
+
 /* A hung job keeps its buffer busy until the engine times out. */
 static void active(void)
 {
@@ -355,6 +391,10 @@ igt_main()
 	igt_describe("A buffer with a handle in two clients is shared for both");
 	igt_subtest("shared")
 		shared();
+
+	igt_describe("100 handles of one buffer count as one buffer");
+	igt_subtest("many-handles")
+		many_handles();
 
 	igt_describe("A buffer is active while it is under DMA");
 	igt_subtest("active")

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/time.h>
 #include <xf86drm.h>
 
 #include "lib.h"
@@ -225,6 +228,83 @@ static void huge_size(void)
 						   .placement = place), -E2BIG);
 }
 
+/* It starts in system memory, and no other buffer makes way for it. */
+static void evictable_larger_than_vram(void)
+{
+	uint64_t size = vram_size() + 44 * SZ_1M;
+	int fd = open_device(&card);
+	uint32_t other = create_vram(fd, SZ_1M, EVICTABLE, SZ_4K);
+	uint32_t handle = create_vram(fd, size, EVICTABLE, 0);
+	uint8_t *mem = map_vram(fd, handle, size);
+
+	igt_assert_eq(vram_info(fd, handle).placement, IN_SYSTEM);
+	phyr_fill(mem, 1, 0, SZ_64K);
+	phyr_fill(mem + size - SZ_64K, 1, size - SZ_64K, SZ_64K);
+	igt_assert_eq(try_move_buffer(fd, handle, IN_VRAM), -ENOSPC);
+	igt_assert_eq(vram_info(fd, handle).placement, IN_SYSTEM);
+	igt_assert_eq(vram_info(fd, other).placement, IN_VRAM);
+	assert_bytes(mem, 1, 0, SZ_64K);
+	assert_bytes(mem + size - SZ_64K, 1, size - SZ_64K, SZ_64K);
+	unmap(mem, size);
+	close(fd);
+}
+
+static void on_alarm(int number)
+{
+	(void)number;
+}
+
+#define LONG_SIZE	(128 * SZ_1M)
+
+/*
+ * Signals come more often than the operation takes. Not phyr_ioctl(), which
+ * starts again.
+ */
+static void assert_interrupted(int fd, unsigned long request, void *arg)
+{
+	struct sigaction action = { .sa_handler = on_alarm };
+	const struct itimerval never = { 0 }, often = {
+		.it_value.tv_usec = 2000, .it_interval.tv_usec = 2000,
+	};
+	int ret, err;
+
+	igt_assert_eq(sigaction(SIGALRM, &action, NULL), 0);
+	igt_assert_eq(setitimer(ITIMER_REAL, &often, NULL), 0);
+	ret = ioctl(fd, request, arg);
+	err = errno;
+	igt_assert_eq(setitimer(ITIMER_REAL, &never, NULL), 0);
+	igt_assert_eq(ret, -1);
+	igt_assert_eq(err, EINTR);
+}
+
+static void interrupted(void)
+{
+	struct drm_phyr_vram_gem_create create = {
+		.size = LONG_SIZE, .placement = IN_VRAM,
+	};
+	struct drm_phyr_vram_gem_move move = { .placement = IN_SYSTEM };
+	uint64_t free = vram_free(&card);
+	int fd = open_device(&card);
+	uint8_t *mem;
+
+	assert_interrupted(fd, DRM_IOCTL_PHYR_VRAM_GEM_CREATE, &create);
+	wait_for_vram_free(&card, free);
+	create.placement = IN_SYSTEM;
+	assert_interrupted(fd, DRM_IOCTL_PHYR_VRAM_GEM_CREATE, &create);
+
+	move.handle = create_vram(fd, LONG_SIZE, EVICTABLE, 0);
+	mem = map_vram(fd, move.handle, LONG_SIZE);
+	phyr_fill(mem + LONG_SIZE - SZ_64K, 1, 0, SZ_64K);
+	assert_interrupted(fd, DRM_IOCTL_PHYR_VRAM_GEM_MOVE, &move);
+	igt_assert_eq(vram_info(fd, move.handle).placement, IN_VRAM);
+	assert_bytes(mem + LONG_SIZE - SZ_64K, 1, 0, SZ_64K);
+	move_buffer(fd, move.handle, IN_SYSTEM);
+	assert_bytes(mem + LONG_SIZE - SZ_64K, 1, 0, SZ_64K);
+	unmap(mem, LONG_SIZE);
+	close(fd);
+	wait_for_vram_free(&card, free);
+}
+
 static void info_errors(void)
 {
 	struct drm_phyr_vram_gem_mmap map = { .pad = 1 };
@@ -415,6 +495,14 @@ igt_main()
 	igt_describe("A buffer larger than VRAM is refused if it must be in VRAM");
 	igt_subtest("larger-than-vram")
 		igt_assert_eq(CREATE_ERROR(.size = vram_size() + 1), -E2BIG);
+
+	igt_describe("A buffer larger than VRAM starts in system memory if it may (300 MiB on 256)");
+	igt_subtest("evictable-larger-than-vram")
+		evictable_larger_than_vram();
+
+	igt_describe("A signal ends clearing a new buffer and moving one, which stays as it was");
+	igt_subtest("interrupted")
+		interrupted();
 
 	igt_describe("Unknown flags are refused");
 	igt_subtest("unknown-flags")

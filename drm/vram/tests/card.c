@@ -115,8 +115,8 @@ void card_unplug(struct card *card)
 struct vram_bo *card_bo(struct kunit *test, struct card *card, u64 size,
 			u32 placement, u64 max_extent)
 {
-	struct vram_bo *bo = vram_gem_create(card->vram, size, placement,
-					     max_extent);
+	struct vram_bo *bo = vram_gem_create(card->vram, NULL, size,
+					     placement, max_extent);
 
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, bo);
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test,

@@ -14,7 +14,8 @@
 
 static int create_error(struct card *card, u64 size, u32 placement)
 {
-	struct vram_bo *bo = vram_gem_create(card->vram, size, placement, 0);
+	struct vram_bo *bo = vram_gem_create(card->vram, NULL, size, placement,
+					     0);
 
 	if (IS_ERR(bo))
 		return PTR_ERR(bo);
@@ -50,13 +51,13 @@ static void vram_gem_create_in_system(struct kunit *test)
 static void vram_gem_create_too_large(struct kunit *test)
 {
 	struct card *card = card_create(test, SZ_1M, SZ_8K);
-	u64 ram = (u64)totalram_pages() << PAGE_SHIFT;
+	u64 half = (u64)totalram_pages() / 2 << PAGE_SHIFT;
 
 	KUNIT_EXPECT_EQ(test, create_error(card, SZ_1M, VRAM_ONLY), -E2BIG);
 	KUNIT_EXPECT_EQ(test, create_error(card, SZ_1M - SZ_8K, VRAM_ONLY), 0);
-	KUNIT_EXPECT_EQ(test, create_error(card, ram + PAGE_SIZE, ANYWHERE),
+	KUNIT_EXPECT_EQ(test, create_error(card, half + PAGE_SIZE, ANYWHERE),
 			-E2BIG);
-	KUNIT_EXPECT_EQ(test, create_error(card, ram + PAGE_SIZE, SYSTEM_ONLY),
+	KUNIT_EXPECT_EQ(test, create_error(card, half + PAGE_SIZE, SYSTEM_ONLY),
 			-E2BIG);
 	card_expect_avail(test, card, SZ_1M - SZ_8K);
 }
@@ -86,6 +87,20 @@ static void vram_gem_create_evicts_movable(struct kunit *test)
 	card_bo_expect_filled(test, card, movable, 3);
 }
 
+static void vram_gem_create_larger_than_vram(struct kunit *test)
+{
+	struct card *card = card_create(test, SZ_1M, 0);
+	struct vram_bo *movable = card_bo(test, card, PAGES(4), ANYWHERE, 0);
+	struct vram_bo *bo = card_bo(test, card, SZ_1M + PAGES(1), ANYWHERE, 0);
+
+	KUNIT_EXPECT_EQ(test, bo->place, TTM_PL_TT);
+	dma_resv_lock(bo->tbo.base.resv, NULL);
+	KUNIT_EXPECT_EQ(test, vram_bo_move_to(bo, TTM_PL_VRAM, true), -ENOSPC);
+	dma_resv_unlock(bo->tbo.base.resv);
+	/* Nothing was evicted in vain. */
+	KUNIT_EXPECT_EQ(test, movable->place, TTM_PL_VRAM);
+}
+
 static void vram_gem_create_without_memory(struct kunit *test)
 {
 	struct card *card = card_create(test, SZ_1M, 0);
@@ -101,6 +116,7 @@ static struct kunit_case vram_gem_cases[] = {
 	KUNIT_CASE(vram_gem_create_too_large),
 	KUNIT_CASE(vram_gem_create_in_full_vram),
 	KUNIT_CASE(vram_gem_create_evicts_movable),
+	KUNIT_CASE(vram_gem_create_larger_than_vram),
 	KUNIT_CASE(vram_gem_create_without_memory),
 	{}
 };

@@ -7,6 +7,8 @@
 #include "redirect.h"
 #include "../pages.c"
 
+static struct ttm_operation_ctx ctx;
+
 /* Create unpopulated TTM pages of a buffer in @place. */
 static struct ttm_tt *tt_create(struct kunit *test, u32 pages, u32 place)
 {
@@ -42,7 +44,7 @@ static void vram_pages_alloc_zeroed(struct kunit *test)
 	struct ttm_tt *tt = tt_create(test, pages, TTM_PL_SYSTEM);
 	u32 i;
 
-	KUNIT_ASSERT_EQ(test, 0, vram_pages_alloc(NULL, tt, NULL));
+	KUNIT_ASSERT_EQ(test, 0, vram_pages_alloc(NULL, tt, &ctx));
 	KUNIT_EXPECT_EQ(test, tt_count(tt), pages);
 	for (i = 0; i < pages; i++) {
 		/* Each page can be freed separately. */
@@ -59,7 +61,7 @@ static void vram_pages_alloc_falls_back_to_lower_order(struct kunit *test)
 	struct ttm_tt *tt = tt_create(test, 512, TTM_PL_SYSTEM);
 
 	card_fail_after(test, 0);
-	KUNIT_ASSERT_EQ(test, 0, vram_pages_alloc(NULL, tt, NULL));
+	KUNIT_ASSERT_EQ(test, 0, vram_pages_alloc(NULL, tt, &ctx));
 	KUNIT_EXPECT_EQ(test, tt_count(tt), 512);
 	vram_pages_free(NULL, tt);
 }
@@ -70,7 +72,7 @@ static void vram_pages_alloc_fails_halfway(struct kunit *test)
 
 	/* The first allocation has two pages, the second one page. */
 	card_fail_after(test, 1);
-	KUNIT_EXPECT_EQ(test, -ENOMEM, vram_pages_alloc(NULL, tt, NULL));
+	KUNIT_EXPECT_EQ(test, -ENOMEM, vram_pages_alloc(NULL, tt, &ctx));
 	KUNIT_EXPECT_EQ(test, tt_count(tt), 0);
 }
 
@@ -79,7 +81,7 @@ static void vram_pages_alloc_eviction_charges_current(struct kunit *test)
 	struct ttm_tt *tt = tt_create(test, 3, TTM_PL_VRAM);
 
 	card_fail_after(test, 1);
-	KUNIT_EXPECT_EQ(test, 0, vram_pages_alloc(NULL, tt, NULL));
+	KUNIT_EXPECT_EQ(test, 0, vram_pages_alloc(NULL, tt, &ctx));
 	KUNIT_EXPECT_EQ(test, tt_count(tt), 3);
 	vram_pages_free(NULL, tt);
 }

@@ -15,6 +15,8 @@
 
 #include "layout.h"
 
+static const struct ttm_operation_ctx no_signals;
+
 #define PAGES(n)	((u64)(n) << PAGE_SHIFT)
 
 /* Buffer lengths around the boundaries of blocks of 1 to 16 pages */
@@ -225,7 +227,7 @@ static void vram_fill_zeroes_mixed_blocks(struct kunit *test)
 					  ARRAY_SIZE(mixed));
 	u32 i;
 
-	vram_fill(env_bo_at(test, env, to), &to->res.base);
+	vram_fill(env_bo_at(test, env, to), &to->res.base, &no_signals);
 	for (i = 0; i < to->pages; i++)
 		memset(env->expected + to->offset[i], 0, PAGE_SIZE);
 	env_check(test, env);
@@ -239,7 +241,7 @@ static void vram_fill_zeroes_random(struct kunit *test)
 					  pages);
 	u32 i;
 
-	vram_fill(env_bo_at(test, env, to), &to->res.base);
+	vram_fill(env_bo_at(test, env, to), &to->res.base, &no_signals);
 	for (i = 0; i < to->pages; i++)
 		memset(env->expected + to->offset[i], 0, PAGE_SIZE);
 	env_check(test, env);
@@ -257,7 +259,7 @@ static void vram_fill_from_unpopulated_pages(struct kunit *test)
 	bo->tbo.base.size = PAGES(4);
 	bo->tbo.ttm = vram_tt_create(&bo->tbo, 0);
 	KUNIT_ASSERT_NOT_NULL(test, bo->tbo.ttm);
-	vram_fill(bo, &to->res.base);
+	vram_fill(bo, &to->res.base, &no_signals);
 	vram_tt_destroy(bo->tbo.bdev, bo->tbo.ttm);
 	for (i = 0; i < to->pages; i++)
 		memset(env->expected + to->offset[i], 0, PAGE_SIZE);
@@ -273,7 +275,7 @@ static void vram_fill_from_pages(struct kunit *test)
 					  pages);
 	u32 i;
 
-	vram_fill(bo, &to->res.base);
+	vram_fill(bo, &to->res.base, &no_signals);
 	for (i = 0; i < pages; i++)
 		memcpy(env->expected + to->offset[i],
 		       page_address(bo->tbo.ttm->pages[i]), PAGE_SIZE);
@@ -287,7 +289,7 @@ static void vram_fill_unplugged(struct kunit *test)
 					  16);
 
 	card_unplug(env->card);
-	vram_fill(env_bo_at(test, env, to), &to->res.base);
+	vram_fill(env_bo_at(test, env, to), &to->res.base, &no_signals);
 	env_check(test, env);
 }
 
@@ -304,7 +306,7 @@ static void vram_save_to_pages(struct kunit *test)
 					    &env->rnd, pages);
 	u32 i;
 
-	vram_save(bo, &from->res.base);
+	vram_save(bo, &from->res.base, &no_signals);
 	for (i = 0; i < pages; i++)
 		KUNIT_EXPECT_MEMEQ(test, page_address(bo->tbo.ttm->pages[i]),
 				   env->expected + from->offset[i],
@@ -324,7 +326,7 @@ static void vram_save_unplugged(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, copy);
 	memcpy(copy, page, PAGE_SIZE);
 	card_unplug(env->card);
-	vram_save(bo, &from->res.base);
+	vram_save(bo, &from->res.base, &no_signals);
 	KUNIT_EXPECT_EQ(test, memcmp(page, copy, PAGE_SIZE), 0);
 }
 
@@ -337,7 +339,7 @@ static void copy_check(struct kunit *test, struct env *env,
 {
 	u32 i;
 
-	vram_copy(env_bo_at(test, env, from), &to->res.base);
+	vram_copy(env_bo_at(test, env, from), &to->res.base, &no_signals);
 	for (i = 0; i < to->pages; i++)
 		memcpy(env->expected + to->offset[i],
 		       env->expected + from->offset[i], PAGE_SIZE);
@@ -406,7 +408,7 @@ static void vram_copy_unplugged(struct kunit *test)
 	from = layout_random(test, vram, &env->rnd, 8);
 	to = layout_random(test, vram, &env->rnd, 8);
 	card_unplug(env->card);
-	vram_copy(env_bo_at(test, env, from), &to->res.base);
+	vram_copy(env_bo_at(test, env, from), &to->res.base, &no_signals);
 	env_check(test, env);
 }
 
@@ -464,11 +466,50 @@ static void vram_tt_create_without_memory(struct kunit *test)
 
 static void vram_evict_flags_system(struct kunit *test)
 {
+	struct ttm_buffer_object tbo = {};
 	struct ttm_placement placement = {};
+	struct ttm_resource res = {};
 
-	vram_evict_flags(NULL, &placement);
+	/* Never the same place again: TTM would walk its list for ever. */
+	tbo.resource = &res;
+	res.mem_type = TTM_PL_VRAM;
+	vram_evict_flags(&tbo, &placement);
 	KUNIT_ASSERT_EQ(test, placement.num_placement, 1);
 	KUNIT_EXPECT_EQ(test, placement.placement->mem_type, TTM_PL_TT);
+	res.mem_type = TTM_PL_TT;
+	vram_evict_flags(&tbo, &placement);
+	KUNIT_ASSERT_EQ(test, placement.num_placement, 1);
+	KUNIT_EXPECT_EQ(test, placement.placement->mem_type, TTM_PL_SYSTEM);
+}
+
+/* A signal ends a move of an ioctl; the buffer stays where it is. */
+static void vram_move_interrupted(struct kunit *test)
+{
+	struct card *card = card_create(test, SZ_1M, 0);
+	struct vram_bo *bo = card_bo(test, card, PAGES(3),
+				     DRM_PHYR_VRAM_PLACE_VRAM |
+				     DRM_PHYR_VRAM_PLACE_SYSTEM, 0);
+	int ret;
+
+	card_bo_fill(card, bo, 7);
+	dma_resv_lock(bo->tbo.base.resv, NULL);
+	set_tsk_thread_flag(current, TIF_SIGPENDING);
+	ret = vram_bo_move_to(bo, TTM_PL_TT, true);
+	clear_tsk_thread_flag(current, TIF_SIGPENDING);
+	dma_resv_unlock(bo->tbo.base.resv);
+	KUNIT_EXPECT_EQ(test, ret, -ERESTARTSYS);
+	KUNIT_EXPECT_EQ(test, bo->place, TTM_PL_VRAM);
+	card_bo_expect_filled(test, card, bo, 7);
+	card_expect_avail(test, card, SZ_1M - PAGES(3));
+
+	/* Not a move that cannot be repeated. */
+	dma_resv_lock(bo->tbo.base.resv, NULL);
+	set_tsk_thread_flag(current, TIF_SIGPENDING);
+	ret = vram_bo_move_to(bo, TTM_PL_TT, false);
+	clear_tsk_thread_flag(current, TIF_SIGPENDING);
+	dma_resv_unlock(bo->tbo.base.resv);
+	KUNIT_EXPECT_EQ(test, ret, 0);
+	card_bo_expect_filled(test, card, bo, 7);
 }
 
 static bool eviction_valuable(struct vram_bo *bo, const struct ttm_place *place)
@@ -537,6 +578,7 @@ static struct kunit_case vram_ttm_cases[] = {
 	KUNIT_CASE(vram_tt_create_zeroes),
 	KUNIT_CASE(vram_tt_create_without_memory),
 	KUNIT_CASE(vram_evict_flags_system),
+	KUNIT_CASE(vram_move_interrupted),
 	KUNIT_CASE(vram_eviction_valuable_if_movable),
 	KUNIT_CASE(vram_ttm_move_hops),
 	{}

@@ -49,10 +49,11 @@ struct drm_phyr_vram_info {
  * @handle: out: GEM handle
  * @pad: must be zero
  *
- * -EINVAL: an argument violates the rules above. -E2BIG: larger than the
+ * -EINVAL: an argument violates the rules above. -E2BIG: larger than half of the
  * system's memory, or than the card's VRAM if @placement allows only VRAM.
  * -ENOSPC: VRAM is full and nothing can be evicted. -ENOMEM: out of system
- * memory. -ENODEV: the card is gone.
+ * memory. -ENODEV: the card is gone. -EINTR: a signal ended it, also while the
+ * buffer was cleared; no buffer was created.
  */
 struct drm_phyr_vram_gem_create {
 	__u64 size;
@@ -114,7 +115,7 @@ struct drm_phyr_vram_gem_info {
  * -EOPNOTSUPP: an imported buffer. -EBUSY: the buffer is pinned elsewhere, for
  * example because it is displayed, or imported by a device that does not reach
  * @placement. -ENODEV: the card is gone. -ENOSPC, -ENOMEM: not enough room at
- * the destination.
+ * the destination. -EINTR: a signal ended it; the buffer is where it was.
  */
 struct drm_phyr_vram_gem_move {
 	__u32 handle;
