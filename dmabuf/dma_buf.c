@@ -285,8 +285,9 @@ static struct dma_range_list *phyr_map_stock(struct phyr_attachment *attach,
  * Return: the mapping, to be released by phyr_unmap(), or ERR_PTR: -EINVAL for
  * an empty range or one that exceeds the dma-buf; -ENODEV for a revoked
  * buffer; -EBUSY if called from @attach's invalidate; -EREMOTEIO if the device
- * cannot reach the current memory; -ENOMEM if memory or IOVA space ran out; or
- * the error of a stock exporter's map.
+ * cannot reach the current memory; -ENOSPC if IOVA space ran out, in which case
+ * a smaller part may fit; -ENOMEM; or the error of a stock exporter's map, for
+ * which IOVA space often is -ENOMEM.
  */
 struct dma_range_list *phyr_map(struct phyr_attachment *attach, u64 offset,
 				u64 len, enum dma_data_direction dir)
