@@ -52,7 +52,7 @@ struct drm_phyr_vram_info {
  * -EINVAL: an argument violates the rules above. -E2BIG: larger than the
  * system's memory, or than the card's VRAM if @placement allows only VRAM.
  * -ENOSPC: VRAM is full and nothing can be evicted. -ENOMEM: out of system
- * memory. -ENODEV: the card is gone.
+ * memory. -ENODEV: the card is gone. -EINTR: interrupted by a signal.
  */
 struct drm_phyr_vram_gem_create {
 	__u64 size;
@@ -86,7 +86,7 @@ struct drm_phyr_vram_gem_mmap {
  * @extents: out: number of contiguous pieces of VRAM; 0 in system memory
  *
  * -ENOENT: unknown handle. -EOPNOTSUPP: an imported buffer, which another
- * driver places.
+ * driver places. -EINTR: interrupted by a signal.
  */
 struct drm_phyr_vram_gem_info {
 	__u32 handle;
@@ -108,7 +108,7 @@ struct drm_phyr_vram_gem_info {
  * -EINVAL: @placement is not one allowed place. -ENOENT: unknown handle.
  * -EOPNOTSUPP: an imported buffer. -EBUSY: the buffer is pinned elsewhere, for
  * example because it is displayed. -ENODEV: the card is gone. -ENOSPC, -ENOMEM:
- * not enough room at the destination.
+ * not enough room at the destination. -EINTR: interrupted by a signal.
  */
 struct drm_phyr_vram_gem_move {
 	__u32 handle;
