@@ -46,6 +46,20 @@ void *phyr_attachment_priv(const struct phyr_attachment *attach)
 EXPORT_SYMBOL_NS_GPL(phyr_attachment_priv, "PHYR");
 
 /**
+ * phyr_attachment_maps_parts - test whether a part can be mapped alone
+ * @attach: the attachment
+ *
+ * Context: any.
+ * Return: true if phyr_map() maps the pages of the requested part only; false
+ * for a stock exporter, which maps the whole buffer each time.
+ */
+bool phyr_attachment_maps_parts(const struct phyr_attachment *attach)
+{
+	return attach->kind != PHYR_KIND_FROM_STOCK;
+}
+EXPORT_SYMBOL_NS_GPL(phyr_attachment_maps_parts, "PHYR");
+
+/**
  * phyr_attachment_add - add an attachment to a buffer
  * @buffer: the buffer
  * @attach: the attachment

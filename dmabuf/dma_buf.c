@@ -336,8 +336,9 @@ static struct dma_range_list *phyr_map_stock(struct phyr_attachment *attach,
  * its memory wrongly; -EBUSY in an invalidate callback of any attachment of the
  * dma-buf, whoever exports it and whether the memory moves or is revoked;
  * -ENODEV for a revoked buffer; -EREMOTEIO if the device cannot reach the
- * memory, or only by bounce buffers; -ENOMEM if memory or IOVA space ran out;
- * or the error of a stock exporter's map.
+ * memory, or only by bounce buffers; -ENOSPC if IOVA space ran out, in which
+ * case a smaller part may fit; -ENOMEM; or the error of a stock exporter's map,
+ * for which IOVA space often is -ENOMEM.
  */
 struct dma_range_list *phyr_map(struct phyr_attachment *attach, u64 offset,
 				u64 len, enum dma_data_direction dir)

@@ -454,7 +454,7 @@ static int phyr_map_iova(struct dma_range_list *ranges,
 	int ret;
 
 	if (!dma_iova_try_alloc(dev, iova, 0, segment->len))
-		return -ENOMEM;
+		return -ENOSPC;
 
 	while (phyr_next(cursor, &vec, NULL)) {
 		ret = dma_iova_link(dev, iova, vec.paddr, linked, vec.len,
@@ -653,8 +653,7 @@ static int phyr_map_runs(struct phyr_attachment *attach,
  *
  * Context: the reservation lock is held; may sleep.
  * Return: the mapping, or ERR_PTR: -EREMOTEIO if the device cannot reach the
- * memory, -ENOMEM if memory or IOVA space ran out, or the IOMMU driver's
- * error.
+ * memory, -ENOSPC if IOVA space ran out, -ENOMEM, or the IOMMU driver's error.
  */
 struct dma_range_list *phyr_map_list(struct phyr_attachment *attach,
 				     struct phyr_list *list, u64 offset,

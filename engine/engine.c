@@ -126,9 +126,8 @@ static u32 phyr_engine_walk_take(struct phyr_engine_walk *walk, u64 len)
 static int phyr_engine_build(struct phyr_engine *engine,
 			     struct phyr_engine_run *run)
 {
-	u64 left = min(run->left, LSI_SCRIPT_BYTES);
 	__le32 *word = engine->script;
-	u64 len;
+	u64 left, len;
 
 	BUILD_BUG_ON(LSI_SCRIPT_WORDS * sizeof(*word) > PAGE_SIZE);
 	BUILD_BUG_ON(LSI_SCRIPT_BYTES >> 24);
@@ -137,6 +136,7 @@ static int phyr_engine_build(struct phyr_engine *engine,
 	if (phyr_inject_fault())
 		return -EIO;
 
+	left = min(run->left, LSI_SCRIPT_BYTES);
 	engine->script_bytes = 0;
 	engine->script_moves = 0;
 	engine->script_seq++;
@@ -204,8 +204,11 @@ static void phyr_engine_go(struct phyr_engine *engine)
 static void phyr_engine_record(struct phyr_engine *engine,
 			       const struct phyr_engine_run *run, int error)
 {
-	u64 slot = engine->record_count++ % PHYR_ENGINE_RECORDS;
+	u64 slot;
 
+	lockdep_assert_held(&engine->lock);
+
+	slot = engine->record_count++ % PHYR_ENGINE_RECORDS;
 	engine->records[slot] = (struct phyr_engine_record) {
 		.seqno = run->fence->seqno,
 		.len = run->len,
@@ -219,10 +222,11 @@ static void phyr_engine_record(struct phyr_engine *engine,
 static struct dma_fence *phyr_engine_finish(struct phyr_engine *engine,
 					    int error)
 {
-	struct dma_fence *fence = dma_fence_get(engine->run->fence);
+	struct dma_fence *fence;
 
 	lockdep_assert_held(&engine->lock);
 
+	fence = dma_fence_get(engine->run->fence);
 	if (error)
 		dma_fence_set_error(fence, error);
 	phyr_engine_record(engine, engine->run, error);
@@ -243,8 +247,11 @@ static void phyr_engine_fence_complete(struct dma_fence *fence)
 static struct dma_fence *phyr_engine_step(struct phyr_engine *engine,
 					  int status)
 {
-	struct phyr_engine_run *run = engine->run;
+	struct phyr_engine_run *run;
 
+	lockdep_assert_held(&engine->lock);
+
+	run = engine->run;
 	if (status != LSI_DMA_SCRIPT) {
 		dev_err(engine->dev, "engine error, status %#x\n", status);
 		phyr_engine_reset(engine);
@@ -322,7 +329,7 @@ static irqreturn_t phyr_engine_thread(int irq, void *data)
  * Initialises @run->fence on success only.
  *
  * Context: may sleep; inside a fence signalling critical section.
- * Return: a reference to the run's fence; ERR_PTR(-ECANCELED) after
+ * Return: a reference to the run's fence; ERR_PTR(-ENODEV) after
  * phyr_engine_stop(), ERR_PTR(-EAGAIN) after phyr_engine_pause(),
  * ERR_PTR(-EIO) if a range list is too short.
  */
@@ -330,7 +337,7 @@ struct dma_fence *phyr_engine_start(struct phyr_engine *engine,
 				    struct phyr_engine_run *run)
 {
 	struct dma_fence *fence;
-	int ret = -ECANCELED;
+	int ret = -ENODEV;
 
 	mutex_lock(&engine->lock);
 	if (engine->stopped)
@@ -415,7 +422,7 @@ EXPORT_SYMBOL_NS_GPL(phyr_engine_abort, "PHYR_ENGINE");
  * phyr_engine_stop - stop the device
  * @engine: the engine
  *
- * Ends the current run with -ECANCELED; phyr_engine_start() fails until
+ * Ends the current run with -ENODEV; phyr_engine_start() fails until
  * phyr_engine_resume(). Resets the device unconditionally: on driver unbind it
  * may still be present and busy. On return it does no DMA and raises no
  * interrupt, and the engine writes no register until it is resumed.
@@ -432,7 +439,7 @@ void phyr_engine_stop(struct phyr_engine *engine)
 	writeb(0, engine->regs + LSI_DIEN);
 	writeb(0, engine->regs + LSI_SIEN0);
 	if (engine->run)
-		fence = phyr_engine_finish(engine, -ECANCELED);
+		fence = phyr_engine_finish(engine, -ENODEV);
 	mutex_unlock(&engine->lock);
 
 	phyr_engine_fence_complete(fence);

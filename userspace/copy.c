@@ -43,6 +43,25 @@ int phyr_copy_submit(int fd, struct drm_phyr_copy_submit *submit)
 	return phyr_ioctl(fd, DRM_IOCTL_PHYR_COPY_SUBMIT, submit);
 }
 
+int phyr_copy_info(int fd, struct drm_phyr_copy_info *info)
+{
+	memset(info, 0, sizeof(*info));
+	return phyr_ioctl(fd, DRM_IOCTL_PHYR_COPY_INFO, info);
+}
+
+static int submit_and_wait(int fd, struct drm_phyr_copy_submit *submit)
+{
+	int err = phyr_syncobj_create(fd, &submit->out_syncobj);
+
+	if (err)
+		return err;
+	err = phyr_copy_submit(fd, submit);
+	if (!err)
+		err = phyr_syncobj_wait(fd, submit->out_syncobj);
+	phyr_syncobj_destroy(fd, submit->out_syncobj);
+	return err;
+}
+
 int phyr_copy_run(int fd, uint32_t src, uint64_t src_offset, uint32_t dst,
 		  uint64_t dst_offset, uint64_t len)
 {
@@ -53,13 +72,27 @@ int phyr_copy_run(int fd, uint32_t src, uint64_t src_offset, uint32_t dst,
 		.dst_offset = dst_offset,
 		.len = len,
 	};
-	int err = phyr_syncobj_create(fd, &submit.out_syncobj);
+	struct drm_phyr_copy_info info;
+	int err;
 
+	/* One ioctl checks all arguments, unless the copy must be split. */
+	err = submit_and_wait(fd, &submit);
+	if (err != -E2BIG)
+		return err;
+
+	err = phyr_copy_info(fd, &info);
 	if (err)
 		return err;
-	err = phyr_copy_submit(fd, &submit);
-	if (!err)
-		err = phyr_syncobj_wait(fd, submit.out_syncobj);
-	phyr_syncobj_destroy(fd, submit.out_syncobj);
+	/* The parts do not overlap themselves; the whole must not, either. */
+	if (src == dst && src_offset < dst_offset + len &&
+	    dst_offset < src_offset + len)
+		return -EINVAL;
+	while (!err && len) {
+		submit.len = len < info.max_len ? len : info.max_len;
+		err = submit_and_wait(fd, &submit);
+		submit.src_offset += submit.len;
+		submit.dst_offset += submit.len;
+		len -= submit.len;
+	}
 	return err;
 }

@@ -15,11 +15,13 @@ int phyr_copy_gem_info(int fd, uint32_t handle,
 /* mmap() a buffer created by phyr_copy. On failure, MAP_FAILED and errno. */
 void *phyr_copy_mmap(int fd, uint32_t handle, size_t len, int prot);
 
+int phyr_copy_info(int fd, struct drm_phyr_copy_info *info);
 int phyr_copy_submit(int fd, struct drm_phyr_copy_submit *submit);
 
 /*
- * Queue a copy and wait for it. A negative errno is that of an ioctl or the
- * error of the copy's fence.
+ * Queue a copy and wait for it. A copy larger than the engine's limit is split;
+ * an error may leave its first parts copied. A negative errno is that of an
+ * ioctl or the error of a fence.
  */
 int phyr_copy_run(int fd, uint32_t src, uint64_t src_offset, uint32_t dst,
 		  uint64_t dst_offset, uint64_t len);

@@ -122,8 +122,9 @@ static int parse_ranges(FILE *file, uint64_t id, void *result)
 	err = find_buffer(file, id, line, sizeof(line));
 	if (err)
 		return err;
-	if (sscanf(line, " size %" SCNu64 " %15s mode %15s ranges %" SCNu64,
-		   &dump->size, origin, dump->mode, &nr) != 4)
+	if (sscanf(line, " size %" SCNu64 " %15s mode %15s ranges %" SCNu64
+		   " offset %" SCNu64, &dump->size, origin, dump->mode, &nr,
+		   &dump->offset) != 5)
 		return -EPROTO;
 	dump->imported = !strcmp(origin, "imported");
 	while (!err && fgets(line, sizeof(line), file)) {

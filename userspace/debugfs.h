@@ -97,13 +97,15 @@ struct phyr_range {
  * @size: bytes
  * @imported: true if another driver exports it
  * @mode: how it is mapped; "none" while unmapped
- * @ranges: its dma_range list
+ * @offset: where the mapped part starts, in bytes
+ * @ranges: dma_range list of the mapped part
  * @nr: number of @ranges
  */
 struct phyr_ranges_dump {
 	uint64_t size;
 	bool imported;
 	char mode[16];
+	uint64_t offset;
 	struct phyr_range *ranges;
 	size_t nr;
 };

@@ -421,6 +421,7 @@ static int cmd_map(int argc, char **argv)
 {
 	struct drm_phyr_copy_gem_info info;
 	struct phyr_ranges_dump ranges;
+	struct drm_phyr_copy_info limits;
 	struct phyr_list_dump list;
 	struct phyr_vram_dump vram;
 	struct buffer buffer;
@@ -436,6 +437,12 @@ static int cmd_map(int argc, char **argv)
 		fail("%s: the card did not allocate this buffer; use vram:SIZE[:EXTENT]",
 		     buffer.spec);
 	handle = engine_handle(&buffer);
+	err = phyr_copy_info(engine_fd, &limits);
+	if (err)
+		fail("copy engine %s: %s", engine.busid, strerror(-err));
+	if (buffer.size > limits.max_len)
+		fail("%s: the copy engine maps at most %" PRIu64 " bytes at once; choose a smaller SIZE",
+		     buffer.spec, (uint64_t)limits.max_len);
 	/* The first copy maps the buffer. */
 	err = phyr_copy_create(engine_fd, buffer.size, &own);
 	if (!err)

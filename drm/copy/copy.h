@@ -3,8 +3,11 @@
  * phyr_copy: a DRM render driver for a copy engine (engine/)
  *
  *	drv.c		the device: probe, remove, ioctl table
- *	gem.c		buffers and their mappings
- *	job.c		clients, their jobs, the scheduler
+ *	gem.c		buffers: creation, import, ioctls
+ *	vma.c		CPU mappings of the engine's own buffers
+ *	map.c		mappings of buffers for the engine
+ *	client.c	open files
+ *	job.c		jobs, the scheduler
  *	pm.c		system sleep
  *	debugfs.c	debugfs files, root only
  */
@@ -12,9 +15,11 @@
 #define _PHYR_COPY_H
 
 #include <linux/atomic.h>
+#include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/phyr.h>
+#include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -26,10 +31,13 @@
 #include <drm/phyr_copy_drm.h>
 
 #include "../../engine/engine.h"
+#include "../early_import.h"
 
+struct copy_map;
 struct dev_pm_ops;
 struct drm_file;
 struct drm_minor;
+struct drm_printer;
 struct pci_dev;
 struct seq_file;
 
@@ -39,12 +47,21 @@ struct seq_file;
  * @engine: the hardware
  * @sched: runs jobs on @engine, one at a time
  * @dma32: own buffers must be below 4 GiB; constant
- * @wq: releases the resources of finished jobs
+ * @wq: releases finished jobs, and buffers whose lock is busy
  * @clients_lock: guards @clients
- * @clients: clients with a live entity, except those being closed
+ * @clients: clients with a live entity, except those being released
  * @bos: buffers by ID; has its own lock. Under that lock an entry points to
  *	allocated memory, but its reference count may be 0
  * @bo_id: last buffer ID assigned
+ * @imports: imports that have no handle yet; has its own lock
+ * @maps_lock: guards the fields below, as well as the users of each mapping
+ * @idle_maps: mappings that no job uses, the one idle for longest first
+ * @busy_maps: number of mappings that jobs use or are about to destroy
+ * @maps_freed: changes whenever a mapping becomes idle or is destroyed
+ * @maps_unmapped: time of the last unmap, in jiffies
+ * @maps_wait: woken when @maps_freed changes
+ * @room_lock: held by the client that waits for DMA address space, so that
+ *	clients get it in turn
  * @live_jobs: jobs queued and not yet freed
  * @live_clients: clients with a live entity
  * @live_bos: buffers in @bos that may still have a mapping or attachment
@@ -53,14 +70,20 @@ struct seq_file;
  *	device
  * @timeout_left: of the current job in @sched, in jiffies; valid while
  *	@suspended
+ * @suspended_at: time of the suspend, in jiffies; valid while @suspended
+ * @asleep: total time between suspends and resumes, in jiffies, which no job
+ *	is charged for; written while @sched is stopped
  *
  * Lock order, outermost first
  *
- *	drm_device.object_name_lock	import
- *	clients_lock
+ *	drm_device.object_name_lock	handles of imported buffers
+ *	room_lock
  *	a buffer's reservation lock	see struct copy_bo
  *	copy_client.lock
  *	phyr_engine.lock
+ *
+ * clients_lock nests in none of these. maps_lock and copy_client.queue_lock
+ * are spinlocks and innermost.
  *
  * The last reference to a buffer must not be dropped under any of these locks,
  * because that takes the reservation lock, nor from the scheduler's work items.
@@ -78,6 +101,16 @@ struct copy_device {
 	struct xarray bos;
 	atomic_long_t bo_id;
 
+	struct early_imports imports;
+
+	spinlock_t maps_lock;		/* the mappings' users and the fields below */
+	struct list_head idle_maps;
+	unsigned int busy_maps;
+	u64 maps_freed;
+	unsigned long maps_unmapped;
+	wait_queue_head_t maps_wait;
+	struct mutex room_lock;		/* waiting for DMA address space */
+
 	atomic_t live_jobs;
 	atomic_t live_clients;
 	atomic_t live_bos;
@@ -85,6 +118,8 @@ struct copy_device {
 
 	bool suspended;
 	unsigned long timeout_left;
+	unsigned long suspended_at;
+	unsigned long asleep;
 };
 
 static inline struct copy_device *to_copy_device(struct drm_device *drm)
@@ -115,21 +150,23 @@ static inline void copy_dec_and_wake(struct copy_device *copy, atomic_t *count)
  *	constant
  * @attach: attachment of the engine's device to @dmabuf; NULL for an own
  *	buffer, and after remove()
- * @ranges: mapping of the whole buffer, or NULL; guarded by the reservation
- *	lock. Pending job fences in the reservation object keep it valid for
- *	their jobs
- * @stale: @ranges was invalidated; guarded by the reservation lock
+ * @map: the mapping that new jobs use if it covers their part, or NULL; guarded
+ *	by the reservation lock
+ * @pinned: the pages of an own buffer are allocated; guarded by the reservation
+ *	lock
  * @live: counted in copy_device.live_bos; accessed only by remove() and by the
  *	holder of the last reference
+ * @free_work: frees the buffer, on copy_device.wq, if its lock is busy
  */
 struct copy_bo {
 	struct drm_gem_shmem_object shmem;
 	unsigned long id;
 	struct dma_buf *dmabuf;
 	struct phyr_attachment *attach;
-	struct dma_range_list *ranges;
-	bool stale;
+	struct copy_map *map;
+	bool pinned;
 	bool live;
+	struct work_struct free_work;
 };
 
 static inline struct copy_bo *to_copy_bo(struct drm_gem_object *obj)
@@ -148,6 +185,35 @@ static inline void copy_bo_put(struct copy_bo *bo)
 		drm_gem_object_put(&bo->shmem.base);
 }
 
+/**
+ * struct copy_client - an open file, and its jobs after the file is closed
+ * @copy: the device; constant
+ * @ref: one reference for the file, one for each job
+ * @entity: gives one job at a time to the scheduler
+ * @lock: held from arming a job to queueing it, so that fences are in job order
+ * @queue_lock: guards @queue and @pushed
+ * @queue: armed jobs that the scheduler does not have yet (copy_job.node)
+ * @pushed: the scheduler has a job that has not started
+ * @jobs: jobs that are not freed yet
+ * @room: woken when @jobs decreases
+ * @busy: time that the engine worked for the client, in nanoseconds
+ * @node: in copy_device.clients; removed by whoever is about to destroy
+ *	@entity. Guarded by copy_device.clients_lock
+ */
+struct copy_client {
+	struct copy_device *copy;
+	struct kref ref;
+	struct drm_sched_entity entity;
+	struct mutex lock;		/* arm and queue */
+	spinlock_t queue_lock;		/* queue, pushed */
+	struct list_head queue;
+	bool pushed;
+	atomic_t jobs;
+	wait_queue_head_t room;
+	atomic64_t busy;
+	struct list_head node;
+};
+
 /* gem.c */
 int copy_gem_create_ioctl(struct drm_device *drm, void *data,
 			  struct drm_file *file);
@@ -155,19 +221,45 @@ int copy_gem_mmap_ioctl(struct drm_device *drm, void *data,
 			struct drm_file *file);
 int copy_gem_info_ioctl(struct drm_device *drm, void *data,
 			struct drm_file *file);
-struct drm_gem_object *copy_bo_import(struct drm_device *drm,
-				      struct dma_buf *dmabuf);
+int copy_prime_fd_to_handle(struct drm_device *drm, struct drm_file *file,
+			    int fd, u32 *handle);
+struct drm_gem_object *copy_prime_import(struct drm_device *drm,
+					 struct dma_buf *dmabuf);
 struct copy_bo *copy_bo_lookup(struct drm_file *file, u32 handle);
 struct copy_bo *copy_bo_next(struct copy_device *copy, unsigned long *id);
 int copy_bo_populate(struct copy_bo *bo);
-int copy_bo_map(struct copy_bo *bo);
 void copy_bos_stop(struct copy_device *copy);
+void copy_bos_show_fdinfo(struct drm_printer *p, struct drm_file *file);
+
+/* vma.c */
+extern const struct vm_operations_struct copy_bo_vm_ops;
+int copy_bo_own_mmap(struct drm_gem_object *obj, struct vm_area_struct *vma);
+
+/* map.c */
+int copy_maps_init(struct copy_device *copy);
+struct copy_map *copy_map_get(struct copy_bo *bo, u64 offset, u64 len);
+void copy_map_start(const struct copy_map *map, struct phyr_engine_walk *walk,
+		    u64 offset);
+void copy_map_put(struct copy_map *map);
+void copy_map_cancel(struct copy_map *map);
+void copy_map_drop(struct copy_bo *bo);
+const struct dma_range_list *copy_map_ranges(const struct copy_map *map,
+					     u64 *start);
+bool copy_maps_alone(struct copy_device *copy, u64 *freed);
+int copy_maps_make_room(struct copy_device *copy, u64 bytes, u64 freed);
+
+/* client.c */
+int copy_clients_init(struct copy_device *copy);
+void copy_clients_stop(struct copy_device *copy);
+int copy_client_open(struct drm_device *drm, struct drm_file *file);
+void copy_client_close(struct drm_device *drm, struct drm_file *file);
+int copy_client_get_room(struct copy_client *client);
+void copy_client_put_room(struct copy_client *client);
 
 /* job.c */
 int copy_jobs_init(struct copy_device *copy);
 void copy_jobs_stop(struct copy_device *copy);
-int copy_client_open(struct drm_device *drm, struct drm_file *file);
-void copy_client_close(struct drm_device *drm, struct drm_file *file);
+void copy_jobs_fini(struct copy_device *copy);
 int copy_submit_ioctl(struct drm_device *drm, void *data,
 		      struct drm_file *file);
 

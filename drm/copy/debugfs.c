@@ -2,7 +2,8 @@
 /*
  * debugfs files, root only
  *
- *	buffers		the live buffers and their DMA ranges
+ *	buffers		the live buffers, and the DMA ranges of the part of each
+ *			that is mapped, which starts at "offset"
  *	jobs, hang	see phyr_engine_debugfs()
  *
  * Only root may read them: without an IOMMU, DMA addresses are physical
@@ -19,14 +20,17 @@
 
 static void copy_buffer_show(struct seq_file *m, const struct copy_bo *bo)
 {
-	const struct dma_range_list *ranges = bo->stale ? NULL : bo->ranges;
+	const struct dma_range_list *ranges;
+	u64 start;
 
 	dma_resv_assert_held(copy_bo_resv(bo));
 
-	seq_printf(m, "buffer %lu size %zu %s mode %s ranges %llu\n", bo->id,
-		   bo->shmem.base.size, bo->dmabuf ? "imported" : "own",
+	ranges = copy_map_ranges(bo->map, &start);
+	seq_printf(m, "buffer %lu size %zu %s mode %s ranges %llu offset %llu\n",
+		   bo->id, bo->shmem.base.size,
+		   bo->dmabuf ? "imported" : "own",
 		   ranges ? dma_range_list_mode(ranges) : "none",
-		   ranges ? dma_range_list_count(ranges) : 0);
+		   ranges ? dma_range_list_count(ranges) : 0, start);
 	if (ranges)
 		dma_range_list_show(m, ranges);
 }

@@ -16,8 +16,21 @@
 #include <drm/drm_file.h>
 #include <drm/drm_gem.h>
 #include <drm/drm_ioctl.h>
+#include <drm/drm_print.h>
 
 #include "copy.h"
+
+/* DRM_IOCTL_PHYR_COPY_INFO */
+static int copy_info_ioctl(struct drm_device *drm, void *data,
+			   struct drm_file *file)
+{
+	struct drm_phyr_copy_info *args = data;
+
+	args->max_len = PHYR_COPY_MAX_LEN;
+	args->max_jobs = PHYR_COPY_MAX_JOBS;
+	args->max_seconds = PHYR_COPY_MAX_SECONDS;
+	return 0;
+}
 
 static const struct drm_ioctl_desc copy_ioctls[] = {
 	DRM_IOCTL_DEF_DRV(PHYR_COPY_GEM_CREATE, copy_gem_create_ioctl,
@@ -28,7 +41,18 @@ static const struct drm_ioctl_desc copy_ioctls[] = {
 			  DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(PHYR_COPY_SUBMIT, copy_submit_ioctl,
 			  DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(PHYR_COPY_INFO, copy_info_ioctl,
+			  DRM_RENDER_ALLOW),
 };
+
+static void copy_show_fdinfo(struct drm_printer *p, struct drm_file *file)
+{
+	struct copy_client *client = file->driver_priv;
+
+	drm_printf(p, "drm-engine-copy:\t%llu ns\n",
+		   (u64)atomic64_read(&client->busy));
+	copy_bos_show_fdinfo(p, file);
+}
 
 static const struct file_operations copy_fops = {
 	.owner = THIS_MODULE,
@@ -40,8 +64,9 @@ static const struct drm_driver copy_driver = {
 	.driver_features = DRIVER_GEM | DRIVER_RENDER | DRIVER_SYNCOBJ,
 	.open = copy_client_open,
 	.postclose = copy_client_close,
-	.gem_prime_import = copy_bo_import,
-	.show_fdinfo = drm_show_memory_stats,
+	.prime_fd_to_handle = copy_prime_fd_to_handle,
+	.gem_prime_import = copy_prime_import,
+	.show_fdinfo = copy_show_fdinfo,
 	.debugfs_init = copy_debugfs_init,
 	.ioctls = copy_ioctls,
 	.num_ioctls = ARRAY_SIZE(copy_ioctls),
@@ -49,7 +74,7 @@ static const struct drm_driver copy_driver = {
 	.name = "phyr_copy",
 	.desc = "53C895A copy engine",
 	.major = 1,
-	.minor = 0,
+	.minor = 1,
 };
 
 static int copy_probe(struct pci_dev *pdev, const struct pci_device_id *id)
@@ -67,6 +92,7 @@ static int copy_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		return PTR_ERR(copy);
 	pci_set_drvdata(pdev, copy);
 	xa_init(&copy->bos);
+	early_imports_init(&copy->imports);
 	init_waitqueue_head(&copy->idle);
 
 	ret = pcim_enable_device(pdev);
@@ -81,12 +107,20 @@ static int copy_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	ret = phyr_engine_init(&copy->engine, pdev);
 	if (ret)
 		return ret;
+	ret = copy_maps_init(copy);
+	if (ret)
+		return ret;
+	ret = copy_clients_init(copy);
+	if (ret)
+		return ret;
 	ret = copy_jobs_init(copy);
 	if (ret)
 		return ret;
 	ret = drm_dev_register(&copy->drm, 0);
-	if (ret)
+	if (ret) {
 		copy_jobs_stop(copy);
+		copy_jobs_fini(copy);
+	}
 	return ret;
 }
 
@@ -98,6 +132,7 @@ static void copy_remove(struct pci_dev *pdev)
 	phyr_inject_delay();
 	copy_jobs_stop(copy);
 	copy_bos_stop(copy);
+	copy_jobs_fini(copy);
 }
 
 static void copy_shutdown(struct pci_dev *pdev)

@@ -5,31 +5,20 @@
  * Terms
  *	own		allocated by this driver, in shmem pages; exportable
  *	imported	another driver's dma-buf, in any kind of memory
- *	mapping		dma_range list of a whole buffer for the engine's device
- *
- * A buffer is mapped by the first job that uses it. It stays mapped until it is
- * freed, until the exporter invalidates the mapping, or until the device is
- * removed. Invalidation marks the mapping stale; the next job maps again.
  *
  * Invariants
- * - Mappings are created and destroyed under the reservation lock. A mapping is
- *   destroyed only when no fence in the reservation object is pending, so it
- *   stays valid for a job until the job's fence signals.
  * - After remove() no buffer has a mapping or an attachment, even if it is
  *   still referenced. The dma-buf reference is held until the buffer is freed,
  *   because the reservation object is part of the dma-buf.
- *
- * Limits: own buffers require a cache-coherent device without bounce buffers:
- * they are mapped once and never synchronised.
+ * - Closing a handle does not wait for a reservation lock, which an exporter
+ *   may hold while it waits for a job: a buffer whose lock is busy is freed by
+ *   a worker.
  */
 #include <linux/dma-buf.h>
-#include <linux/dma-mapping.h>
 #include <linux/dma-resv.h>
-#include <linux/iommu-dma.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/phyr_inject.h>
-#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include <drm/drm_drv.h>
@@ -42,7 +31,7 @@
 static enum drm_gem_object_status copy_bo_status(struct drm_gem_object *obj)
 {
 	struct copy_bo *bo = to_copy_bo(obj);
-	bool resident = bo->dmabuf ? !!READ_ONCE(bo->ranges) :
+	bool resident = bo->dmabuf ? !!READ_ONCE(bo->map) :
 				     !!READ_ONCE(bo->shmem.pages);
 
 	return resident ? DRM_GEM_OBJECT_RESIDENT : 0;
@@ -67,18 +56,6 @@ static int copy_bo_register(struct copy_device *copy, struct copy_bo *bo)
 	return ret;
 }
 
-static void copy_bo_unmap(struct copy_bo *bo)
-{
-	dma_resv_assert_held(copy_bo_resv(bo));
-
-	if (bo->ranges && bo->attach)
-		phyr_unmap(bo->attach, bo->ranges);
-	else if (bo->ranges)
-		dma_range_list_free(bo->ranges);
-	WRITE_ONCE(bo->ranges, NULL);
-	bo->stale = false;
-}
-
 /*
  * Destroy the mapping and the attachment, permanently. No job uses @bo: jobs
  * hold references, and remove() has waited for all jobs.
@@ -90,9 +67,7 @@ static void copy_bo_stop(struct copy_device *copy, struct copy_bo *bo)
 
 	phyr_inject_delay();
 	dma_resv_lock(copy_bo_resv(bo), NULL);
-	copy_bo_unmap(bo);
-	if (bo->shmem.sgt)
-		__drm_gem_shmem_free_sgt_locked(&bo->shmem);
+	copy_map_drop(bo);
 	dma_resv_unlock(copy_bo_resv(bo));
 
 	phyr_inject_delay();
@@ -103,71 +78,50 @@ static void copy_bo_stop(struct copy_device *copy, struct copy_bo *bo)
 	copy_dec_and_wake(copy, &copy->live_bos);
 }
 
-static void copy_bo_own_free(struct drm_gem_object *obj)
+static void copy_bo_release(struct copy_bo *bo)
+{
+	struct drm_gem_object *obj = &bo->shmem.base;
+
+	copy_bo_stop(to_copy_device(obj->dev), bo);
+	if (bo->dmabuf) {
+		drm_gem_object_release(obj);
+		dma_buf_put(bo->dmabuf);
+	} else {
+		dma_resv_lock(obj->resv, NULL);
+		if (bo->pinned)
+			drm_gem_shmem_unpin_locked(&bo->shmem);
+		dma_resv_unlock(obj->resv);
+		drm_gem_shmem_release(&bo->shmem);
+	}
+	kfree(bo);
+}
+
+static void copy_bo_free_work(struct work_struct *work)
+{
+	copy_bo_release(container_of(work, struct copy_bo, free_work));
+}
+
+static void copy_bo_free(struct drm_gem_object *obj)
 {
 	struct copy_device *copy = to_copy_device(obj->dev);
 	struct copy_bo *bo = to_copy_bo(obj);
 
 	xa_erase(&copy->bos, bo->id);
 	phyr_inject_delay();
-	copy_bo_stop(copy, bo);
-	drm_gem_shmem_release(&bo->shmem);
-	kfree(bo);
-}
 
-/* For mmap() of the DRM node and of the dma-buf. Executable mappings fail. */
-static int copy_bo_own_mmap(struct drm_gem_object *obj,
-			    struct vm_area_struct *vma)
-{
-	if (vma->vm_flags & VM_EXEC)
-		return -EPERM;
-
-	vm_flags_clear(vma, VM_MAYEXEC);
-	return drm_gem_shmem_object_mmap(obj, vma);
-}
-
-/*
- * Replaces the shmem helper's handler, which counts pages from the start of the
- * VMA. A VMA may start inside the buffer: a dma-buf can be mapped in part, and
- * the front of a mapping can be unmapped.
- */
-static vm_fault_t copy_bo_fault(struct vm_fault *vmf)
-{
-	struct vm_area_struct *vma = vmf->vma;
-	struct drm_gem_object *obj = vma->vm_private_data;
-	struct drm_gem_shmem_object *shmem = &to_copy_bo(obj)->shmem;
-	pgoff_t i = vmf->pgoff - drm_vma_node_start(&obj->vma_node);
-	vm_fault_t ret = VM_FAULT_SIGBUS;
-
-	dma_resv_lock(obj->resv, NULL);
-	if (shmem->pages && i < obj->size >> PAGE_SHIFT) {
-		if (vma->vm_flags & VM_WRITE)
-			folio_mark_dirty(page_folio(shmem->pages[i]));
-		ret = vmf_insert_pfn(vma, vmf->address,
-				     page_to_pfn(shmem->pages[i]));
+	/* A live buffer keeps remove() from destroying the workqueue. */
+	if (bo->live && !dma_resv_trylock(obj->resv)) {
+		INIT_WORK(&bo->free_work, copy_bo_free_work);
+		queue_work(copy->wq, &bo->free_work);
+		return;
 	}
-	dma_resv_unlock(obj->resv);
-	return ret;
+	if (bo->live)
+		dma_resv_unlock(obj->resv);
+	copy_bo_release(bo);
 }
-
-static void copy_bo_vm_open(struct vm_area_struct *vma)
-{
-	drm_gem_shmem_vm_ops.open(vma);
-}
-
-static void copy_bo_vm_close(struct vm_area_struct *vma)
-{
-	drm_gem_shmem_vm_ops.close(vma);
-}
-
-static const struct vm_operations_struct copy_bo_vm_ops = {
-	.fault = copy_bo_fault,
-	.open = copy_bo_vm_open,
-	.close = copy_bo_vm_close,
-};
 
 static const struct drm_gem_object_funcs copy_bo_own_funcs = {
-	.free = copy_bo_own_free,
+	.free = copy_bo_free,
 	.print_info = drm_gem_shmem_object_print_info,
 	.pin = drm_gem_shmem_object_pin,
 	.unpin = drm_gem_shmem_object_unpin,
@@ -179,21 +133,8 @@ static const struct drm_gem_object_funcs copy_bo_own_funcs = {
 	.vm_ops = &copy_bo_vm_ops,
 };
 
-static void copy_bo_imported_free(struct drm_gem_object *obj)
-{
-	struct copy_device *copy = to_copy_device(obj->dev);
-	struct copy_bo *bo = to_copy_bo(obj);
-
-	xa_erase(&copy->bos, bo->id);
-	phyr_inject_delay();
-	copy_bo_stop(copy, bo);
-	drm_gem_object_release(obj);
-	dma_buf_put(bo->dmabuf);
-	kfree(bo);
-}
-
 static const struct drm_gem_object_funcs copy_bo_imported_funcs = {
-	.free = copy_bo_imported_free,
+	.free = copy_bo_free,
 	.status = copy_bo_status,
 };
 
@@ -238,7 +179,7 @@ static void copy_bo_invalidate(struct phyr_attachment *attach)
 	struct copy_bo *bo = phyr_attachment_priv(attach);
 
 	dma_resv_assert_held(copy_bo_resv(bo));
-	bo->stale = true;
+	copy_map_drop(bo);
 }
 
 static const struct phyr_importer_ops copy_importer_ops = {
@@ -272,7 +213,7 @@ static struct copy_bo *copy_bo_attach(struct copy_device *copy,
 	if (ret)
 		goto err_detach;
 
-	/* Owned by @bo, dropped in copy_bo_imported_free(). */
+	/* Owned by @bo, dropped in copy_bo_release(). */
 	get_dma_buf(dmabuf);
 	return bo;
 
@@ -284,17 +225,12 @@ err_release:
 	return ERR_PTR(ret);
 }
 
-/**
- * copy_bo_import - &drm_driver.gem_prime_import
- * @drm: the device
- * @dmabuf: a dma-buf of this or any other driver
- *
- * Context: under drm_device.object_name_lock.
- * Return: the buffer; ERR_PTR(-ENODEV) if the device is gone; or an error of
- * phyr_attach().
+/*
+ * Return: the buffer with a reference; ERR_PTR(-ENODEV) if the device is gone;
+ * or an error of phyr_attach().
  */
-struct drm_gem_object *copy_bo_import(struct drm_device *drm,
-				      struct dma_buf *dmabuf)
+static struct drm_gem_object *copy_bo_import(struct drm_device *drm,
+					     struct dma_buf *dmabuf)
 {
 	struct drm_gem_object *obj;
 	struct copy_bo *bo;
@@ -313,27 +249,34 @@ struct drm_gem_object *copy_bo_import(struct drm_device *drm,
 	return IS_ERR(bo) ? ERR_CAST(bo) : &bo->shmem.base;
 }
 
-/*
- * Mapping
+/**
+ * copy_prime_fd_to_handle - &drm_driver.prime_fd_to_handle
+ * @drm: the device
+ * @file: the client
+ * @fd: file descriptor of a dma-buf
+ * @handle: out: a GEM handle
+ *
+ * Return: 0 or a negative errno.
  */
-
-/*
- * True if DMA to @bo uses bounce buffers. Those are copied only at map and
- * unmap, but the mapping lives as long as the buffer. Behind an IOMMU,
- * page-aligned memory is never bounced.
- */
-static bool copy_bo_needs_sync(struct copy_bo *bo, struct device *dev)
+int copy_prime_fd_to_handle(struct drm_device *drm, struct drm_file *file,
+			    int fd, u32 *handle)
 {
-	struct scatterlist *sg;
-	unsigned int i;
+	return early_import_fd_to_handle(&to_copy_device(drm)->imports, drm,
+					 file, fd, handle, copy_bo_import);
+}
 
-	if (use_dma_iommu(dev))
-		return false;
-
-	for_each_sgtable_dma_sg(bo->shmem.sgt, sg, i)
-		if (dma_need_sync(dev, sg_dma_address(sg)))
-			return true;
-	return false;
+/**
+ * copy_prime_import - &drm_driver.gem_prime_import
+ * @drm: the device
+ * @dmabuf: the dma-buf that copy_prime_fd_to_handle() has imported
+ *
+ * Context: under drm_device.object_name_lock.
+ * Return: the object, or ERR_PTR().
+ */
+struct drm_gem_object *copy_prime_import(struct drm_device *drm,
+					 struct dma_buf *dmabuf)
+{
+	return early_import_take(&to_copy_device(drm)->imports, dmabuf);
 }
 
 /**
@@ -342,60 +285,25 @@ static bool copy_bo_needs_sync(struct copy_bo *bo, struct device *dev)
  *
  * The pages stay until the last reference to @bo is dropped.
  *
- * Context: between drm_dev_enter() and drm_dev_exit(); takes the reservation
- * lock.
- * Return: 0; -EREMOTEIO if DMA to the pages would need bounce buffers; another
- * negative errno.
+ * Context: takes the reservation lock; may sleep.
+ * Return: 0, -EINTR or another negative errno.
  */
 int copy_bo_populate(struct copy_bo *bo)
 {
-	struct sg_table *sgt;
+	int ret;
 
 	if (bo->dmabuf)
 		return 0;
 
-	sgt = drm_gem_shmem_get_pages_sgt(&bo->shmem);
-	if (IS_ERR(sgt))
-		return PTR_ERR(sgt);
-	return copy_bo_needs_sync(bo, bo->shmem.base.dev->dev) ? -EREMOTEIO : 0;
-}
-
-/**
- * copy_bo_map - map a buffer unless it has a valid mapping
- * @bo: the buffer; an own one must be populated
- *
- * Context: between drm_dev_enter() and drm_dev_exit(), under the reservation
- * lock; may sleep.
- * Return: 0; -EREMOTEIO if the engine cannot reach the memory; -ENODEV if the
- * memory was revoked; another negative errno.
- */
-int copy_bo_map(struct copy_bo *bo)
-{
-	struct dma_range_list *ranges;
-	long ret;
-
-	dma_resv_assert_held(copy_bo_resv(bo));
-
-	if (bo->stale) {
-		ret = dma_resv_wait_timeout(copy_bo_resv(bo),
-					    DMA_RESV_USAGE_BOOKKEEP, true,
-					    MAX_SCHEDULE_TIMEOUT);
-		if (ret < 0)
-			return ret;
-		copy_bo_unmap(bo);
+	ret = dma_resv_lock_interruptible(copy_bo_resv(bo), NULL);
+	if (ret)
+		return ret;
+	if (!bo->pinned) {
+		ret = drm_gem_shmem_pin_locked(&bo->shmem);
+		bo->pinned = !ret;
 	}
-	if (bo->ranges)
-		return 0;
-
-	if (bo->attach)
-		ranges = phyr_map(bo->attach, 0, bo->dmabuf->size,
-				  DMA_BIDIRECTIONAL);
-	else
-		ranges = dma_range_list_from_sgt(bo->shmem.sgt, NULL);
-	if (IS_ERR(ranges))
-		return PTR_ERR(ranges);
-	WRITE_ONCE(bo->ranges, ranges);
-	return 0;
+	dma_resv_unlock(copy_bo_resv(bo));
+	return ret;
 }
 
 /*
@@ -454,6 +362,43 @@ void copy_bos_stop(struct copy_device *copy)
 
 	/* Wait for buffers whose last reference is being dropped. */
 	wait_event(copy->idle, !atomic_read(&copy->live_bos));
+}
+
+/**
+ * copy_bos_show_fdinfo - print a client's memory
+ * @p: printer
+ * @file: the client
+ *
+ * Counts a buffer once, however many handles the client has.
+ *
+ * Context: may sleep.
+ */
+void copy_bos_show_fdinfo(struct drm_printer *p, struct drm_file *file)
+{
+	struct copy_device *copy = to_copy_device(file->minor->dev);
+	struct drm_memory_stats stats = {};
+	struct drm_gem_object *obj;
+	struct copy_bo *bo;
+	unsigned long id = 0;
+
+	while ((bo = copy_bo_next(copy, &id))) {
+		obj = &bo->shmem.base;
+		if (drm_vma_node_is_allowed(&obj->vma_node, file)) {
+			if (drm_gem_object_is_shared_for_memory_stats(obj))
+				stats.shared += obj->size;
+			else
+				stats.private += obj->size;
+			if (copy_bo_status(obj) & DRM_GEM_OBJECT_RESIDENT)
+				stats.resident += obj->size;
+			if (!dma_resv_test_signaled(obj->resv,
+						    dma_resv_usage_rw(true)))
+				stats.active += obj->size;
+		}
+		copy_bo_put(bo);
+		cond_resched();
+	}
+	drm_print_memory_stats(p, &stats, DRM_GEM_OBJECT_RESIDENT |
+			       DRM_GEM_OBJECT_ACTIVE, "memory");
 }
 
 /*
@@ -536,9 +481,6 @@ int copy_gem_info_ioctl(struct drm_device *drm, void *data,
 {
 	struct drm_phyr_copy_gem_info *args = data;
 	struct copy_bo *bo;
-
-	if (args->flags)
-		return -EINVAL;
 
 	bo = copy_bo_lookup(file, args->handle);
 	if (!bo)

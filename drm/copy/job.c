@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Clients and their jobs
+ * Jobs and the scheduler
  *
  * Terms
- *	client		an open file; its jobs run in order
+ *	client		an open file (client.c); its jobs run in order
  *	job		one submitted copy: an engine run, references to its two
- *			buffers, and the scheduler's job
+ *			buffers and their mappings, and the scheduler's job
+ *	turn		clients with jobs take turns, one job each
  *
  * Submission validates the arguments and maps both buffers before it publishes
  * the job's fence. After that the job waits for fences only, never for
  * userspace.
  *
+ * The scheduler runs what was pushed first. It gets a client's next job when
+ * the one before has started, so a long queue is behind another client's job
+ * that was submitted meanwhile.
+ *
  * Invariants
- * - A job references its buffers until it is freed. The range lists that its
- *   run walks stay valid until its fence signals (gem.c).
+ * - A job references its buffers and mappings until it is freed. The range
+ *   lists that its run walks stay valid until its fence signals (map.c).
  * - The scheduler's work items never drop a buffer reference: dropping the last
  *   one takes a reservation lock, whose holder may be moving memory and waiting
  *   for a later job.
@@ -21,22 +26,23 @@
  *   of clients that are still open.
  * - A client has at most PHYR_COPY_MAX_JOBS jobs. Beyond that, submission waits
  *   for a job to be freed; it holds no other resource while waiting.
+ * - A job ends at most PHYR_COPY_MAX_SECONDS after it has started, plus
+ *   COPY_TIMEOUT.
  *
- * Limits: if a client dies, the scheduler ends its queued jobs with -ESRCH. A
- * failed job does not stop later ones.
+ * Limits: a failed job does not stop later ones.
  */
 #include <linux/dma-resv.h>
-#include <linux/kref.h>
+#include <linux/jiffies.h>
 #include <linux/overflow.h>
 #include <linux/phyr_inject.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
+#include <linux/spinlock.h>
 #include <linux/wait.h>
 
 #include <drm/drm_drv.h>
 #include <drm/drm_file.h>
 #include <drm/drm_gem.h>
-#include <drm/drm_managed.h>
 #include <drm/drm_print.h>
 #include <drm/drm_syncobj.h>
 
@@ -46,32 +52,18 @@
 #define COPY_TIMEOUT msecs_to_jiffies(5000)
 
 /**
- * struct copy_client - an open file
- * @ref: one reference for the file, one for each job
- * @entity: the client's queued jobs
- * @lock: held from arming a job to pushing it, so that fences are in job order
- * @jobs: jobs that are not freed yet
- * @room: woken when @jobs decreases
- * @node: in copy_device.clients; removed by whoever is about to destroy
- *	@entity. Guarded by copy_device.clients_lock
- */
-struct copy_client {
-	struct kref ref;
-	struct drm_sched_entity entity;
-	struct mutex lock;		/* arm and push */
-	atomic_t jobs;
-	wait_queue_head_t room;
-	struct list_head node;
-};
-
-/**
  * struct copy_job - a copy
  * @base: the scheduler's job
  * @copy: the device; constant
- * @client: the submitter, with a reference; constant
+ * @client: the submitter; a published job owns a count and a reference of
+ *	copy_client_get_room(); constant
  * @run: the engine's run; the job owns a reference to @run.fence
  * @src: buffer to read, with a reference; constant
  * @dst: buffer to write, with a reference, may be @src; constant
+ * @src_map: mapping of the part to read, or NULL before it is mapped
+ * @dst_map: mapping of the part to write, or NULL before it is mapped
+ * @node: in copy_client.queue until its turn
+ * @started: time at which the run started, by copy_job_clock()
  * @free_work: releases the job's resources, on copy_device.wq
  */
 struct copy_job {
@@ -81,40 +73,16 @@ struct copy_job {
 	struct phyr_engine_run run;
 	struct copy_bo *src;
 	struct copy_bo *dst;
+	struct copy_map *src_map;
+	struct copy_map *dst_map;
+	struct list_head node;
+	unsigned long started;
 	struct work_struct free_work;
 };
 
 static struct copy_job *to_copy_job(struct drm_sched_job *base)
 {
 	return container_of(base, struct copy_job, base);
-}
-
-static void copy_client_release(struct kref *ref)
-{
-	struct copy_client *client = container_of(ref, struct copy_client, ref);
-
-	mutex_destroy(&client->lock);
-	kfree(client);
-}
-
-/* Wait, interruptibly, until the client may have one more job; count it. */
-static int copy_client_get_room(struct copy_client *client)
-{
-	int ret;
-
-	ret = wait_event_interruptible(client->room,
-				       atomic_add_unless(&client->jobs, 1,
-							 PHYR_COPY_MAX_JOBS));
-	if (!ret)
-		kref_get(&client->ref);
-	return ret;
-}
-
-static void copy_client_put_room(struct copy_client *client)
-{
-	atomic_dec(&client->jobs);
-	wake_up(&client->room);
-	kref_put(&client->ref, copy_client_release);
 }
 
 static void copy_job_release(struct copy_job *job)
@@ -125,25 +93,72 @@ static void copy_job_release(struct copy_job *job)
 		dma_fence_put(fence);
 	else
 		kfree(fence);
+	if (job->src_map)
+		copy_map_put(job->src_map);
+	if (job->dst_map)
+		copy_map_put(job->dst_map);
 	copy_bo_put(job->src);
 	copy_bo_put(job->dst);
-	copy_client_put_room(job->client);
 	kfree(job);
 }
 
 static void copy_job_free_work(struct work_struct *work)
 {
 	struct copy_job *job = container_of(work, struct copy_job, free_work);
+	struct copy_client *client = job->client;
 	struct copy_device *copy = job->copy;
 
 	phyr_inject_delay();
 	copy_job_release(job);
+	copy_client_put_room(client);
 	copy_dec_and_wake(copy, &copy->live_jobs);
+}
+
+/*
+ * Turns
+ */
+
+/* Push a job, or queue it behind the client's last one that is not started. */
+static void copy_job_push(struct copy_job *job)
+{
+	struct copy_client *client = job->client;
+
+	scoped_guard(spinlock, &client->queue_lock) {
+		if (client->pushed) {
+			list_add_tail(&job->node, &client->queue);
+			return;
+		}
+		client->pushed = true;
+	}
+	drm_sched_entity_push_job(&job->base);
+}
+
+/* The client's pushed job starts: push the next one. */
+static void copy_client_push_next(struct copy_client *client)
+{
+	struct copy_job *next;
+
+	scoped_guard(spinlock, &client->queue_lock) {
+		next = list_first_entry_or_null(&client->queue, struct copy_job,
+						node);
+		if (next)
+			list_del_init(&next->node);
+		else
+			client->pushed = false;
+	}
+	if (next)
+		drm_sched_entity_push_job(&next->base);
 }
 
 /*
  * Scheduler callbacks
  */
+
+/* The time in jiffies, which stands still while the device is suspended. */
+static unsigned long copy_job_clock(const struct copy_device *copy)
+{
+	return jiffies - copy->asleep;
+}
 
 static struct dma_fence *copy_job_run(struct drm_sched_job *base)
 {
@@ -151,7 +166,9 @@ static struct dma_fence *copy_job_run(struct drm_sched_job *base)
 	bool cookie = dma_fence_begin_signalling();
 	struct dma_fence *fence;
 
+	copy_client_push_next(job->client);
 	phyr_inject_delay();
+	job->started = copy_job_clock(job->copy);
 	fence = phyr_engine_start(&job->copy->engine, &job->run);
 	dma_fence_end_signalling(cookie);
 	return fence;
@@ -161,10 +178,15 @@ static enum drm_gpu_sched_stat copy_job_timedout(struct drm_sched_job *base)
 {
 	struct copy_job *job = to_copy_job(base);
 	struct copy_device *copy = job->copy;
+	bool late = time_after(copy_job_clock(copy), job->started +
+			       secs_to_jiffies(PHYR_COPY_MAX_SECONDS));
 
-	if (!phyr_engine_progress(&copy->engine, &job->run)) {
+	if (!phyr_engine_progress(&copy->engine, &job->run) || late) {
 		if (job->run.injected)
 			drm_notice(&copy->drm, "injected engine hang, reset\n");
+		else if (late)
+			drm_err(&copy->drm, "copy of %llu bytes not done after %d s, reset\n",
+				job->run.len, PHYR_COPY_MAX_SECONDS);
 		else
 			drm_err(&copy->drm, "engine hang, reset\n");
 		phyr_engine_abort(&copy->engine, &job->run, -ETIMEDOUT);
@@ -182,7 +204,11 @@ static enum drm_gpu_sched_stat copy_job_timedout(struct drm_sched_job *base)
 static void copy_job_free(struct drm_sched_job *base)
 {
 	struct copy_job *job = to_copy_job(base);
+	s64 time;
 
+	time = ktime_sub(dma_fence_timestamp(&base->s_fence->finished),
+			 dma_fence_timestamp(&base->s_fence->scheduled));
+	atomic64_add(max(time, 0), &job->client->busy);
 	drm_sched_job_cleanup(base);
 	queue_work(job->copy->wq, &job->free_work);
 }
@@ -191,7 +217,7 @@ static void copy_job_cancel(struct drm_sched_job *base)
 {
 	struct copy_job *job = to_copy_job(base);
 
-	phyr_engine_abort(&job->copy->engine, &job->run, -ECANCELED);
+	phyr_engine_abort(&job->copy->engine, &job->run, -ENODEV);
 }
 
 static const struct drm_sched_backend_ops copy_sched_ops = {
@@ -221,11 +247,6 @@ int copy_jobs_init(struct copy_device *copy)
 	};
 	int ret;
 
-	INIT_LIST_HEAD(&copy->clients);
-	ret = drmm_mutex_init(&copy->drm, &copy->clients_lock);
-	if (ret)
-		return ret;
-
 	copy->wq = alloc_workqueue("phyr_copy", WQ_UNBOUND, 0);
 	if (!copy->wq)
 		return -ENOMEM;
@@ -235,29 +256,12 @@ int copy_jobs_init(struct copy_device *copy)
 	return ret;
 }
 
-static void copy_clients_stop(struct copy_device *copy)
-{
-	struct copy_client *client, *next;
-
-	mutex_lock(&copy->clients_lock);
-	list_for_each_entry_safe(client, next, &copy->clients, node) {
-		list_del_init(&client->node);
-		drm_sched_entity_fini(&client->entity);
-		copy_dec_and_wake(copy, &copy->live_clients);
-	}
-	mutex_unlock(&copy->clients_lock);
-
-	/* Wait for clients that are being closed. */
-	wait_event(copy->idle, !atomic_read(&copy->live_clients));
-}
-
 /**
  * copy_jobs_stop - stop the engine and the scheduler permanently
  * @copy: the device
  *
- * Ends running and queued jobs with -ECANCELED; queued jobs still wait for
- * their dependencies first. On return no job, no entity and no pending fence is
- * left.
+ * Ends running and queued jobs with -ENODEV; queued jobs still wait for their
+ * dependencies first. On return no job, no entity and no pending fence is left.
  *
  * Context: after drm_dev_unplug(), or if the device was never registered; may
  * sleep.
@@ -273,86 +277,21 @@ void copy_jobs_stop(struct copy_device *copy)
 	flush_work(&copy->sched.work_free_job);
 	flush_work(&copy->sched.work_run_job);
 	drm_sched_fini(&copy->sched);
-	destroy_workqueue(copy->wq);
 
 	/* Fence name callbacks may still read the scheduler under RCU. */
 	synchronize_rcu();
 }
 
-/*
- * Clients
- */
-
 /**
- * copy_client_open - &drm_driver.open
- * @drm: the device
- * @file: the new client
+ * copy_jobs_fini - wait for what copy_device.wq releases
+ * @copy: the device
  *
- * Return: 0 or a negative errno.
+ * Context: after copy_jobs_stop() and, if the device was registered,
+ * copy_bos_stop(); may sleep.
  */
-int copy_client_open(struct drm_device *drm, struct drm_file *file)
+void copy_jobs_fini(struct copy_device *copy)
 {
-	struct copy_device *copy = to_copy_device(drm);
-	struct drm_gpu_scheduler *sched = &copy->sched;
-	struct copy_client *client;
-	int ret = -ENODEV;
-	int idx;
-
-	client = kzalloc_obj(*client, GFP_KERNEL_ACCOUNT);
-	if (!client)
-		return -ENOMEM;
-
-	if (!drm_dev_enter(drm, &idx))
-		goto err_free;
-	ret = drm_sched_entity_init(&client->entity, DRM_SCHED_PRIORITY_NORMAL,
-				    &sched, 1, NULL);
-	if (ret)
-		goto err_exit;
-
-	kref_init(&client->ref);
-	mutex_init(&client->lock);
-	init_waitqueue_head(&client->room);
-	mutex_lock(&copy->clients_lock);
-	list_add(&client->node, &copy->clients);
-	atomic_inc(&copy->live_clients);
-	mutex_unlock(&copy->clients_lock);
-	drm_dev_exit(idx);
-
-	file->driver_priv = client;
-	return 0;
-
-err_exit:
-	drm_dev_exit(idx);
-err_free:
-	kfree(client);
-	return ret;
-}
-
-/**
- * copy_client_close - &drm_driver.postclose
- * @drm: the device, possibly removed
- * @file: the client
- *
- * A running job continues. Queued jobs are waited for, or dropped if the
- * process was killed.
- */
-void copy_client_close(struct drm_device *drm, struct drm_file *file)
-{
-	struct copy_device *copy = to_copy_device(drm);
-	struct copy_client *client = file->driver_priv;
-	bool ours;
-
-	mutex_lock(&copy->clients_lock);
-	ours = !list_empty(&client->node);
-	list_del_init(&client->node);
-	mutex_unlock(&copy->clients_lock);
-
-	phyr_inject_delay();
-	if (ours) {
-		drm_sched_entity_destroy(&client->entity);
-		copy_dec_and_wake(copy, &copy->live_clients);
-	}
-	kref_put(&client->ref, copy_client_release);
+	destroy_workqueue(copy->wq);
 }
 
 /*
@@ -381,7 +320,7 @@ static int copy_job_check(const struct copy_job *job,
 		return -EINVAL;
 	if (job->src == job->dst && src < dst + len && dst < src + len)
 		return -EINVAL;
-	return 0;
+	return len > PHYR_COPY_MAX_LEN ? -E2BIG : 0;
 }
 
 static void copy_job_discard(struct copy_job *job)
@@ -391,7 +330,6 @@ static void copy_job_discard(struct copy_job *job)
 	copy_job_release(job);
 }
 
-/* Consumes the count of copy_client_get_room(), also on failure. */
 static struct copy_job *
 copy_job_create(struct copy_device *copy, struct drm_file *file,
 		const struct drm_phyr_copy_submit *args)
@@ -401,13 +339,12 @@ copy_job_create(struct copy_device *copy, struct drm_file *file,
 	int ret = -ENOENT;
 
 	job = kzalloc_obj(*job, GFP_KERNEL_ACCOUNT);
-	if (!job) {
-		copy_client_put_room(client);
+	if (!job)
 		return ERR_PTR(-ENOMEM);
-	}
 
 	job->copy = copy;
 	job->client = client;
+	INIT_LIST_HEAD(&job->node);
 	INIT_WORK(&job->free_work, copy_job_free_work);
 	job->run.len = args->len;
 	job->run.left = args->len;
@@ -434,6 +371,37 @@ err_discard:
 	return ERR_PTR(ret);
 }
 
+/* Under both reservation locks. */
+static int copy_job_map(struct copy_job *job,
+			const struct drm_phyr_copy_submit *args)
+{
+	struct copy_map *map;
+
+	map = copy_map_get(job->src, args->src_offset, args->len);
+	if (IS_ERR(map))
+		return PTR_ERR(map);
+	job->src_map = map;
+	copy_map_start(map, &job->run.src, args->src_offset);
+
+	map = copy_map_get(job->dst, args->dst_offset, args->len);
+	if (IS_ERR(map))
+		return PTR_ERR(map);
+	job->dst_map = map;
+	copy_map_start(map, &job->run.dst, args->dst_offset);
+	return 0;
+}
+
+/* Under both reservation locks, if the job will not be published. */
+static void copy_job_unmap(struct copy_job *job)
+{
+	if (job->dst_map)
+		copy_map_cancel(job->dst_map);
+	if (job->src_map)
+		copy_map_cancel(job->src_map);
+	job->dst_map = NULL;
+	job->src_map = NULL;
+}
+
 /* Everything that may fail; under both reservation locks. */
 static int copy_job_prepare(struct copy_job *job,
 			    const struct drm_phyr_copy_submit *args)
@@ -446,17 +414,9 @@ static int copy_job_prepare(struct copy_job *job,
 	ret = dma_resv_reserve_fences(copy_bo_resv(job->dst), 1);
 	if (ret)
 		return ret;
-
-	ret = copy_bo_map(job->src);
+	ret = copy_job_map(job, args);
 	if (ret)
 		return ret;
-	ret = copy_bo_map(job->dst);
-	if (ret)
-		return ret;
-	dma_range_cursor_init(&job->run.src.cursor, job->src->ranges,
-			      args->src_offset);
-	dma_range_cursor_init(&job->run.dst.cursor, job->dst->ranges,
-			      args->dst_offset);
 
 	ret = drm_sched_job_add_implicit_dependencies(&job->base,
 						      &job->src->shmem.base,
@@ -486,7 +446,7 @@ static void copy_job_publish(struct copy_job *job, struct copy_client *client,
 		dma_resv_add_fence(src, fence, DMA_RESV_USAGE_READ);
 	if (syncobj)
 		drm_syncobj_replace_fence(syncobj, fence);
-	drm_sched_entity_push_job(&job->base);
+	copy_job_push(job);
 	mutex_unlock(&client->lock);
 }
 
@@ -516,7 +476,9 @@ static int copy_job_queue(struct copy_job *job, struct copy_client *client,
 	drm_gem_object_get(objs[0]);
 	drm_gem_object_get(objs[1]);
 	ret = copy_job_prepare(job, args);
-	if (!ret)
+	if (ret)
+		copy_job_unmap(job);
+	else
 		copy_job_publish(job, client, syncobj);
 	drm_gem_unlock_reservations(objs, count, &ticket);
 	phyr_inject_delay();
@@ -561,6 +523,44 @@ err_discard:
 	return ret;
 }
 
+/* Return: as the ioctl; -ENOSPC if there is no DMA address space now. */
+static int copy_try_submit(struct copy_device *copy, struct drm_file *file,
+			   const struct drm_phyr_copy_submit *args)
+{
+	int idx;
+	int ret;
+
+	/* remove() waits for callers in here, then for their jobs. */
+	if (!drm_dev_enter(&copy->drm, &idx))
+		return -ENODEV;
+	ret = copy_submit(copy, file, args);
+	drm_dev_exit(idx);
+	return ret;
+}
+
+/* Submit when there is DMA address space. Clients wait for it one by one. */
+static int copy_submit_in_turn(struct copy_device *copy, struct drm_file *file,
+			       const struct drm_phyr_copy_submit *args)
+{
+	bool alone;
+	u64 freed;
+	int ret;
+
+	ret = mutex_lock_interruptible(&copy->room_lock);
+	if (ret)
+		return ret;
+
+	do {
+		alone = copy_maps_alone(copy, &freed);
+		ret = copy_try_submit(copy, file, args);
+		if (ret != -ENOSPC || alone)
+			break;
+		ret = copy_maps_make_room(copy, 2 * args->len, freed);
+	} while (!ret);
+	mutex_unlock(&copy->room_lock);
+	return ret;
+}
+
 /**
  * copy_submit_ioctl - DRM_IOCTL_PHYR_COPY_SUBMIT
  * @drm: the device
@@ -573,23 +573,25 @@ int copy_submit_ioctl(struct drm_device *drm, void *data,
 		      struct drm_file *file)
 {
 	const struct drm_phyr_copy_submit *args = data;
+	struct copy_device *copy = to_copy_device(drm);
 	struct copy_client *client = file->driver_priv;
-	int idx;
 	int ret;
 
 	if (args->flags || args->pad || !args->len)
 		return -EINVAL;
 
+	/* Before room_lock: others must not wait for this client's jobs. */
 	ret = copy_client_get_room(client);
 	if (ret)
 		return ret;
 
-	/* remove() waits for callers in here, then for their jobs. */
-	if (!drm_dev_enter(drm, &idx)) {
+	ret = -ENOSPC;
+	if (!mutex_is_locked(&copy->room_lock))
+		ret = copy_try_submit(copy, file, args);
+	if (ret == -ENOSPC)
+		ret = copy_submit_in_turn(copy, file, args);
+	/* Otherwise the job owns the count. */
+	if (ret)
 		copy_client_put_room(client);
-		return -ENODEV;
-	}
-	ret = copy_submit(to_copy_device(drm), file, args);
-	drm_dev_exit(idx);
 	return ret;
 }

@@ -14,6 +14,7 @@
  * driver does not drop it, so the device stays powered, whatever power/control
  * says.
  */
+#include <linux/jiffies.h>
 #include <linux/pci.h>
 #include <linux/pm.h>
 #include <linux/workqueue.h>
@@ -29,6 +30,7 @@ static int copy_suspend(struct device *dev)
 	/* A handler that is running would start the timeout again. */
 	cancel_delayed_work_sync(&copy->sched.work_tdr);
 	phyr_engine_pause(&copy->engine);
+	copy->suspended_at = jiffies;
 	copy->suspended = true;
 	return 0;
 }
@@ -45,6 +47,7 @@ void copy_pm_continue(struct copy_device *copy)
 		return;
 
 	copy->suspended = false;
+	copy->asleep += jiffies - copy->suspended_at;
 	drm_sched_resume_timeout(&copy->sched, copy->timeout_left);
 	drm_sched_wqueue_start(&copy->sched);
 }

@@ -220,6 +220,7 @@ static const struct drm_driver vram_driver = {
 	.postclose = vram_client_close,
 	.dumb_create = vram_dumb_create,
 	.dumb_map_offset = drm_gem_ttm_dumb_map_offset,
+	.prime_fd_to_handle = vram_prime_fd_to_handle,
 	.gem_prime_import = vram_prime_import,
 	.show_fdinfo = vram_client_show_fdinfo,
 	.debugfs_init = vram_debugfs_init,
@@ -326,6 +327,7 @@ static int vram_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		return PTR_ERR(vram);
 
 	init_rwsem(&vram->reset_lock);
+	early_imports_init(&vram->imports);
 	xa_init_flags(&vram->bos, XA_FLAGS_ALLOC1);
 	ret = drmm_add_action_or_reset(&vram->drm, vram_bos_fini, NULL);
 	if (ret)

@@ -267,21 +267,16 @@ struct dma_buf *vram_prime_export(struct drm_gem_object *gem, int flags)
 	return dmabuf;
 }
 
-/**
- * vram_prime_import - import a dma-buf as a GEM object
- * @drm: the DRM device
- * @dmabuf: any dma-buf
- *
+/*
  * Returns the original object for a buffer of this card; the DRM helper
  * recognizes only its own dma-buf ops. Any other buffer can be mapped by the
  * CPU and displayed through a copy: the card has no DMA engine.
  *
- * Context: object_name_lock is held; may sleep.
  * Return: the object with a new reference, or ERR_PTR: -ENOMEM, or the error of
  * the exporter's attach.
  */
-struct drm_gem_object *vram_prime_import(struct drm_device *drm,
-					 struct dma_buf *dmabuf)
+static struct drm_gem_object *vram_gem_import(struct drm_device *drm,
+					      struct dma_buf *dmabuf)
 {
 	struct drm_gem_object *gem = dmabuf->priv;
 
@@ -292,4 +287,38 @@ struct drm_gem_object *vram_prime_import(struct drm_device *drm,
 	phyr_inject_delay();
 	drm_gem_object_get(gem);
 	return gem;
+}
+
+/**
+ * vram_prime_fd_to_handle - import a dma-buf
+ * @drm: the DRM device
+ * @file: the client
+ * @fd: file descriptor of any dma-buf
+ * @handle: out: a GEM handle
+ *
+ * Context: may sleep, also for fences and while another exporter moves the
+ * buffer to system memory.
+ * Return: 0 or a negative errno.
+ */
+int vram_prime_fd_to_handle(struct drm_device *drm, struct drm_file *file,
+			    int fd, u32 *handle)
+{
+	struct vram_device *vram = to_vram(drm);
+
+	return early_import_fd_to_handle(&vram->imports, drm, file, fd, handle,
+					 vram_gem_import);
+}
+
+/**
+ * vram_prime_import - hand over what vram_prime_fd_to_handle() has imported
+ * @drm: the DRM device
+ * @dmabuf: the dma-buf
+ *
+ * Context: object_name_lock is held.
+ * Return: the object with a new reference, or ERR_PTR().
+ */
+struct drm_gem_object *vram_prime_import(struct drm_device *drm,
+					 struct dma_buf *dmabuf)
+{
+	return early_import_take(&to_vram(drm)->imports, dmabuf);
 }

@@ -38,6 +38,8 @@
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
 
+#include "../early_import.h"
+
 #define VRAM_DRIVER_NAME	"phyr_vram"
 
 /* Bytes at the start of VRAM that are black, for a display that is off. */
@@ -111,6 +113,7 @@ struct vram_system {
  * @bos: all buffers by struct vram_bo.id; holds no references
  * @next_id: next id to try in @bos
  * @io_maps: number of VRAM mappings held by kernel clients
+ * @imports: imports that have no handle yet; has its own lock
  * @pm_notifier: moves buffers for hibernation
  * @hibernating: buffers stay in system memory until hibernation ends; accessed
  *	by PM callbacks only, which the PM core serializes
@@ -128,6 +131,7 @@ struct vram_device {
 	struct xarray bos;
 	u32 next_id;
 	atomic_t io_maps;
+	struct early_imports imports;
 	struct notifier_block pm_notifier;
 	bool hibernating;
 	struct vram_display *display;
@@ -408,6 +412,8 @@ void vram_vunmap(struct drm_gem_object *gem, struct iosys_map *map);
 /* prime.c */
 const struct phyr_dma_buf_ops *vram_dma_buf_ops(const struct vram_bo *bo);
 struct dma_buf *vram_prime_export(struct drm_gem_object *gem, int flags);
+int vram_prime_fd_to_handle(struct drm_device *drm, struct drm_file *file,
+			    int fd, u32 *handle);
 struct drm_gem_object *vram_prime_import(struct drm_device *drm,
 					 struct dma_buf *dmabuf);
 

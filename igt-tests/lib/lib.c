@@ -313,6 +313,13 @@ void copy_bytes(int fd, uint32_t src, uint32_t dst, uint64_t len)
 	igt_assert_eq(phyr_copy_run(fd, src, 0, dst, 0, len), 0);
 }
 
+void copy_part(int fd, uint32_t src, uint64_t src_offset, uint32_t dst,
+	       uint64_t dst_offset, uint64_t len)
+{
+	igt_assert_eq(phyr_copy_run(fd, src, src_offset, dst, dst_offset, len),
+		      0);
+}
+
 struct drm_phyr_copy_submit copy_job(uint32_t src, uint32_t dst, uint64_t len)
 {
 	return (struct drm_phyr_copy_submit){
@@ -328,31 +335,35 @@ void submit_job(int fd, struct drm_phyr_copy_submit job)
 }
 
 /*
+ * Write to the pages: fallocate() does not clear them, so udmabuf would expose
+ * their old contents.
+ */
+int create_sealed_memfd(uint64_t size)
+{
+	int memfd = memfd_create("phyr", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	igt_assert_eq(ftruncate(memfd, size), 0);
+	for (uint64_t at = 0; at < size; at += SZ_4K)
+		igt_assert_eq(pwrite(memfd, "", 1, at), 1);
+	igt_assert_eq(fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
+	return memfd;
+}
+
+/*
  * udmabuf builds one segment per run of contiguous pages and never raises its
  * device's maximum segment size of 64 KiB. DMA-API debug reports longer
  * segments, which occur when memory is not fragmented. List the odd pieces of
  * 64 KiB before the even ones, so that no two neighbouring entries are
- * contiguous.
+ * contiguous. The pages were allocated in order.
  */
-int create_udmabuf(uint64_t size)
+int create_udmabuf_of(int memfd, uint64_t size)
 {
 	const uint64_t piece = SZ_64K;
 	struct udmabuf_create_list *create;
-	int device, memfd, dmabuf;
+	int device, dmabuf;
 
 	device = open("/dev/udmabuf", O_RDWR | O_CLOEXEC);
 	igt_assert_f(device >= 0, "/dev/udmabuf: %s\n", strerror(errno));
-	memfd = memfd_create("phyr", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	igt_assert_eq(ftruncate(memfd, size), 0);
-	/*
-	 * Allocate the pages in order before they are listed out of order.
-	 * Write to them: fallocate() does not clear pages, so udmabuf would
-	 * expose their old contents.
-	 */
-	for (uint64_t at = 0; at < size; at += SZ_4K)
-		igt_assert_eq(pwrite(memfd, "", 1, at), 1);
-	igt_assert_eq(fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
-
 	create = calloc(1, sizeof(*create) + (size / piece + 1) *
 			   sizeof(create->list[0]));
 	igt_assert(create);
@@ -370,8 +381,16 @@ int create_udmabuf(uint64_t size)
 	igt_assert_f(dmabuf >= 0, "UDMABUF_CREATE_LIST, %u pieces: %s\n",
 		     create->count, strerror(errno));
 	free(create);
-	close(memfd);
 	close(device);
+	return dmabuf;
+}
+
+int create_udmabuf(uint64_t size)
+{
+	int memfd = create_sealed_memfd(size);
+	int dmabuf = create_udmabuf_of(memfd, size);
+
+	close(memfd);
 	return dmabuf;
 }
 

@@ -69,6 +69,8 @@ void assert_zero(const void *mem, uint64_t len);
 void assert_vram(int fd, uint32_t handle, uint64_t size, uint64_t seed);
 void assert_own(int fd, uint32_t handle, uint64_t size, uint64_t seed);
 void copy_bytes(int fd, uint32_t src, uint32_t dst, uint64_t len);
+void copy_part(int fd, uint32_t src, uint64_t src_offset, uint32_t dst,
+	       uint64_t dst_offset, uint64_t len);
 /*
  * A copy of the first @len bytes of @src to @dst. The caller adds fences;
  * launch() submits it and does not wait.
@@ -76,8 +78,10 @@ void copy_bytes(int fd, uint32_t src, uint32_t dst, uint64_t len);
 struct drm_phyr_copy_submit copy_job(uint32_t src, uint32_t dst, uint64_t len);
 void submit_job(int fd, struct drm_phyr_copy_submit job);
 
-/* A dma-buf of memfd pages. */
+/* A dma-buf of memfd pages; of those of a memfd from create_sealed_memfd(). */
 int create_udmabuf(uint64_t size);
+int create_udmabuf_of(int memfd, uint64_t size);
+int create_sealed_memfd(uint64_t size);
 
 /* Run @command in the shell and assert that it exits with 0. */
 void run_command(const char *command);

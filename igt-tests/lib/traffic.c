@@ -186,7 +186,7 @@ static void traffic_main(struct road *road, const struct phyr_device *engine,
 	err = road_run(road, beats);
 	if (!err)
 		_exit(TRAFFIC_STOPPED);
-	if (err == -ENODEV || err == -ECANCELED)
+	if (err == -ENODEV)
 		_exit(TRAFFIC_GONE);
 	printf("traffic ends: %s\n", strerror(-err));
 	fflush(stdout);

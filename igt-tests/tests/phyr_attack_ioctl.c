@@ -62,9 +62,14 @@ static int judge_copy_create(const void *args)
 
 static int judge_copy_info(const void *args)
 {
-	const struct drm_phyr_copy_gem_info *info = args;
+	(void)args;
+	return ENOENT;
+}
 
-	return info->flags ? EINVAL : ENOENT;
+static int judge_engine_info(const void *args)
+{
+	(void)args;
+	return 0;
 }
 
 static int judge_submit(const void *args)
@@ -90,6 +95,7 @@ static const struct call calls[] = {
 	{ true, DRM_IOCTL_PHYR_COPY_GEM_MMAP, judge_mmap },
 	{ true, DRM_IOCTL_PHYR_COPY_GEM_INFO, judge_copy_info },
 	{ true, DRM_IOCTL_PHYR_COPY_SUBMIT, judge_submit },
+	{ true, DRM_IOCTL_PHYR_COPY_INFO, judge_engine_info },
 };
 
 /* _IOC_SIZE has 14 bits. */

@@ -246,6 +246,65 @@ static void dumb_copy(void)
 	close(vram);
 }
 
+/* What a debugger does: read and write a mapping through /proc/PID/mem. */
+static void debugger(void)
+{
+	const uint64_t size = 4 * SZ_4K, at = SZ_4K - 100, len = 2 * SZ_4K;
+	int engine = open_copy(0), mem = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+	uint32_t handle = create_own(engine, size);
+	uint8_t bytes[2 * SZ_4K], *own = map_own(engine, handle, size);
+
+	igt_assert(mem >= 0);
+	phyr_fill(own, 44, 0, size);
+	igt_assert_eq(pread(mem, bytes, len, (uintptr_t)own + at), len);
+	assert_bytes(bytes, 44, at, len);
+	phyr_fill(bytes, 45, 0, len);
+	igt_assert_eq(pwrite(mem, bytes, len, (uintptr_t)own + at), len);
+	assert_bytes(own, 44, 0, at);
+	assert_bytes(own + at, 45, 0, len);
+	assert_bytes(own + at + len, 44, at + len, size - at - len);
+
+	/* A mapping whose front is gone. */
+	unmap(own, SZ_4K);
+	igt_assert_eq(pread(mem, bytes, SZ_4K, (uintptr_t)own + 2 * SZ_4K),
+		      SZ_4K);
+	assert_bytes(bytes, 45, SZ_4K + 100, SZ_4K);
+	unmap(own + SZ_4K, size - SZ_4K);
+	close(mem);
+	close(engine);
+}
+
+/*
+ * 40 buffers of 64 MiB, each used by one small job, fill the engine's DMA
+ * address space of 2 GiB: their exporter maps only whole buffers. The client
+ * that used them idles, and others must find room.
+ */
+static void idle_buffers(void)
+{
+	enum { BUFFERS = 40 };
+	const uint64_t size = 64 * SZ_1M;
+	int idle = open_copy(0), other = open_copy(0), dmabufs[BUFFERS];
+	int memfd = create_sealed_memfd(size);
+	uint32_t own = create_own(idle, SZ_4K), src, dst;
+
+	for (int i = 0; i < BUFFERS; i++) {
+		dmabufs[i] = create_udmabuf_of(memfd, size);
+		copy_part(idle, import_buffer(idle, dmabufs[i]), size - SZ_4K,
+			  own, 0, SZ_4K);
+	}
+	src = create_own(other, SZ_1M);
+	dst = create_own(other, SZ_1M);
+	fill_own(other, src, SZ_1M, 46);
+	copy_bytes(other, src, dst, SZ_1M);
+	assert_own(other, dst, SZ_1M, 46);
+	copy_bytes(other, import_buffer(other, dmabufs[0]), dst, SZ_1M);
+	close(idle);
+	close(other);
+	for (int i = 0; i < BUFFERS; i++)
+		close(dmabufs[i]);
+	close(memfd);
+}
+
 igt_main()
 {
 	igt_fixture()
@@ -319,4 +378,12 @@ igt_main()
 	igt_describe("A dumb buffer is copied");
 	igt_subtest("dumb")
 		dumb_copy();
+
+	igt_describe("A debugger reads and writes a mapping of the engine's own buffer");
+	igt_subtest("debugger")
+		debugger();
+
+	igt_describe("Idle buffers of one client that fill the engine's DMA address space are unmapped for others");
+	igt_subtest("idle-buffers")
+		idle_buffers();
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <xf86drm.h>
 
 #include "lib.h"
 
@@ -228,6 +229,64 @@ static void active(void)
 	close(fd);
 }
 
+static uint64_t engine_time(int fd)
+{
+	uint64_t value;
+	char unit[8] = "";
+
+	read_fdinfo(getpid(), fd);
+	igt_assert(sscanf(key_text("drm-engine-copy"), "%" SCNu64 " %7s",
+			  &value, unit) == 2);
+	igt_assert(!strcmp(unit, "ns"));
+	return value;
+}
+
+/* The engine's time is that of the client whose copies it ran. */
+static void engine(void)
+{
+	int fd = open_copy(0), other = open_copy(0);
+	uint32_t src = create_own(fd, SZ_16M), dst = create_own(fd, SZ_16M);
+	uint64_t before, after;
+
+	igt_assert_eq_u64(engine_time(fd), 0);
+	copy_bytes(fd, src, dst, SZ_16M);
+	/* The time of a job is added after its fence has signalled. */
+	for (int tries = 0; tries < 300 && !engine_time(fd); tries++)
+		usleep(100000);
+	before = engine_time(fd);
+	igt_assert(before > 0);
+	for (int i = 0; i < 8; i++)
+		copy_bytes(fd, src, dst, SZ_16M);
+	for (int tries = 0; tries < 300 && engine_time(fd) < 4 * before; tries++)
+		usleep(100000);
+	after = engine_time(fd);
+	igt_info("16 MiB: %" PRIu64 " ns, then 128 MiB: %" PRIu64 " ns\n",
+		 before, after - before);
+	igt_assert(after > before);
+	igt_assert_eq_u64(engine_time(other), 0);
+	ASSERT_USAGE("memory", .total = 2 * SZ_16M, .resident = 2 * SZ_16M);
+	close(fd);
+	close(other);
+}
+
+/* Each GEM_OPEN of a name creates another handle of the same buffer. */
+static void engine_handles(void)
+{
+	struct phyr_device device = copy_device(0);
+	int fd = open(device.primary, O_RDWR | O_CLOEXEC);
+	struct drm_gem_flink flink = { .handle = create_own(fd, SZ_1M) };
+
+	igt_assert_eq(phyr_ioctl(fd, DRM_IOCTL_GEM_FLINK, &flink), 0);
+	for (int i = 0; i < 10; i++) {
+		struct drm_gem_open name = { .name = flink.name };
+
+		igt_assert_eq(phyr_ioctl(fd, DRM_IOCTL_GEM_OPEN, &name), 0);
+	}
+	read_fdinfo(getpid(), fd);
+	igt_assert_eq_u64(key_bytes("total", "memory"), SZ_1M);
+	close(fd);
+}
+
 /* gputop needs a terminal. Its second update is of clients it knows. */
 static const char *gputop_output(void)
 {
@@ -399,6 +458,14 @@ igt_main()
 	igt_describe("A buffer is active while it is under DMA");
 	igt_subtest("active")
 		active();
+
+	igt_describe("The time that the copy engine worked for a client");
+	igt_subtest("engine")
+		engine();
+
+	igt_describe("A buffer of the copy engine counts once, however many handles it has");
+	igt_subtest("engine-handles")
+		engine_handles();
 
 	igt_describe("gputop shows the same numbers for clients in other processes");
 	igt_subtest("gputop")

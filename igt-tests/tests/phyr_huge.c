@@ -243,6 +243,78 @@ static void table(uint64_t count, uint64_t len, uint64_t start, int64_t stride)
 	close(map.fd);
 }
 
+static void require_engine(void)
+{
+	igt_require_f(iommu_is_on(),
+		      "the engine reaches this BAR only through an IOMMU\n");
+	bind_engines();
+}
+
+/* Copy @len bytes to @dst_offset of the buffer and back. */
+static void through_buffer(int engine, uint32_t buffer, uint64_t offset,
+			   uint64_t len, uint64_t seed)
+{
+	uint32_t src = create_own(engine, len), dst = create_own(engine, len);
+
+	fill_own(engine, src, len, seed);
+	copy_part(engine, src, 0, buffer, offset, len);
+	copy_part(engine, buffer, offset, dst, 0, len);
+	assert_own(engine, dst, len, seed);
+	igt_assert_eq(phyr_close_handle(engine, src), 0);
+	igt_assert_eq(phyr_close_handle(engine, dst), 0);
+}
+
+/* A DMA address space of 2 GiB does not hold the buffer, but each part. */
+static void large_dmabuf(uint64_t count, uint64_t len, int64_t stride)
+{
+	int dmabuf, engine;
+	uint32_t buffer;
+
+	require_engine();
+	engine = open_copy(0);
+	dmabuf = test_export(test, PHYR_TEST_STYLE_PHYR, 8 * GIB, count, len,
+			     stride);
+	buffer = import_buffer(engine, dmabuf);
+	through_buffer(engine, buffer, 0, SZ_4K, 1);
+	through_buffer(engine, buffer, 3 * GIB - 123, SZ_4K, 2);
+	through_buffer(engine, buffer, 4 * GIB - SZ_4K, SZ_4K, 3);
+	through_buffer(engine, buffer, GIB - 5, SZ_1M, 4);
+	/* Within the buffer: two parts at the same time. */
+	copy_part(engine, buffer, GIB - 5, buffer, 2 * GIB, SZ_1M);
+	close(engine);
+	close(dmabuf);
+}
+
+/*
+ * A client copies @len bytes of each of 18 buffers of 128 MiB and idles.
+ * Another client's copy of 1 MiB must run.
+ */
+static void idle_buffers(uint64_t len)
+{
+	enum { BUFFERS = 18 };
+	const uint64_t size = 128 * SZ_1M;
+	int dmabufs[BUFFERS], idle, other;
+	uint32_t handles[BUFFERS];
+
+	require_engine();
+	idle = open_copy(0);
+	other = open_copy(0);
+	for (int i = 0; i < BUFFERS; i++) {
+		dmabufs[i] = test_export(test, PHYR_TEST_STYLE_PHYR,
+					 2 * i * size, 1, size, 0);
+		handles[i] = import_buffer(idle, dmabufs[i]);
+	}
+	for (int i = 1; i < BUFFERS; i += 2)
+		copy_part(idle, handles[i], size - len, handles[i - 1],
+			  size - len, len);
+	through_buffer(other, import_buffer(other, dmabufs[0]), 0, SZ_1M, 5);
+	through_buffer(idle, handles[BUFFERS - 1], size - SZ_1M, SZ_1M, 6);
+	close(idle);
+	close(other);
+	for (int i = 0; i < BUFFERS; i++)
+		close(dmabufs[i]);
+}
+
 igt_main()
 {
 	igt_fixture() {
@@ -285,4 +357,20 @@ igt_main()
 	igt_describe("4,194,304 extents in descending order");
 	igt_subtest("many-extents-descending")
 		many_extents(40 * GIB, -2 * (int64_t)SZ_4K);
+
+	igt_describe("The copy engine reads and writes parts of a buffer of 4 GiB that its DMA address space cannot hold");
+	igt_subtest("engine-large")
+		large_dmabuf(1, 4 * GIB, 0);
+
+	igt_describe("The same in extents of 4 KiB");
+	igt_subtest("engine-large-fragmented")
+		large_dmabuf(4 * GIB / SZ_4K, SZ_4K, 2 * SZ_4K);
+
+	igt_describe("One client's small copies of 18 buffers of 128 MiB leave others room");
+	igt_subtest("engine-idle")
+		idle_buffers(SZ_4K);
+
+	igt_describe("One client's large copies of 18 buffers of 128 MiB leave others room when it idles");
+	igt_subtest("engine-idle-large")
+		idle_buffers(128 * SZ_1M);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
 #include <poll.h>
+#include <string.h>
 #include <xf86drm.h>
 
 #include "lib.h"
@@ -397,6 +398,23 @@ static void own_errors(void)
 	close(fd);
 }
 
+/* The output of an ioctl is valid input. */
+static void info_again(void)
+{
+	struct drm_phyr_copy_gem_info info = { 0 }, again;
+
+	open_valid();
+	info.handle = valid.large;
+	igt_assert_eq(phyr_ioctl(valid.engine, DRM_IOCTL_PHYR_COPY_GEM_INFO,
+				 &info), 0);
+	igt_assert_eq(info.flags, DRM_PHYR_COPY_GEM_IMPORTED);
+	again = info;
+	igt_assert_eq(phyr_ioctl(valid.engine, DRM_IOCTL_PHYR_COPY_GEM_INFO,
+				 &again), 0);
+	igt_assert(!memcmp(&info, &again, sizeof(info)));
+	close_valid();
+}
+
 igt_main()
 {
 	igt_fixture()
@@ -469,4 +487,8 @@ igt_main()
 	igt_describe("Invalid sizes and flags of the engine's own buffers are refused");
 	igt_subtest("own-buffer-errors")
 		own_errors();
+
+	igt_describe("GEM_INFO accepts its own output");
+	igt_subtest("info-again")
+		info_again();
 }

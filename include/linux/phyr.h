@@ -89,6 +89,7 @@ struct phyr_attachment *phyr_attach(struct dma_buf *dmabuf, struct device *dev,
 				    void *priv);
 void phyr_detach(struct phyr_attachment *attach);
 void *phyr_attachment_priv(const struct phyr_attachment *attach);
+bool phyr_attachment_maps_parts(const struct phyr_attachment *attach);
 
 struct dma_range_list *phyr_map(struct phyr_attachment *attach, u64 offset,
 				u64 len, enum dma_data_direction dir);

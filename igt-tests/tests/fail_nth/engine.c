@@ -164,17 +164,18 @@ void sweep_engine(void)
 		  .data = NULL },
 		{ "copy syncobj", NULL, create_syncobj, verify_syncobj,
 		  .data = NULL },
+		/* An IOVA range that cannot be allocated is ENOSPC. */
 		{ "copy submit, VRAM", setup_job, submit, verify_job,
-		  .data = &pieces },
+		  .also = ENOSPC, .data = &pieces },
 		{ "copy submit, system memory", setup_job, submit, verify_job,
-		  .data = &in_system },
+		  .also = ENOSPC, .data = &in_system },
 		{ "copy submit, a udmabuf", setup_foreign_job, submit,
 		  verify_foreign_job,
-		  .data = NULL },
+		  .also = ENOSPC, .data = NULL },
 		{ "copy submit, again", setup_second_job, submit, verify_job,
-		  .data = &pieces },
+		  .also = ENOSPC, .data = &pieces },
 		{ "copy submit, fences", setup_fenced_job, submit, verify_job,
-		  .data = &pieces },
+		  .also = ENOSPC, .data = &pieces },
 	};
 
 	sweep_all(calls, ARRAY_SIZE(calls));

@@ -20,6 +20,37 @@ extern "C" {
 #define DRM_PHYR_COPY_GEM_MMAP		0x01
 #define DRM_PHYR_COPY_GEM_INFO		0x02
 #define DRM_PHYR_COPY_SUBMIT		0x03
+#define DRM_PHYR_COPY_INFO		0x04
+
+/* Maximum number of queued and unfinished copies per client (open file). */
+#define PHYR_COPY_MAX_JOBS	256
+
+/* Maximum size of one copy, in bytes. */
+#define PHYR_COPY_MAX_LEN	(256ULL << 20)
+
+/*
+ * A copy that runs for longer fails with -ETIMEDOUT. One of PHYR_COPY_MAX_LEN
+ * takes about 4 s on a 32-bit PCI bus.
+ */
+#define PHYR_COPY_MAX_SECONDS	60
+
+/**
+ * struct drm_phyr_copy_info - limits of the engine
+ * @max_len: out: maximum size of one copy, in bytes; larger ones must be split
+ * @max_jobs: out: maximum number of queued and unfinished copies per client
+ * @max_seconds: out: time after which a copy that has started fails
+ *
+ * The engine runs one copy at a time. Clients with queued copies take turns,
+ * one copy each. So a copy whose dependencies are met starts after at most one
+ * copy of each other client, apart from copies of its own client.
+ *
+ * -ENODEV: the engine is gone.
+ */
+struct drm_phyr_copy_info {
+	__u64 max_len;
+	__u32 max_jobs;
+	__u32 max_seconds;
+};
 
 /**
  * struct drm_phyr_copy_gem_create - create a zeroed buffer in system memory
@@ -29,7 +60,7 @@ extern "C" {
  *
  * -EINVAL: an argument violates the rules above. -E2BIG: @size exceeds the
  * system's memory. -ENOMEM: out of memory. -ENOSPC: out of memory for the shmem
- * file.
+ * file. -EINTR: interrupted by a signal. -ENODEV: the engine is gone.
  */
 struct drm_phyr_copy_gem_create {
 	__u64 size;
@@ -43,6 +74,9 @@ struct drm_phyr_copy_gem_create {
  *	-EINVAL for an imported one, which must be mapped through its exporter
  * @pad: must be zero
  * @offset: out: offset for mmap() of the DRM node, in bytes
+ *
+ * -EINVAL: @pad is not zero. -ENOENT: no such handle. -ENODEV: the engine is
+ * gone.
  */
 struct drm_phyr_copy_gem_mmap {
 	__u32 handle;
@@ -55,9 +89,11 @@ struct drm_phyr_copy_gem_mmap {
 /**
  * struct drm_phyr_copy_gem_info - query a buffer
  * @handle: GEM handle
- * @flags: out: DRM_PHYR_COPY_GEM_IMPORTED
+ * @flags: out: DRM_PHYR_COPY_GEM_IMPORTED; ignored as input
  * @size: out: bytes
  * @id: out: number of this buffer in the device's debugfs files
+ *
+ * -ENOENT: no such handle. -ENODEV: the engine is gone.
  */
 struct drm_phyr_copy_gem_info {
 	__u32 handle;
@@ -66,9 +102,6 @@ struct drm_phyr_copy_gem_info {
 	__u64 id;
 };
 
-/* Maximum number of queued and unfinished copies per client (open file). */
-#define PHYR_COPY_MAX_JOBS	256
-
 /**
  * struct drm_phyr_copy_submit - queue one copy
  * @src_handle: GEM handle to read from
@@ -76,26 +109,35 @@ struct drm_phyr_copy_gem_info {
  *	not overlap
  * @src_offset: bytes into the source
  * @dst_offset: bytes into the destination
- * @len: bytes, not 0
+ * @len: bytes, not 0; at most drm_phyr_copy_info.max_len
  * @flags: must be zero
- * @in_syncobj: syncobj to wait for before the copy starts, or 0
+ * @in_syncobj: syncobj to wait for before the copy starts, or 0; it must have
+ *	a fence
  * @out_syncobj: syncobj to attach the copy's fence to, or 0
  * @pad: must be zero
  *
  * Returns once the copy is queued. If the client has PHYR_COPY_MAX_JOBS copies
- * queued, the call blocks until one has finished; a signal interrupts the wait.
+ * queued, the call blocks until one has finished. If the copies that are queued
+ * need all of the engine's DMA address space (behind an IOMMU about 2 GiB), it
+ * blocks until enough of them have finished. A signal interrupts both waits.
+ *
+ * Closing the file waits for nothing: copies that are queued run. So do those
+ * of a client that was killed.
  *
  * Synchronisation is implicit: the copy waits for the fences in the buffers'
  * reservation objects and adds its own, as a reader of the source and a writer
  * of the destination.
  *
- * -EINVAL: an argument violates the rules above, or a range exceeds its buffer.
- * -ENOENT: no such handle or syncobj. -EREMOTEIO: the engine cannot reach the
- * memory. -ENODEV: a buffer was revoked, or the engine is gone. -ENOMEM: out of
- * memory. -EINTR: interrupted by a signal.
+ * -EINVAL: an argument violates the rules above, a range exceeds its buffer, or
+ * @in_syncobj has no fence. -ENOENT: no such handle or syncobj. -E2BIG: @len
+ * exceeds the engine's limit. -EREMOTEIO: the engine cannot reach the memory.
+ * -ENOSPC: the engine's DMA address space is too small for this copy alone; an
+ * exporter without phyr maps whole buffers, however small the copy. -ENODEV: a
+ * buffer was revoked, or the engine is gone. -ENOMEM: out of memory. -EINTR:
+ * interrupted by a signal.
  * If the copy fails later, its fence has the error -ETIMEDOUT (the engine hung
- * and was reset), -EIO (the engine reported an error), -ECANCELED (the engine
- * was removed) or -ESRCH (the client died before the copy started).
+ * or was too slow, and was reset), -EIO (the engine reported an error) or
+ * -ENODEV (the engine was removed).
  */
 struct drm_phyr_copy_submit {
 	__u32 src_handle;
@@ -121,6 +163,9 @@ struct drm_phyr_copy_submit {
 #define DRM_IOCTL_PHYR_COPY_SUBMIT \
 	DRM_IOW(DRM_COMMAND_BASE + DRM_PHYR_COPY_SUBMIT, \
 		struct drm_phyr_copy_submit)
+#define DRM_IOCTL_PHYR_COPY_INFO \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_PHYR_COPY_INFO, \
+		 struct drm_phyr_copy_info)
 
 #if defined(__cplusplus)
 }

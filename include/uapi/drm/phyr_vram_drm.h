@@ -92,7 +92,7 @@ struct drm_phyr_vram_gem_mmap {
  * @extents: out: number of contiguous pieces of VRAM; 0 in system memory
  *
  * -ENOENT: unknown handle. -EOPNOTSUPP: an imported buffer, which another
- * driver places.
+ * driver places. -EINTR: interrupted by a signal.
  */
 struct drm_phyr_vram_gem_info {
 	__u32 handle;
