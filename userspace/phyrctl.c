@@ -265,16 +265,19 @@ static void show_vram_size(const struct phyr_device *device)
 	char size[SIZE_TEXT], left[SIZE_TEXT];
 	struct drm_phyr_vram_info info;
 	struct phyr_vram_dump dump;
-	int fd = phyr_device_open(device);
+	int fd = phyr_device_open(device), err;
 
-	if (fd < 0 || phyr_vram_info(fd, &info))
+	if (fd < 0)
+		return;
+	err = phyr_vram_info(fd, &info);
+	close(fd);
+	if (err)
 		return;
 	printf("  VRAM %s", format_size(info.vram_size, size));
 	if (!phyr_vram_dump_read(device, &dump)) {
 		printf(", %s free", format_size(dump.free, left));
 		phyr_vram_dump_free(&dump);
 	}
-	close(fd);
 }
 
 static int list_driver(const char *driver)
