@@ -285,6 +285,8 @@ static int list_driver(const char *driver)
 	struct phyr_device devices[MAX_DEVICES];
 	int nr = phyr_device_list(driver, devices, MAX_DEVICES);
 
+	if (nr < 0)
+		fail("cannot list the devices of %s: %s", driver, strerror(-nr));
 	for (int i = 0; i < nr && i < MAX_DEVICES; i++) {
 		const struct phyr_device *device = &devices[i];
 
@@ -296,7 +298,7 @@ static int list_driver(const char *driver)
 			show_vram_size(device);
 		putchar('\n');
 	}
-	return nr > 0 ? nr : 0;
+	return nr;
 }
 
 static int cmd_devices(int argc, char **argv)
