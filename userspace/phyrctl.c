@@ -369,6 +369,7 @@ static int cmd_copy(int argc, char **argv)
 	struct buffer src, dst;
 	uint8_t *src_mem, *dst_mem;
 	char size[SIZE_TEXT];
+	bool is_new;
 	int err;
 
 	if (argc != 3 && argc != 6)
@@ -379,8 +380,9 @@ static int cmd_copy(int argc, char **argv)
 	      src.size < dst.size ? src.size : dst.size;
 	src_offset = argc == 6 ? size_argument("SRC-OFFSET", argv[4]) : 0;
 	dst_offset = argc == 6 ? size_argument("DST-OFFSET", argv[5]) : 0;
-	src_mem = map_buffer(&src, PROT_READ | PROT_WRITE);
-	if (src.id || src.own)
+	is_new = src.id || src.own;
+	src_mem = map_buffer(&src, is_new ? PROT_READ | PROT_WRITE : PROT_READ);
+	if (is_new)
 		phyr_fill(src_mem, DEFAULT_SEED, 0, src.size);
 	src_handle = engine_handle(&src);
 	dst_handle = engine_handle(&dst);
