@@ -59,8 +59,8 @@ void pressure_start(void)
 	igt_assert_f(file && fgets(ttm_limit, sizeof(ttm_limit), file),
 		     TTM_LIMIT ": %s\n", strerror(errno));
 	fclose(file);
-	run_command("dd if=/dev/zero of=" SWAP " bs=1M count=256 status=none && chmod 600 "
-		    SWAP " && mkswap -q " SWAP " && swapon " SWAP);
+	run_command("fallocate -l 256M " SWAP " && chmod 600 " SWAP
+		    " && mkswap -q " SWAP " && swapon " SWAP);
 	run_command("mkdir -p " CGROUP " && mount -t cgroup2 none " CGROUP);
 	run_command("modprobe phyr_awake");
 	write_file(PM_TEST_DELAY, "0");
