@@ -14,7 +14,7 @@ IGT_TEST_DESCRIPTION("Random operations, valid and invalid, in random order");
 
 #define PROGRESS_LINES	20
 #define MAX_CLIENTS	16
-#define MAX_WITHOUT	8
+#define MAX_WITHOUT	32
 #define COMMON		100	/* the weight of lists that are not rare */
 #define LIFE		2000	/* operations of a client until it is killed */
 #define GENERATION	1000	/* between the seeds of a client's lives */
@@ -464,7 +464,7 @@ static const char help[] =
 	"  --ops N               operations of all clients together (default 20000,\n"
 	"                        on a debug kernel 2000)\n"
 	"  --clients N           processes in the subtest clients, at most 16 (default 3)\n"
-	"  --without OPERATION   leave it out; may be given 8 times\n";
+	"  --without OPERATION   leave it out; may be given 32 times\n";
 
 igt_main_args("", long_options, help, take_option, NULL)
 {

@@ -59,6 +59,8 @@ void pressure_start(void)
 	igt_assert_f(file && fgets(ttm_limit, sizeof(ttm_limit), file),
 		     TTM_LIMIT ": %s\n", strerror(errno));
 	fclose(file);
+	/* A run that was killed has left them. */
+	run_command("swapoff " SWAP "; rm -f " SWAP "; umount " CGROUP "; true");
 	run_command("fallocate -l 256M " SWAP " && chmod 600 " SWAP
 		    " && mkswap -q " SWAP " && swapon " SWAP);
 	run_command("mkdir -p " CGROUP " && mount -t cgroup2 none " CGROUP);
