@@ -14,7 +14,15 @@
 static void path_of(const struct phyr_hostcheck *check, const char *name,
 		    char path[PATH_SIZE])
 {
-	snprintf(path, PATH_SIZE, "%s/demo.%s", check->dir, name);
+	snprintf(path, PATH_SIZE, "%s/%s.%s", check->dir, check->name, name);
+}
+
+bool phyr_hostcheck_listens(const struct phyr_hostcheck *check)
+{
+	char path[PATH_SIZE];
+
+	path_of(check, "listens", path);
+	return !access(path, F_OK);
 }
 
 static int remove_file(const struct phyr_hostcheck *check, const char *name)
@@ -75,7 +83,7 @@ static int close_file(FILE *file)
 	return err;
 }
 
-int phyr_hostcheck_request(struct phyr_hostcheck *check, const char *dir,
+int phyr_hostcheck_request(struct phyr_hostcheck *check,
 			   const struct phyr_list_dump *list,
 			   const void *bytes)
 {
@@ -83,7 +91,6 @@ int phyr_hostcheck_request(struct phyr_hostcheck *check, const char *dir,
 	FILE *file;
 	int err;
 
-	check->dir = dir;
 	if (getrandom(&id, sizeof(id), 0) != sizeof(id))
 		return -EIO;
 	snprintf(check->id, sizeof(check->id), "%016" PRIx64, id);

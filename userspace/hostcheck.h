@@ -4,13 +4,15 @@
  * file on the host; userspace/verify-vram on the host compares that file with
  * the bytes that the guest expects.
  *
- * Guest and host share a directory:
+ * Guest and host share a directory. NAME tells requests of different programs
+ * apart:
  *
- *	demo.extents	by the guest; per extent a line "OFFSET-IN-VRAM LENGTH
+ *	NAME.listens	by the host; exists while it waits for a request
+ *	NAME.extents	by the guest; per extent a line "OFFSET-IN-VRAM LENGTH
  *			OFFSET-IN-BUFFER", in bytes
- *	demo.expected	by the guest; the bytes of the buffer
- *	demo.ready	by the guest, last; a line with the request's id
- *	demo.verdict	by the host; a line "ok …" or "bad …", then a line
+ *	NAME.expected	by the guest; the bytes of the buffer
+ *	NAME.ready	by the guest, last; a line with the request's id
+ *	NAME.verdict	by the host; a line "ok …" or "bad …", then a line
  *			"request ID"
  *
  * The id is a random number. A verdict with another id answers an earlier
@@ -19,25 +21,31 @@
 #ifndef PHYR_HOSTCHECK_H
 #define PHYR_HOSTCHECK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "debugfs.h"
 
 /**
  * struct phyr_hostcheck - a request to the host
- * @dir: the shared directory; must stay valid until the verdict
- * @id: identifies the request
+ * @dir: the shared directory
+ * @name: the NAME of its files
+ * @id: identifies the request; set by phyr_hostcheck_request()
  */
 struct phyr_hostcheck {
 	const char *dir;
+	const char *name;
 	char id[17];
 };
+
+/* True if the host waits for a request of this name. */
+bool phyr_hostcheck_listens(const struct phyr_hostcheck *check);
 
 /*
  * Ask the host whether VRAM holds @bytes, list->size of them, in the extents
  * of @list. Returns 0 or a negative errno.
  */
-int phyr_hostcheck_request(struct phyr_hostcheck *check, const char *dir,
+int phyr_hostcheck_request(struct phyr_hostcheck *check,
 			   const struct phyr_list_dump *list,
 			   const void *bytes);
 

@@ -265,16 +265,19 @@ static void show_vram_size(const struct phyr_device *device)
 	char size[SIZE_TEXT], left[SIZE_TEXT];
 	struct drm_phyr_vram_info info;
 	struct phyr_vram_dump dump;
-	int fd = phyr_device_open(device);
+	int fd = phyr_device_open(device), err;
 
-	if (fd < 0 || phyr_vram_info(fd, &info))
+	if (fd < 0)
+		return;
+	err = phyr_vram_info(fd, &info);
+	close(fd);
+	if (err)
 		return;
 	printf("  VRAM %s", format_size(info.vram_size, size));
 	if (!phyr_vram_dump_read(device, &dump)) {
 		printf(", %s free", format_size(dump.free, left));
 		phyr_vram_dump_free(&dump);
 	}
-	close(fd);
 }
 
 static int list_driver(const char *driver)
@@ -282,6 +285,8 @@ static int list_driver(const char *driver)
 	struct phyr_device devices[MAX_DEVICES];
 	int nr = phyr_device_list(driver, devices, MAX_DEVICES);
 
+	if (nr < 0)
+		fail("cannot list the devices of %s: %s", driver, strerror(-nr));
 	for (int i = 0; i < nr && i < MAX_DEVICES; i++) {
 		const struct phyr_device *device = &devices[i];
 
@@ -293,7 +298,7 @@ static int list_driver(const char *driver)
 			show_vram_size(device);
 		putchar('\n');
 	}
-	return nr > 0 ? nr : 0;
+	return nr;
 }
 
 static int cmd_devices(int argc, char **argv)
@@ -364,6 +369,7 @@ static int cmd_copy(int argc, char **argv)
 	struct buffer src, dst;
 	uint8_t *src_mem, *dst_mem;
 	char size[SIZE_TEXT];
+	bool is_new;
 	int err;
 
 	if (argc != 3 && argc != 6)
@@ -374,8 +380,9 @@ static int cmd_copy(int argc, char **argv)
 	      src.size < dst.size ? src.size : dst.size;
 	src_offset = argc == 6 ? size_argument("SRC-OFFSET", argv[4]) : 0;
 	dst_offset = argc == 6 ? size_argument("DST-OFFSET", argv[5]) : 0;
-	src_mem = map_buffer(&src, PROT_READ | PROT_WRITE);
-	if (src.id || src.own)
+	is_new = src.id || src.own;
+	src_mem = map_buffer(&src, is_new ? PROT_READ | PROT_WRITE : PROT_READ);
+	if (is_new)
 		phyr_fill(src_mem, DEFAULT_SEED, 0, src.size);
 	src_handle = engine_handle(&src);
 	dst_handle = engine_handle(&dst);

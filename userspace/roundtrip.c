@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -26,6 +27,7 @@
 #define MIN_EXTENTS	16
 #define SEED		2026
 #define LIST_LINES	20
+#define WAIT_SECONDS	120
 
 /**
  * struct roundtrip - devices and buffers of the copies
@@ -211,16 +213,21 @@ static void copy_out(struct roundtrip *trip)
 	printf("The bytes copied back equal the source\n");
 }
 
+/* @insist: fail if nobody listens on the host. */
 static void check_on_host(const struct roundtrip *trip, const char *dir,
-			  unsigned int seconds)
+			  unsigned int seconds, bool insist)
 {
-	struct phyr_hostcheck check;
+	struct phyr_hostcheck check = { .dir = dir, .name = "demo" };
 	char verdict[256];
 	int err;
 
 	draw_heading("The same bytes, read on the host");
-	err = phyr_hostcheck_request(&check, dir, &trip->list,
-				     trip->source_mem);
+	if (!insist && !phyr_hostcheck_listens(&check)) {
+		printf("Not verified on the host: %s/demo.listens is missing. Start userspace/verify-vram on the host first\n",
+		       dir);
+		return;
+	}
+	err = phyr_hostcheck_request(&check, &trip->list, trip->source_mem);
 	if (err)
 		fail("demo: cannot write %s/demo.*: %s; --out names another directory",
 		     dir, strerror(-err));
@@ -233,7 +240,7 @@ static void check_on_host(const struct roundtrip *trip, const char *dir,
 	}
 	err = phyr_hostcheck_wait(&check, seconds, verdict, sizeof(verdict));
 	if (err == -ETIME)
-		fail("demo: no verdict in %s/demo.verdict after %u s: start userspace/verify-vram on the host, or skip the check on the host with --wait 0",
+		fail("demo: no verdict in %s/demo.verdict after %u s: start userspace/verify-vram on the host before, or skip the check on the host with --wait 0",
 		     dir, seconds);
 	printf("The host says: %s", verdict);
 	if (err)
@@ -244,8 +251,9 @@ static const char usage[] =
 "usage: phyrctl demo [--wait SECONDS] [--out DIR]\n"
 "\n"
 "Creates a 16 MiB buffer in VRAM with at least 16 extents, copies 16 MiB into it\n"
-"and back by DMA of the copy engine, and verifies each copy. userspace/verify-vram\n"
-"on the host then compares the VRAM file with these files in DIR:\n"
+"and back by DMA of the copy engine, and verifies each copy. If\n"
+"userspace/verify-vram runs on the host, as DIR/demo.listens tells, it then\n"
+"compares the VRAM file with these files in DIR:\n"
 "\n"
 "  demo.extents   per extent: offset in the VRAM file, length, offset in the buffer;\n"
 "                 in bytes\n"
@@ -254,8 +262,9 @@ static const char usage[] =
 "\n"
 "Requires root.\n"
 "\n"
-"  --wait SECONDS  how long to wait for the host's verdict, DIR/demo.verdict;\n"
-"                  default 120; 0: do not wait\n"
+"  --wait SECONDS  how long to wait for the host's verdict, DIR/demo.verdict, and\n"
+"                  insist on one; 0: write the files, do not wait. Default: 120 if\n"
+"                  the host listens, otherwise no check on the host\n"
 "  --out DIR       directory shared with the host; default /out\n"
 "\n"
 "Exit status: 0 if every check passed, 1 if not, 2 for wrong usage.\n";
@@ -270,7 +279,8 @@ int roundtrip(int argc, char **argv)
 	};
 	struct roundtrip trip = { 0 };
 	const char *dir = "/out";
-	uint64_t seconds = 120;
+	uint64_t seconds = WAIT_SECONDS;
+	bool insist = false;
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -279,6 +289,7 @@ int roundtrip(int argc, char **argv)
 			if (parse_size(optarg, &seconds) || seconds > 3600)
 				fail("demo: invalid --wait '%s': choose 0 to 3600 seconds",
 				     optarg);
+			insist = true;
 			break;
 		case 'o':
 			dir = optarg;
@@ -300,7 +311,7 @@ int roundtrip(int argc, char **argv)
 	copy_in(&trip);
 	show_lists(&trip);
 	copy_out(&trip);
-	check_on_host(&trip, dir, seconds);
+	check_on_host(&trip, dir, seconds, insist);
 	draw_heading("Verified: page-less VRAM, one phyr list, real DMA both ways");
 	return 0;
 }

@@ -465,7 +465,7 @@ void wait_for_flip(const struct display *display)
 	struct pollfd poll_fd = { .fd = display->fd, .events = POLLIN };
 	struct drm_event_vblank event;
 
-	igt_assert_eq(poll(&poll_fd, 1, PHYR_WAIT_SECONDS * 1000), 1);
+	igt_assert_eq(poll_again(&poll_fd, PHYR_WAIT_SECONDS), 1);
 	igt_assert_eq(read(display->fd, &event, sizeof(event)), sizeof(event));
 	igt_assert_eq(event.base.type, DRM_EVENT_FLIP_COMPLETE);
 	igt_assert_eq(event.crtc_id, display->crtc);

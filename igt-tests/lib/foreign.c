@@ -27,7 +27,7 @@ unsigned int find_attachments(const char *exporter, const char *device,
 	igt_assert_f(file, ATTACHMENTS ": %s\n", strerror(errno));
 	while (fgets(text, sizeof(text), file)) {
 		igt_assert_f(sscanf(text, "%31s %31s %15s %15s %15s %63[^\n]",
-				    line.exporter, line.device, line.way,
+				    line.exporter, line.device, line.mode,
 				    line.route, mappings, line.why) == 6,
 			     "not as documented: %s", text);
 		line.mappings = strtoul(mappings, NULL, 10);
@@ -42,16 +42,16 @@ unsigned int find_attachments(const char *exporter, const char *device,
 }
 
 void assert_attachment(const char *exporter, const char *device,
-		       const char *way, const char *route,
+		       const char *mode, const char *route,
 		       unsigned int mappings, const char *why)
 {
 	struct attachment seen = { 0 };
 
 	igt_assert_eq(find_attachments(exporter, device, &seen), 1);
-	igt_assert_f(!strcmp(seen.way, way) && !strcmp(seen.route, route) &&
+	igt_assert_f(!strcmp(seen.mode, mode) && !strcmp(seen.route, route) &&
 		     seen.mappings == mappings && strstr(seen.why, why),
 		     "attachment '%s %s %u %s', expected '%s %s %u …%s…'\n",
-		     seen.way, seen.route, seen.mappings, seen.why, way, route,
+		     seen.mode, seen.route, seen.mappings, seen.why, mode, route,
 		     mappings, why);
 }
 
@@ -76,7 +76,7 @@ void trace_attachments(void)
 struct traced {
 	char exporter[48];
 	char device[48];
-	char way[32];
+	char mode[32];
 	unsigned int seen;
 };
 
@@ -87,18 +87,18 @@ static void see_attach(char *line, void *data)
 	traced->seen += strstr(line, "phyr_attach:") &&
 			strstr(line, traced->exporter) &&
 			strstr(line, traced->device) &&
-			strstr(line, traced->way);
+			strstr(line, traced->mode);
 }
 
 unsigned int traced_attachments(const char *exporter, const char *device,
-				const char *way)
+				const char *mode)
 {
 	struct traced traced = { .seen = 0 };
 
 	snprintf(traced.exporter, sizeof(traced.exporter), "exporter=%s ",
 		 exporter);
 	snprintf(traced.device, sizeof(traced.device), "importer=%s ", device);
-	snprintf(traced.way, sizeof(traced.way), "way=%s ", way);
+	snprintf(traced.mode, sizeof(traced.mode), "way=%s ", mode);
 	trace_stop();
 	trace_each(see_attach, &traced);
 	trace_reset();

@@ -15,7 +15,7 @@
 struct attachment {
 	char exporter[32];
 	char device[32];
-	char way[16];
+	char mode[16];
 	char route[16];
 	unsigned int mappings;
 	char why[64];
@@ -32,7 +32,7 @@ unsigned int find_attachments(const char *exporter, const char *device,
  * the reason.
  */
 void assert_attachment(const char *exporter, const char *device,
-		       const char *way, const char *route,
+		       const char *mode, const char *route,
 		       unsigned int mappings, const char *why);
 /* A worker may drop the last reference. */
 void wait_for_no_attachment(const char *exporter, const char *device);
@@ -40,7 +40,7 @@ void wait_for_no_attachment(const char *exporter, const char *device);
 /* The trace event phyr:phyr_attach. */
 void trace_attachments(void);
 unsigned int traced_attachments(const char *exporter, const char *device,
-				const char *way);
+				const char *mode);
 
 /* DRM drivers. */
 int open_drm(const char *driver);

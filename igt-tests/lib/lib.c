@@ -225,6 +225,49 @@ int create_dmabuf(int fd, uint64_t size, uint64_t max_extent)
 	return dmabuf;
 }
 
+int create_fragmented(uint64_t size, uint32_t placement)
+{
+	struct card_buffer buffer = open_card_buffer(size, placement, SZ_4K);
+
+	close(buffer.vram);
+	return buffer.dmabuf;
+}
+
+struct card_buffer open_card_buffer(uint64_t size, uint32_t placement,
+				    uint64_t max_extent)
+{
+	struct card_buffer buffer = { .vram = open_vram(0) };
+
+	buffer.handle = create_vram(buffer.vram, size, placement, max_extent);
+	buffer.dmabuf = export_buffer(buffer.vram, buffer.handle);
+	return buffer;
+}
+
+void close_card_buffer(const struct card_buffer *buffer)
+{
+	close(buffer->dmabuf);
+	close(buffer->vram);
+}
+
+int poll_now(int fd, short events)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = events };
+	int ret = poll(&poll_fd, 1, 0);
+
+	igt_assert(ret >= 0);
+	return ret ? poll_fd.revents : 0;
+}
+
+int poll_again(struct pollfd *poll_fd, unsigned int limit)
+{
+	int ret;
+
+	do
+		ret = poll(poll_fd, 1, limit * 1000);
+	while (ret < 0 && errno == EINTR);
+	return ret;
+}
+
 static void *assert_mapped(void *mem, const char *what)
 {
 	igt_assert_f(mem != MAP_FAILED, "mmap of %s: %s\n", what,

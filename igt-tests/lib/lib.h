@@ -8,6 +8,7 @@
 #define PHYR_TESTS_LIB_H
 
 #include <errno.h>
+#include <poll.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -55,6 +56,24 @@ int try_import(int fd, int dmabuf);
 int try_import_into_engine(int dmabuf);
 uint32_t import_from(int fd, int exporter, uint32_t handle);
 int create_dmabuf(int fd, uint64_t size, uint64_t max_extent);
+/* A dma-buf of the first card, whose file is closed, in extents of a page. */
+int create_fragmented(uint64_t size, uint32_t placement);
+
+/**
+ * struct card_buffer - a buffer of the first card, and both files to map it by
+ * @vram: DRM node of the card
+ * @handle: the buffer's handle in @vram
+ * @dmabuf: the exported buffer
+ */
+struct card_buffer {
+	int vram;
+	uint32_t handle;
+	int dmabuf;
+};
+
+struct card_buffer open_card_buffer(uint64_t size, uint32_t placement,
+				    uint64_t max_extent);
+void close_card_buffer(const struct card_buffer *buffer);
 
 /* Bytes. */
 void *map_vram(int fd, uint32_t handle, uint64_t size);
@@ -77,6 +96,11 @@ void copy_part(int fd, uint32_t src, uint64_t src_offset, uint32_t dst,
  */
 struct drm_phyr_copy_submit copy_job(uint32_t src, uint32_t dst, uint64_t len);
 void submit_job(int fd, struct drm_phyr_copy_submit job);
+
+/* The events that are pending, of @events. */
+int poll_now(int fd, short events);
+/* poll() of one file for at most @limit seconds, which signals do not end. */
+int poll_again(struct pollfd *poll_fd, unsigned int limit);
 
 /* A dma-buf of memfd pages; of those of a memfd from create_sealed_memfd(). */
 int create_udmabuf(uint64_t size);

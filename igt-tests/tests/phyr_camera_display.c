@@ -130,10 +130,10 @@ static void assert_frame_on_screen(void)
  */
 static void assert_direct(const char *busid)
 {
-	struct attachment seen = { .way = "" };
+	struct attachment seen = { .mode = "" };
 
 	igt_assert(find_attachments(NULL, busid, &seen) >= 2);
-	igt_assert(!strcmp(seen.way, "native"));
+	igt_assert(!strcmp(seen.mode, "native"));
 	igt_assert_eq(seen.mappings, 1);
 }
 

@@ -7,19 +7,20 @@ IGT_TEST_DESCRIPTION("A frame in VRAM, compared from outside the guest by usersp
 
 #define MAX_EXTENT	SZ_64K
 #define WAIT_SECONDS	120
+#define REQUEST		"camera-outside"
 
 static void assert_on_host(const struct phyr_list_dump *list,
 			   const uint8_t *bytes)
 {
-	struct phyr_hostcheck check;
+	struct phyr_hostcheck check = { .dir = "/out", .name = REQUEST };
 	char verdict[256];
 	int err;
 
-	igt_assert_eq(phyr_hostcheck_request(&check, "/out", list, bytes), 0);
+	igt_assert_eq(phyr_hostcheck_request(&check, list, bytes), 0);
 	err = phyr_hostcheck_wait(&check, WAIT_SECONDS, verdict,
 				  sizeof(verdict));
 	igt_assert_f(err != -ETIME,
-		     "no verdict in /out/demo.verdict after %d s: userspace/verify-vram does not run\n",
+		     "no verdict in /out/" REQUEST ".verdict after %d s: 'userspace/verify-vram " REQUEST "' does not run\n",
 		     WAIT_SECONDS);
 	igt_info("the host says: %s", verdict);
 	igt_assert_eq(err, 0);

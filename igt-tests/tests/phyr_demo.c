@@ -9,11 +9,41 @@
 
 IGT_TEST_DESCRIPTION("phyrctl and its demo");
 
+/* As after 'make demo' and in a new guest: all files but that of a listener. */
+static void old_verdict(void)
+{
+	char dir[] = "/tmp/phyr-demo-XXXXXX", command[256];
+
+	igt_assert(mkdtemp(dir));
+	snprintf(command, sizeof(command),
+		 "cd %s && echo 0123456789abcdef >demo.ready && printf 'ok 16 extents\nrequest 0123456789abcdef\n' >demo.verdict",
+		 dir);
+	run_command(command);
+	snprintf(command, sizeof(command),
+		 "phyrctl demo --out %s | tee %s/said && grep -q '^Not verified on the host' %s/said && ! grep -q '^The host says' %s/said",
+		 dir, dir, dir, dir);
+	run_command(command);
+	/* With a listener, which does not answer, and without one. */
+	snprintf(command, sizeof(command),
+		 "phyrctl demo --out %s --wait 1; test $? = 1", dir);
+	run_command(command);
+	snprintf(command, sizeof(command),
+		 ": >%s/demo.listens; phyrctl demo --out %s --wait 1; test $? = 1",
+		 dir, dir);
+	run_command(command);
+	snprintf(command, sizeof(command), "rm -r %s", dir);
+	run_command(command);
+}
+
 igt_main()
 {
 	igt_describe("The demo succeeds; bytes are verified in the guest, and from outside by userspace/verify-vram");
 	igt_subtest("demo")
-		run_command("phyrctl demo");
+		run_command("phyrctl demo --wait 120");
+
+	igt_describe("Without a listener on the host the demo does not ask it, and no old verdict counts");
+	igt_subtest("old-verdict")
+		old_verdict();
 
 	igt_describe("Every command succeeds");
 	igt_subtest("commands") {

@@ -67,22 +67,13 @@ static int vgem_dmabuf(void)
 	return dmabuf;
 }
 
-static int card_dmabuf(uint32_t placement)
-{
-	int vram = open_vram(0), dmabuf;
-
-	dmabuf = export_buffer(vram, create_vram(vram, SIZE, placement, SZ_4K));
-	close(vram);
-	return dmabuf;
-}
-
 /* The other card's memory must be free again afterwards. */
 static void show_other_card(uint32_t placement)
 {
 	struct phyr_device card = vram_device(0);
 	uint64_t free = vram_free(&card);
 
-	show_dmabuf(card_dmabuf(placement));
+	show_dmabuf(create_fragmented(SIZE, placement));
 	wait_for_vram_free(&card, free);
 }
 
@@ -264,7 +255,7 @@ static void other_card_fixed(void)
 	struct fb own = create_mode_fb(&display, DRM_FORMAT_XRGB8888, 450);
 	struct fb fb = template;
 	struct view view = { .fb = &fb };
-	int dmabuf = card_dmabuf(IN_VRAM), err;
+	int dmabuf = create_fragmented(SIZE, IN_VRAM), err;
 
 	show(&display, &own);
 	err = phyr_import(display.fd, dmabuf, &fb.handle);
@@ -357,7 +348,7 @@ static void exporter_gone(void)
 	struct phyr_device card = vram_device(0);
 	struct display display = open_display();
 	struct fb own = create_mode_fb(&display, DRM_FORMAT_XRGB8888, 480);
-	struct fb fb = import_fb(&display, template, card_dmabuf(EVICTABLE),
+	struct fb fb = import_fb(&display, template, create_fragmented(SIZE, EVICTABLE),
 				 481);
 
 	show(&display, &fb);

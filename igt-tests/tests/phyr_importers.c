@@ -59,28 +59,18 @@ static int pin(uint32_t id, bool pinned)
 #define HELD(id)	held(PHYR_TEST_IOC_HELD, id)
 #define RELEASE(id)	held(PHYR_TEST_IOC_RELEASE, id)
 
-/* A fragmented buffer of the card, and its dma-buf. */
-struct buffer {
-	int vram;
-	uint32_t handle;
-	int dmabuf;
-};
-
-static struct buffer create(uint32_t placement, uint64_t seed)
+static struct card_buffer create(uint32_t placement, uint64_t seed)
 {
-	struct buffer buffer = { .vram = open_vram(0) };
+	struct card_buffer buffer = open_card_buffer(SIZE, placement, SZ_4K);
 
-	buffer.handle = create_vram(buffer.vram, SIZE, placement, SZ_4K);
 	fill_vram(buffer.vram, buffer.handle, SIZE, seed);
-	buffer.dmabuf = export_buffer(buffer.vram, buffer.handle);
 	return buffer;
 }
 
-static void destroy(struct buffer *buffer)
+static void destroy(struct card_buffer *buffer)
 {
 	igt_assert_eq(find_attachments("phyr_vram", importer, NULL), 0);
-	close(buffer->dmabuf);
-	close(buffer->vram);
+	close_card_buffer(buffer);
 }
 
 /**
@@ -91,7 +81,7 @@ static void destroy(struct buffer *buffer)
  * @err: error of the attach
  * @place: where the buffer is after the attach
  * @move_err: error of moving it elsewhere while it is attached
- * @way: the way in debugfs
+ * @mode: the mode in debugfs
  * @why: part of the reason in debugfs
  */
 struct outcome {
@@ -102,7 +92,7 @@ struct outcome {
 	uint32_t place;
 	int move_err;
 	struct {
-		const char *way;
+		const char *mode;
 		const char *why;
 	};
 };
@@ -154,18 +144,18 @@ static void assert_mapped(const struct outcome *outcome, uint32_t id)
 		igt_assert_eq_u64(now.ranges, 1);
 	else
 		igt_assert_lte_u64(1, now.ranges);
-	assert_attachment("phyr_vram", importer, outcome->way, route, 1,
+	assert_attachment("phyr_vram", importer, outcome->mode, route, 1,
 			  outcome->why);
 	now = UNMAP(id);
 	igt_assert_eq(now.mapped, 0);
 	igt_assert_eq_u64(now.ranges, 0);
-	assert_attachment("phyr_vram", importer, outcome->way, route, 0,
+	assert_attachment("phyr_vram", importer, outcome->mode, route, 0,
 			  outcome->why);
 }
 
 static void assert_outcome(const struct outcome *outcome)
 {
-	struct buffer buffer = create(outcome->placement, 1);
+	struct card_buffer buffer = create(outcome->placement, 1);
 	uint32_t id;
 	int err;
 
@@ -177,7 +167,7 @@ static void assert_outcome(const struct outcome *outcome)
 		     outcome->name, outcome->placement, err, outcome->err);
 	if (!err)
 		igt_assert_eq(traced_attachments("phyr_vram", importer,
-						 outcome->way), 1);
+						 outcome->mode), 1);
 	assert_place(buffer.vram, buffer.handle, outcome->place);
 	assert_vram(buffer.vram, buffer.handle, SIZE, 1);
 	if (!err)
@@ -250,7 +240,7 @@ static void fixed_exporter(void)
 /* Pins are counted; the buffer can move when the last one is gone. */
 static void pins(void)
 {
-	struct buffer buffer = create(EVICTABLE, 2);
+	struct card_buffer buffer = create(EVICTABLE, 2);
 	uint32_t first = hold(buffer.dmabuf, PHYR_TEST_REVOCABLE,
 			      PHYR_TEST_UNMAP_NOW);
 	uint32_t second = hold(buffer.dmabuf, PHYR_TEST_REVOCABLE,
@@ -281,7 +271,7 @@ static void pins(void)
 /* Each importer that needs system memory pins the buffer there. */
 static void system_pins(void)
 {
-	struct buffer buffer = create(EVICTABLE, 3);
+	struct card_buffer buffer = create(EVICTABLE, 3);
 	uint32_t first = hold(buffer.dmabuf, PHYR_TEST_STATIC,
 			      PHYR_TEST_UNMAP_LATE);
 	uint32_t second = hold(buffer.dmabuf, PHYR_TEST_DYNAMIC,
@@ -335,7 +325,7 @@ static void assert_unmapped(uint32_t kind, uint32_t unmap, uint32_t id,
 
 static void move_mapped(uint32_t kind, uint32_t unmap)
 {
-	struct buffer buffer = create(EVICTABLE, 4);
+	struct card_buffer buffer = create(EVICTABLE, 4);
 	uint32_t id = hold(buffer.dmabuf, kind, unmap), place = IN_VRAM;
 	uint64_t ranges;
 
@@ -358,7 +348,7 @@ static void move_mapped(uint32_t kind, uint32_t unmap)
 /* A move invalidates every importer once. */
 static void move_all(void)
 {
-	struct buffer buffer = create(EVICTABLE, 5);
+	struct card_buffer buffer = create(EVICTABLE, 5);
 	uint32_t ids[6], nr = ARRAY_SIZE(ids);
 	uint64_t map;
 
@@ -427,7 +417,7 @@ static void assert_table(struct table *table, uint64_t size,
 static void fragmented(void)
 {
 	struct phyr_device card = vram_device(0);
-	struct buffer buffer = create(IN_VRAM, 6);
+	struct card_buffer buffer = create(IN_VRAM, 6);
 	struct table table = map_table(buffer.dmabuf, SIZE / SZ_4K);
 	struct phyr_list_dump list;
 
@@ -495,7 +485,7 @@ static void leak(uint64_t count)
 static void capture_into(uint32_t placement)
 {
 	struct camera camera = open_camera(V4L2_MEMORY_DMABUF);
-	struct buffer buffer = create(placement, 7);
+	struct card_buffer buffer = create(placement, 7);
 	int engine = open_copy(0);
 	uint32_t own = create_own(engine, SIZE), imported;
 	void *mem, *copied;
@@ -539,7 +529,7 @@ static void capture_into(uint32_t placement)
 static void camera_refused(void)
 {
 	struct camera camera = open_camera(V4L2_MEMORY_DMABUF);
-	struct buffer buffer = create(IN_VRAM, 8);
+	struct card_buffer buffer = create(IN_VRAM, 8);
 	int other = export_buffer(buffer.vram,
 				  create_vram(buffer.vram, SIZE, EVICTABLE, 0));
 
@@ -558,7 +548,7 @@ static void camera_refused(void)
 /* vgem attaches as a static importer; mmap is left to the exporter. */
 static void vgem(void)
 {
-	struct buffer fixed = create(IN_VRAM, 9), both = create(EVICTABLE, 10);
+	struct card_buffer fixed = create(IN_VRAM, 9), both = create(EVICTABLE, 10);
 	uint32_t handle = 0;
 	int fd, again;
 	void *mem;
@@ -598,7 +588,7 @@ static void vgem(void)
  */
 static void virtio_gpu(void)
 {
-	struct buffer fixed = create(IN_VRAM, 12), both = create(EVICTABLE, 13);
+	struct card_buffer fixed = create(IN_VRAM, 12), both = create(EVICTABLE, 13);
 	uint32_t handle = 0;
 	int fd;
 

@@ -167,15 +167,6 @@ static void hang_with_queue(void)
 	close(vram);
 }
 
-static int poll_now(int fd, short events)
-{
-	struct pollfd poll_fd = { .fd = fd, .events = events };
-	int ret = poll(&poll_fd, 1, 0);
-
-	igt_assert(ret >= 0);
-	return ret ? poll_fd.revents : 0;
-}
-
 /*
  * While the engine hangs in a copy, the destination is neither readable nor
  * writable, and the source is readable only.

@@ -15,36 +15,9 @@ IGT_TEST_DESCRIPTION("CPU mappings of page-less memory");
 
 #define SIZE	SZ_1M
 
-/**
- * struct buffer - a buffer of SIZE bytes and the two files to map it from
- * @vram: DRM node of the card
- * @handle: the buffer's handle in @vram
- * @dmabuf: the exported buffer
- */
-struct buffer {
-	int vram;
-	uint32_t handle;
-	int dmabuf;
-};
-
-static struct buffer open_buffer(uint32_t placement, uint64_t max_extent)
-{
-	struct buffer buffer = { .vram = open_vram(0) };
-
-	buffer.handle = create_vram(buffer.vram, SIZE, placement, max_extent);
-	buffer.dmabuf = export_buffer(buffer.vram, buffer.handle);
-	return buffer;
-}
-
-static void close_buffer(struct buffer *buffer)
-{
-	close(buffer->dmabuf);
-	close(buffer->vram);
-}
-
 static void same_bytes(uint32_t placement, uint64_t max_extent)
 {
-	struct buffer buffer = open_buffer(placement, max_extent);
+	struct card_buffer buffer = open_card_buffer(SIZE, placement, max_extent);
 	void *drm_mem = map_vram(buffer.vram, buffer.handle, SIZE);
 	void *dmabuf_mem = map_dmabuf(buffer.dmabuf, SIZE);
 
@@ -54,7 +27,7 @@ static void same_bytes(uint32_t placement, uint64_t max_extent)
 	assert_bytes(drm_mem, 2, 0, SIZE);
 	unmap(drm_mem, SIZE);
 	unmap(dmabuf_mem, SIZE);
-	close_buffer(&buffer);
+	close_card_buffer(&buffer);
 }
 
 static void part(void)
@@ -105,7 +78,7 @@ static void assert_mprotect_refuses_exec(void *mem)
 
 static void no_exec(void)
 {
-	struct buffer buffer = open_buffer(IN_VRAM, 0);
+	struct card_buffer buffer = open_card_buffer(SIZE, IN_VRAM, 0);
 	uint64_t offset = mmap_offset(buffer.vram, buffer.handle);
 
 	igt_assert_eq(mmap_error(buffer.vram, SIZE, PROT_READ | PROT_EXEC,
@@ -115,12 +88,12 @@ static void no_exec(void)
 	assert_mprotect_refuses_exec(map_vram(buffer.vram, buffer.handle,
 					      SIZE));
 	assert_mprotect_refuses_exec(map_dmabuf(buffer.dmabuf, SIZE));
-	close_buffer(&buffer);
+	close_card_buffer(&buffer);
 }
 
 static void past_end(void)
 {
-	struct buffer buffer = open_buffer(IN_VRAM, 0);
+	struct card_buffer buffer = open_card_buffer(SIZE, IN_VRAM, 0);
 	uint64_t offset = mmap_offset(buffer.vram, buffer.handle);
 
 	igt_assert_eq(mmap_error(buffer.vram, SIZE + SZ_4K, PROT_READ,
@@ -131,19 +104,19 @@ static void past_end(void)
 				 MAP_SHARED, SIZE - SZ_4K), EINVAL);
 	igt_assert_eq(mmap_error(buffer.dmabuf, SZ_4K, PROT_READ, MAP_SHARED,
 				 SIZE), EINVAL);
-	close_buffer(&buffer);
+	close_card_buffer(&buffer);
 }
 
 static void no_private(void)
 {
-	struct buffer buffer = open_buffer(IN_VRAM, 0);
+	struct card_buffer buffer = open_card_buffer(SIZE, IN_VRAM, 0);
 	uint64_t offset = mmap_offset(buffer.vram, buffer.handle);
 
 	igt_assert_eq(mmap_error(buffer.vram, SIZE, PROT_READ | PROT_WRITE,
 				 MAP_PRIVATE, offset), EINVAL);
 	igt_assert_eq(mmap_error(buffer.dmabuf, SIZE, PROT_READ | PROT_WRITE,
 				 MAP_PRIVATE, 0), EINVAL);
-	close_buffer(&buffer);
+	close_card_buffer(&buffer);
 }
 
 static void after_close(void)

@@ -42,15 +42,6 @@ static int hanging_fence(int engine)
 						 create_own(engine, SIZE), SIZE));
 }
 
-static int poll_now(int fd, short events)
-{
-	struct pollfd poll_fd = { .fd = fd, .events = events };
-	int ret = poll(&poll_fd, 1, 0);
-
-	igt_assert(ret >= 0);
-	return ret ? poll_fd.revents : 0;
-}
-
 static void poll_until(int fd, short events)
 {
 	struct pollfd poll_fd = { .fd = fd, .events = events };
@@ -161,15 +152,6 @@ static void waits_for_hang(int dmabuf, uint32_t flags)
 	close(first);
 }
 
-static int card_dmabuf(uint32_t placement)
-{
-	int vram = open_vram(0), dmabuf;
-
-	dmabuf = export_buffer(vram, create_vram(vram, SIZE, placement, SZ_4K));
-	close(vram);
-	return dmabuf;
-}
-
 /* Export fences while the engine reads or writes, by @flags. */
 static void export_sync_file(int dmabuf, uint32_t flags)
 {
@@ -251,7 +233,7 @@ static void exported_orders_engine(void)
 	struct phyr_device device = copy_device(0);
 	int first = open_device(&device), second = open_copy(1), fence, other;
 	struct drm_phyr_copy_submit next;
-	int dmabuf = card_dmabuf(IN_VRAM);
+	int dmabuf = create_fragmented(SIZE, IN_VRAM);
 	uint32_t syncobj;
 
 	igt_assert_eq(phyr_hang(&device, 1), 0);
@@ -379,10 +361,10 @@ static void attachments_busy(void)
 
 	igt_assert_eq(find_attachments("phyr_vram", NULL, &seen), 1);
 	igt_assert_eq(phyr_sync_file_status(fence), 0);
-	igt_assert_f(!strcmp(seen.way, "native") &&
+	igt_assert_f(!strcmp(seen.mode, "native") &&
 		     !strcmp(seen.route, "busy") && !seen.mappings,
 		     "attachment '%s %s %u', expected 'native busy -'\n",
-		     seen.way, seen.route, seen.mappings);
+		     seen.mode, seen.route, seen.mappings);
 	import_buffer(other, second);
 	igt_assert_eq(find_attachments("phyr_vram", NULL, NULL), 2);
 	igt_assert_eq(phyr_sync_file_status(fence), 0);
@@ -404,7 +386,7 @@ static void sync_ioctl_waits(void)
 	struct dma_buf_sync sync = {
 		.flags = DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ,
 	};
-	int engine = open_copy(0), dmabuf = card_dmabuf(IN_VRAM), fence;
+	int engine = open_copy(0), dmabuf = create_fragmented(SIZE, IN_VRAM), fence;
 
 	fence = hanging_fence(engine);
 	igt_assert_eq(import_fence(dmabuf, DMA_BUF_SYNC_WRITE, fence), 0);
@@ -473,13 +455,13 @@ static void dmabuf_subtest(const struct dmabuf_subtest *test)
 {
 	igt_describe(test->description);
 	igt_subtest(test->name)
-		test->run(test->placement ? card_dmabuf(test->placement) :
+		test->run(test->placement ? create_fragmented(SIZE, test->placement) :
 					    create_udmabuf(SIZE), test->flags);
 }
 
 static void errors(void)
 {
-	int engine = open_copy(0), dmabuf = card_dmabuf(IN_VRAM), fence, none;
+	int engine = open_copy(0), dmabuf = create_fragmented(SIZE, IN_VRAM), fence, none;
 	int event = eventfd(0, EFD_CLOEXEC);
 
 	fence = fence_of(dmabuf, DMA_BUF_SYNC_RW);

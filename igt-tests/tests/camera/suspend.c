@@ -1,36 +1,11 @@
 // SPDX-License-Identifier: MIT
 /* Suspend while the camera streams. */
-#include <stdio.h>
-#include <string.h>
-
 #include "shot.h"
+#include "suspend.h"
 
 /* Buffers enough to keep the camera busy until the devices are resumed. */
 #define QUEUED		16
 #define SLOW		5
-
-static unsigned int suspends(void)
-{
-	FILE *file = fopen("/sys/power/suspend_stats/success", "re");
-	unsigned int count = 0;
-
-	igt_assert(file);
-	igt_assert_eq(fscanf(file, "%u", &count), 1);
-	fclose(file);
-	return count;
-}
-
-static void sleep_and_wake(void)
-{
-	unsigned int before = suspends();
-
-	run_command("modprobe phyr_awake");
-	write_file("/sys/module/suspend/parameters/pm_test_delay", "1");
-	write_file("/sys/power/pm_test", "devices");
-	write_file("/sys/power/state", "mem");
-	write_file("/sys/power/pm_test", "none");
-	igt_assert_eq(suspends(), before + 1);
-}
 
 /*
  * Frames are due before, while and after the devices are suspended. At most
@@ -52,7 +27,7 @@ void suspended(void)
 
 		video_hang(&video, round % 2);
 		start_with(&video, shots, vram, EVICTABLE, QUEUED);
-		sleep_and_wake();
+		suspend();
 		for (int i = 0; i < QUEUED; i++) {
 			igt_assert_eq(try_video_take(&video, &frame), 0);
 			igt_assert_eq(frame.sequence, i);

@@ -79,19 +79,33 @@ static void show_layout(const struct display *display, struct fb layout,
 	remove_fb(display, &fb);
 }
 
-/* The pitch is a multiple of 4, also where a line of 16-bit pixels is not. */
+/*
+ * Show a picture of @mode's size in each format. Its buffer has lines of @line
+ * pixels and @pad bytes, a multiple of 4 in all; the picture starts at pixel
+ * @first.
+ */
+static void show_layouts(const struct display *display, uint32_t line,
+			 uint32_t pad, uint32_t first, uint32_t seed)
+{
+	for (unsigned int i = 0; i < NR_FORMATS; i++) {
+		uint32_t cpp = pixel_size(formats[i]);
+
+		show_layout(display, (struct fb){
+			.width = display->mode.hdisplay,
+			.height = display->mode.vdisplay,
+			.format = formats[i],
+			.pitch = (line * cpp + pad + 3) & ~3u,
+			.offset = first * cpp,
+		}, seed + i);
+	}
+}
+
 void own_mode(uint32_t width, uint32_t height)
 {
 	struct display display = open_display();
 
 	display.mode = make_mode(width, height);
-	for (unsigned int i = 0; i < NR_FORMATS; i++)
-		show_layout(&display, (struct fb){
-			.width = width,
-			.height = height,
-			.format = formats[i],
-			.pitch = (width * pixel_size(formats[i]) + 3) & ~3u,
-		}, 30 + i);
+	show_layouts(&display, width, 0, 0, 30);
 	close_display(&display);
 }
 
@@ -99,13 +113,7 @@ void long_pitch(void)
 {
 	struct display display = open_display();
 
-	for (unsigned int i = 0; i < NR_FORMATS; i++)
-		show_layout(&display, (struct fb){
-			.width = 1024,
-			.height = 768,
-			.format = formats[i],
-			.pitch = 1024 * pixel_size(formats[i]) + 52,
-		}, 40 + i);
+	show_layouts(&display, 1024, 52, 0, 40);
 	close_display(&display);
 }
 
@@ -114,14 +122,7 @@ void pictures_at_offset(void)
 {
 	struct display display = open_display();
 
-	for (unsigned int i = 0; i < NR_FORMATS; i++)
-		show_layout(&display, (struct fb){
-			.width = 1024,
-			.height = 768,
-			.format = formats[i],
-			.pitch = 1100 * pixel_size(formats[i]),
-			.offset = (7 * 1100 + 40) * pixel_size(formats[i]),
-		}, 50 + i);
+	show_layouts(&display, 1100, 0, 7 * 1100 + 40, 50);
 	close_display(&display);
 }
 

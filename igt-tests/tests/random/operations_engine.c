@@ -45,7 +45,7 @@ static void note_job(struct world *world, const struct file *file,
 		     struct buffer *src, struct buffer *dst,
 		     const struct drm_phyr_copy_submit *job)
 {
-	NOTE("copies %#llx+%#llx of %d to %#llx of %d\n", job->src_offset,
+	NOTE("copies %#llx+%#llx of %d to %#llx of %d", job->src_offset,
 	     job->len, NR(world, src), job->dst_offset, NR(world, dst));
 	memmove(dst->bytes + job->dst_offset, src->bytes + job->src_offset,
 		job->len);

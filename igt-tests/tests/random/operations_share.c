@@ -201,6 +201,7 @@ static int hold(struct world *world)
 		return err;
 	hold->buffer = buffer;
 	hold->kind = kind;
+	hold->pinned = false;
 	return 0;
 }
 
@@ -235,8 +236,9 @@ static int pin_held(struct world *world)
 		      hold->kind != PHYR_TEST_REVOCABLE))
 		return NOT_NOW;
 	held.id = hold->id;
-	return EXPECT(world, phyr_ioctl(world->test, PHYR_TEST_IOC_PIN, &held),
-		      0);
+	EXPECT(world, phyr_ioctl(world->test, PHYR_TEST_IOC_PIN, &held), 0);
+	hold->pinned = held.pinned;
+	return 0;
 }
 
 static int release(struct world *world)

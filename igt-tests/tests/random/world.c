@@ -51,6 +51,7 @@ int expect(struct world *world, int err, const char *what, const int *allowed,
 	char text[256];
 	size_t len;
 
+	world->watched->beats++;
 	for (unsigned int i = 0; i < nr; i++)
 		if (err == allowed[i])
 			return err;
@@ -138,16 +139,9 @@ static void close_display_file(struct world *world, struct file *file)
 	drop_mappings_at(world, file->node);
 }
 
-void close_file(struct world *world, struct file *file)
+/* @keep: something may still refer to the file's buffers as importer. */
+static void forget_file(struct world *world, struct file *file, bool keep)
 {
-	bool keep = percent(world, 50);
-
-	if (file->node->shows)
-		close_display_file(world, file);
-	else if (!keep)
-		drop_mappings_at(world, file->node);
-	if (file->node->engine)
-		wait_for_file(world, file);
 	EXPECT(world, close(file->fd), 0);
 	file->fd = -1;
 	for (unsigned int i = 0; i < MAX_BUFFERS; i++) {
@@ -160,6 +154,24 @@ void close_file(struct world *world, struct file *file)
 		buffer->handle[file_number(world, file)] = 0;
 		put_buffer(world, buffer);
 	}
+}
+
+void close_file(struct world *world, struct file *file)
+{
+	bool keep = percent(world, 50);
+
+	if (file->node->shows)
+		close_display_file(world, file);
+	else if (!keep)
+		drop_mappings_at(world, file->node);
+	if (file->node->engine)
+		wait_for_file(world, file);
+	forget_file(world, file, keep);
+}
+
+void close_file_late(struct world *world, struct file *file)
+{
+	forget_file(world, file, true);
 }
 
 unsigned int file_number(const struct world *world, const struct file *file)
@@ -258,7 +270,7 @@ struct buffer *add_buffer(struct world *world, struct node *home,
 		.dmabuf = -1, .bytes = calloc(1, size),
 	};
 	MUST(world, buffer->bytes);
-	NOTE("%d: %#" PRIx64 " bytes, placement %u, at %s\n", NR(world, buffer),
+	NOTE("%d: %#" PRIx64 " bytes, placement %u, at %s", NR(world, buffer),
 	     size, placement, home ? home->device.busid : "nobody's");
 	return buffer;
 }
@@ -448,7 +460,7 @@ static void wait_for_dmabuf(struct world *world, struct buffer *buffer,
 	if (fds.fd != buffer->dmabuf)
 		fds.events = POLLIN;
 	MUST(world, fds.fd >= 0);
-	EXPECT(world, poll(&fds, 1, PHYR_WAIT_SECONDS * 1000), 1);
+	EXPECT(world, poll_again(&fds, PHYR_WAIT_SECONDS), 1);
 	if (fds.fd != buffer->dmabuf)
 		EXPECT(world, close(fds.fd), 0);
 }
@@ -484,8 +496,8 @@ static struct mapping *mapping_of(struct world *world, struct buffer *buffer,
 	return NULL;
 }
 
-static void compare(struct world *world, const uint8_t *mem,
-		    const uint8_t *bytes, uint64_t offset, uint64_t len)
+void compare(struct world *world, const uint8_t *mem, const uint8_t *bytes,
+	     uint64_t offset, uint64_t len)
 {
 	char text[128];
 
@@ -528,7 +540,7 @@ static int access_bytes(struct world *world, struct buffer *buffer,
 		return NOT_NOW;
 	wait_for_jobs(world, buffer, write);
 	at = mem + (offset - first);
-	NOTE("%s %#" PRIx64 "+%#" PRIx64 " of %d\n", write ? "writes" : "reads",
+	NOTE("%s %#" PRIx64 "+%#" PRIx64 " of %d", write ? "writes" : "reads",
 	     offset, len, NR(world, buffer));
 	if (write)
 		memcpy(at, expected, len);
@@ -587,6 +599,7 @@ void world_open(struct world *world)
 		add_node(world, i, copy_device(i - cards), true);
 	for (unsigned int i = 0; i < MAX_FILES; i++)
 		world->files[i].fd = -1;
+	world->rival = -1;
 	world->test = open("/dev/phyr_test", O_RDWR | O_CLOEXEC);
 	MUST(world, world->test >= 0);
 	for (unsigned int i = 0; i < MAX_FILES; i++) {
@@ -624,6 +637,8 @@ static void let_go(struct world *world)
 void world_close(struct world *world)
 {
 	world->op_name = "the end";
+	if (world->rival >= 0)
+		EXPECT(world, close(world->rival), 0);
 	EXPECT(world, close(world->test), 0);
 	for (unsigned int i = 0; i < MAX_FILES; i++)
 		close_file(world, &world->files[i]);

@@ -15,6 +15,7 @@
 
 #include "display.h"
 #include "lib.h"
+#include "watch.h"
 
 #define MAX_NODES	5
 #define MAX_FILES	9
@@ -102,11 +103,13 @@ struct mapping {
  * @buffer: NULL where there is none
  * @kind: PHYR_TEST_*
  * @id: its number
+ * @pinned: it has pinned the buffer
  */
 struct hold {
 	struct buffer *buffer;
 	uint32_t kind;
 	uint32_t id;
+	bool pinned;
 };
 
 /**
@@ -119,19 +122,8 @@ struct random_fb {
 	struct fb fb;
 };
 
-/**
- * struct tally - statistics of an operation
- * @calls: number of calls
- * @refused: number of calls that failed as expected
- * @seconds: time taken
- */
-struct tally {
-	uint64_t calls;
-	uint64_t refused;
-	double seconds;
-};
-
 struct world {
+	struct watched *watched;
 	uint64_t seed;
 	uint64_t random;
 	uint64_t op;			/* of this client, from 0 */
@@ -149,6 +141,7 @@ struct world {
 	struct random_fb *shown;	/* NULL: off */
 	struct view view;		/* of @shown */
 	unsigned int flips;		/* pending flip events */
+	int rival;			/* a file that fills a card, or -1 */
 };
 
 /* Random: a number, one below @limit, true in @chance percent of calls. */
@@ -156,8 +149,8 @@ uint64_t random_u64(struct world *world);
 uint64_t below(struct world *world, uint64_t limit);
 bool percent(struct world *world, unsigned int chance);
 
-/* Debug messages, which appear in the log of a failing test. */
-#define NOTE(...) igt_log(NULL, IGT_LOG_DEBUG, __VA_ARGS__)
+/* The latest notes appear in the log of a failing test. */
+#define NOTE(...) watched_note(world->watched, __VA_ARGS__)
 #define NR(world, buffer) ((int)((buffer) - (world)->buffers))
 
 /* Fail the test unless @err is one of the listed values. Return: @err. */
@@ -179,6 +172,8 @@ void world_open(struct world *world);
 void world_close(struct world *world);
 void open_file(struct world *world, unsigned int number, struct node *node);
 void close_file(struct world *world, struct file *file);
+/* The same, but something else refers to the file, for a moment. */
+void close_file_late(struct world *world, struct file *file);
 
 /* Random selection; NULL if there is no such object. */
 struct file *any_file(struct world *world, bool engine);
@@ -209,6 +204,9 @@ void wait_for_file(struct world *world, struct file *file);
 void wait_for_jobs(struct world *world, struct buffer *buffer, bool write);
 /* The DMA_BUF_SYNC_* direction that its exporter supports. */
 uint64_t sync_kind(const struct buffer *buffer, uint64_t wanted);
+/* Fail the test unless the @len bytes at @mem are @bytes. */
+void compare(struct world *world, const uint8_t *mem, const uint8_t *bytes,
+	     uint64_t offset, uint64_t len);
 int check_bytes(struct world *world, struct buffer *buffer, uint64_t offset,
 		uint64_t len);
 int write_bytes(struct world *world, struct buffer *buffer, uint64_t offset,
@@ -236,5 +234,17 @@ extern const struct operation share_operations[];
 extern const struct operation engine_operations[];
 extern const struct operation display_operations[];
 extern const struct operation wrong_operations[];
+/* Rare ones: a hundredth of the weight. */
+extern const struct operation limit_operations[];
+extern const struct operation process_operations[];
+extern const struct operation pressure_operations[];
+
+/*
+ * Prepare the guest for pressure_operations, with swap; restore what a killed
+ * client may have left behind; and undo all.
+ */
+void pressure_start(void);
+void pressure_restore(void);
+void pressure_end(void);
 
 #endif
