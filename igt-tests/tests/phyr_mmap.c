@@ -302,7 +302,7 @@ static void poke(int memory, void *mem, const void *bytes, uint64_t len)
 static void debugger(uint32_t placement, uint64_t max_extent)
 {
 	static const char text[] = "across the border of two pages";
-	struct buffer buffer = open_buffer(placement, max_extent);
+	struct card_buffer buffer = open_card_buffer(SIZE, placement, max_extent);
 	uint8_t *drm_mem = map_vram(buffer.vram, buffer.handle, SIZE);
 	uint8_t *dmabuf_mem = map_dmabuf(buffer.dmabuf, SIZE);
 	int memory = open_memory();
@@ -320,13 +320,13 @@ static void debugger(uint32_t placement, uint64_t max_extent)
 	close(memory);
 	unmap(drm_mem, SIZE);
 	unmap(dmabuf_mem, SIZE);
-	close_buffer(&buffer);
+	close_card_buffer(&buffer);
 }
 
 /* Words of a stopped child by PTRACE_PEEKDATA and PTRACE_POKEDATA. */
 static void debugger_ptrace(void)
 {
-	struct buffer buffer = open_buffer(IN_VRAM, SZ_4K);
+	struct card_buffer buffer = open_card_buffer(SIZE, IN_VRAM, SZ_4K);
 	uint8_t *mem = map_vram(buffer.vram, buffer.handle, SIZE);
 	long word, new = 0x1122334455667788;
 	int status;
@@ -352,13 +352,13 @@ static void debugger_ptrace(void)
 	igt_assert_eq(ptrace(PTRACE_CONT, pid, 0, 0), 0);
 	assert_ends_well(pid);
 	unmap(mem, SIZE);
-	close_buffer(&buffer);
+	close_card_buffer(&buffer);
 }
 
 /* Not beyond the mapping, though the buffer goes on. */
 static void debugger_part(void)
 {
-	struct buffer buffer = open_buffer(IN_VRAM, SZ_4K);
+	struct card_buffer buffer = open_card_buffer(SIZE, IN_VRAM, SZ_4K);
 	uint8_t *whole = map_dmabuf(buffer.dmabuf, SIZE), bytes[SZ_4K];
 	int memory = open_memory();
 	uint8_t *mem, *next;
@@ -387,7 +387,7 @@ static void debugger_part(void)
 	close(memory);
 	unmap(mem, SZ_4K);
 	unmap(whole, SIZE);
-	close_buffer(&buffer);
+	close_card_buffer(&buffer);
 }
 
 /*
@@ -396,7 +396,7 @@ static void debugger_part(void)
  */
 static void debugger_read_only(void)
 {
-	struct buffer buffer = open_buffer(IN_VRAM, 0);
+	struct card_buffer buffer = open_card_buffer(SIZE, IN_VRAM, 0);
 	uint8_t *mem = map_vram(buffer.vram, buffer.handle, SIZE), byte = 1;
 	int memory = open_memory();
 	struct drm_prime_handle export = {
@@ -417,14 +417,14 @@ static void debugger_read_only(void)
 	close(export.fd);
 	close(memory);
 	unmap(mem, SIZE);
-	close_buffer(&buffer);
+	close_card_buffer(&buffer);
 }
 
 /* The same bytes as the client itself sees: those of the dummy page. */
 static void debugger_gone(void)
 {
 	struct phyr_device card = vram_device(0);
-	struct buffer buffer = open_buffer(EVICTABLE, SZ_4K);
+	struct card_buffer buffer = open_card_buffer(SIZE, EVICTABLE, SZ_4K);
 	uint8_t *mem = map_vram(buffer.vram, buffer.handle, SIZE);
 	int memory = open_memory();
 
@@ -438,7 +438,7 @@ static void debugger_gone(void)
 	assert_dummy(mem, SIZE);
 	close(memory);
 	unmap(mem, SIZE);
-	close_buffer(&buffer);
+	close_card_buffer(&buffer);
 	restore_device(card.busid, PHYR_VRAM_DRIVER, UNBIND);
 }
 

@@ -348,7 +348,7 @@ static void attachments_busy(void)
 	int vram = open_vram(0), engine = open_copy(0), other = open_copy(1);
 	uint32_t handle = create_vram(vram, SIZE, EVICTABLE, SZ_4K);
 	int dmabuf = export_buffer(vram, handle), fence;
-	int second = card_dmabuf(IN_VRAM);
+	int second = create_fragmented(SIZE, IN_VRAM);
 	struct attachment seen = { 0 };
 	pid_t mover;
 
