@@ -5,10 +5,10 @@
  * Each mock logs its call, fails if the test asked for it, and checks the call
  * against earlier ones. A mapping must be unmapped with the same address,
  * length, direction and attributes, of which only the unmap may skip the sync
- * of CPU caches. Only a mapping may be synced, with its direction. An IOVA range must be linked without gaps,
- * synced once and destroyed with the linked length. No address beyond the
- * device's mask may reach the DMA API. A case fails if anything is still
- * mapped or allocated when it ends.
+ * of CPU caches. Only a mapping may be synced, with its direction. An IOVA range
+ * must be linked without gaps, synced once and destroyed with the linked length.
+ * No address beyond the device's mask may reach the DMA API. A case fails if
+ * anything is still mapped or allocated when it ends.
  *
  *	static struct kunit_suite suite = { .init = mock_init, ... };
  *
