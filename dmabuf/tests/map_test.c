@@ -79,7 +79,7 @@ static void map_iova_no_space(struct kunit *test)
 	mock.iommu = true;
 	mock_fail(MOCK_IOVA_ALLOC, 1, -ENOSPC);
 	map_test_expect_error(t, map_test_stairs(test, t->p2p, MAP_BAR, 3),
-			      -ENOMEM);
+			      -ENOSPC);
 	/* No fallback to a window or to extents */
 	KUNIT_EXPECT_EQ(test, mock_count(MOCK_MAP), 0);
 	KUNIT_EXPECT_EQ(test, mock_count(MOCK_IOVA_LINK), 0);

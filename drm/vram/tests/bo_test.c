@@ -2,6 +2,7 @@
 /*
  * Placement and pinning of buffers, contents preserved by moves
  */
+#include <drm/phyr_vram_drm.h>
 #include <drm/ttm/ttm_tt.h>
 #include <kunit/test.h>
 
@@ -180,29 +181,6 @@ static void vram_bo_next_finds_each(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, vram_bo_next(card->vram, &id));
 }
 
-static void vram_bos_evict_and_restore(struct kunit *test)
-{
-	struct card *card = card_create(test, SZ_1M, SZ_8K);
-	struct vram_bo *fixed, *movable;
-
-	fixed = card_bo(test, card, PAGES(24), VRAM_ONLY, PAGES(2));
-	movable = card_bo(test, card, PAGES(5), ANYWHERE, 0);
-	card_bo_fill(card, fixed, 11);
-	card_bo_fill(card, movable, 99);
-
-	KUNIT_ASSERT_EQ(test, vram_bos_evict(card->vram), 0);
-	KUNIT_EXPECT_EQ(test, fixed->place, TTM_PL_TT);
-	KUNIT_EXPECT_EQ(test, movable->place, TTM_PL_TT);
-	card_expect_avail(test, card, SZ_1M - SZ_8K);
-	memset(card->bytes, 0xee, card->size);
-
-	vram_bos_restore(card->vram);
-	KUNIT_EXPECT_EQ(test, fixed->place, TTM_PL_VRAM);
-	KUNIT_EXPECT_EQ(test, movable->place, TTM_PL_TT);
-	card_bo_expect_filled(test, card, fixed, 11);
-	card_bo_expect_filled(test, card, movable, 99);
-}
-
 static bool is_revoked(struct vram_bo *bo)
 {
 	bool revoked;
@@ -235,7 +213,6 @@ static struct kunit_case vram_bo_cases[] = {
 	KUNIT_CASE(vram_bo_pin_scanout_moves_out_first),
 	KUNIT_CASE(vram_bo_pin_scanout_pinned_fragments),
 	KUNIT_CASE(vram_bo_next_finds_each),
-	KUNIT_CASE(vram_bos_evict_and_restore),
 	KUNIT_CASE(vram_bos_revoke_and_rearm),
 	{}
 };
