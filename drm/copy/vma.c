@@ -79,7 +79,11 @@ static vm_fault_t copy_vma_fault(struct vm_fault *vmf)
 	return copy_vma_huge_fault(vmf, 0);
 }
 
-/* For ptrace() and /proc/PID/mem, which do not follow PFN mappings. */
+/*
+ * A debugger's access, which does not follow PFN mappings. It must respect what
+ * the client may do with its mapping, and end with the mapping: the core checks
+ * neither.
+ */
 static int copy_vma_access(struct vm_area_struct *vma, unsigned long addr,
 			   void *buf, int len, int write)
 {
@@ -90,8 +94,9 @@ static int copy_vma_access(struct vm_area_struct *vma, unsigned long addr,
 	struct page *page;
 	int ret;
 
-	if (write && !(vma->vm_flags & VM_WRITE))
+	if (!(vma->vm_flags & (write ? VM_WRITE : VM_MAYREAD)))
 		return -EACCES;
+	len = min_t(unsigned long, len, vma->vm_end - addr);
 
 	ret = dma_resv_lock_interruptible(obj->resv, NULL);
 	if (ret)

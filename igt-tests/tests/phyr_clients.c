@@ -255,7 +255,7 @@ static void modetest_lists(void)
 {
 	run_command("modetest -M phyr_vram >" RUNTIME_DIR "/modetest");
 	run_command("grep -qE 'connected\\s+Virtual-1' " RUNTIME_DIR "/modetest");
-	run_command("grep -qE 'formats: XR24 BX24 RG16$' " RUNTIME_DIR "/modetest");
+	run_command("grep -qE 'formats: XR24 BX24 RG16 AR24 BA24$' " RUNTIME_DIR "/modetest");
 	run_command("grep -qE '#0 .* type: preferred' " RUNTIME_DIR "/modetest");
 }
 
