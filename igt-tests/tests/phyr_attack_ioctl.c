@@ -279,7 +279,7 @@ static void ioctl_numbers(void)
 	uint64_t args[8] = { 0 };
 
 	ioctl_numbers_on(vram, 5);
-	ioctl_numbers_on(engine, 4);
+	ioctl_numbers_on(engine, 5);
 	for (unsigned int nr = 4; nr < 0x100; nr++)
 		ASSERT_ERRNO(ioctl(dmabuf, _IOC(3, DMA_BUF_BASE, nr, 16), args),
 			     ENOTTY);

@@ -264,6 +264,7 @@ static void engine(void)
 		 before, after - before);
 	igt_assert(after > before);
 	igt_assert_eq_u64(engine_time(other), 0);
+	read_fdinfo(getpid(), fd);
 	ASSERT_USAGE("memory", .total = 2 * SZ_16M, .resident = 2 * SZ_16M);
 	close(fd);
 	close(other);

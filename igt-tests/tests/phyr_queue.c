@@ -66,14 +66,19 @@ static void close_with_queue(void)
 	uint32_t src = create_own(engine, LARGE);
 	uint32_t dst = create_own(engine, LARGE);
 
+	/* Otherwise an emulated engine may end all of them meanwhile. */
+	igt_assert_eq(phyr_hang(&device, 1), 0);
 	for (int i = 0; i < JOBS; i++)
 		fences[i] = submit_with_fence(engine, copy_job(src, dst, LARGE));
 	close(engine);
-	igt_assert_eq(phyr_sync_file_status(fences[JOBS - 2]), 0);
+	igt_assert_eq(phyr_sync_file_status(fences[0]), 0);
 	igt_assert_eq(phyr_sync_file_status(fences[JOBS - 1]), 0);
 
-	/* The jobs go on. */
+	/* The jobs go on, until another one hangs. */
+	igt_assert_eq(wait_for_fence(fences[0]), -ETIMEDOUT);
 	igt_assert_eq(wait_for_fence(fences[1]), 1);
+	igt_assert_eq(phyr_hang(&device, 1), 0);
+	igt_assert_eq(phyr_sync_file_status(fences[JOBS - 2]), 0);
 
 	remove_device(device.busid, UNBIND);
 	igt_assert_eq(phyr_sync_file_status(fences[JOBS - 2]), -ENODEV);
