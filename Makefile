@@ -42,9 +42,9 @@ guest:
 demo: guest
 	userspace/demo
 
-# One of stock's configurations runs on 7.3.
+# One of stock's configurations runs on 7.3, while the archive has that kernel.
 check: guest
-	vm/build 7.3
+	vm/build 7.3 || test $$? -eq 3 -a $(KERNEL) != 7.3
 	igt-tests/runner/check --kernel $(KERNEL) $(CONFIGURATIONS)
 
 check-debug: guest
@@ -82,7 +82,7 @@ help:
 	@echo "make check    run every test in guests; last line: N passed, N failed. 25 minutes"
 	@echo "make check KERNEL=7.3  the same on Debian's kernel 7.3"
 	@echo "make check-debug  the same on a kernel with KASAN, lockdep, kmemleak, …, which is built first"
-	@echo "              (20 minutes); some configurations: CONFIGURATIONS=\"kunit faults\""
+	@echo "              (15 minutes); some configurations: CONFIGURATIONS=\"kunit faults\""
 	@echo "make lint     run the static checks (builds the debug kernel, too); last line: N passed, N failed"
 	@echo "make igt-compare  IGT's own tests on phyr_vram and on stock drivers, side by side (vkms: on the"
 	@echo "              debug kernel, which is built first);"
