@@ -3,10 +3,12 @@
  * System memory: a TTM resource manager that counts bytes
  *
  * A buffer in TTM_PL_TT has pages, which need no addresses of their own, so
- * this memory has no layout and cannot be fragmented. The limit is TTM's
- * default limit of pages: no single buffer makes TTM swap out all others. It
- * bounds the buffers in TTM_PL_TT, not their pages: a buffer that is evicted
- * to TTM_PL_SYSTEM keeps its pages until TTM swaps it out.
+ * this memory has no layout and cannot be fragmented. The limit bounds the
+ * buffers in TTM_PL_TT, not their pages: a buffer that is evicted to
+ * TTM_PL_SYSTEM keeps its pages until TTM swaps it out. TTM does so when all
+ * pages reach half of RAM, and without a swap device the buffer then takes its
+ * size again, in shmem, before its pages are free. The limit is a quarter of
+ * RAM, so that there is room for any one buffer.
  */
 #include <drm/phyr_vram_drm.h>
 #include <drm/ttm/ttm_bo.h>
@@ -88,7 +90,7 @@ void vram_system_init(struct vram_device *vram)
 	system->base.func = &vram_system_func;
 	system->base.use_tt = true;
 	ttm_resource_manager_init(&system->base, &vram->ttm,
-				  (u64)totalram_pages() / 2 << PAGE_SHIFT);
+				  (u64)totalram_pages() / 4 << PAGE_SHIFT);
 	ttm_set_driver_manager(&vram->ttm, TTM_PL_TT, &system->base);
 	ttm_resource_manager_set_used(&system->base, true);
 }

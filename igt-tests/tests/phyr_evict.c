@@ -185,7 +185,7 @@ static void fill_system_memory(void)
 	uint64_t all = sysconf(_SC_PHYS_PAGES);
 	const uint64_t pages[] = {
 		all, all - 1, all - 2, all / 4 * 3, all / 2 + 1, all / 2,
-		all / 2 - 1,
+		all / 4 + 1, all / 4, all / 4 - 1,
 	};
 	uint32_t small = create_vram(system_vram, SZ_4K, IN_SYSTEM, 0);
 
@@ -194,14 +194,14 @@ static void fill_system_memory(void)
 	for (unsigned int i = 0; i < ARRAY_SIZE(pages); i++)
 		try_large(pages[i], IN_SYSTEM);
 	try_large(all, EVICTABLE);
-	try_large(all / 2, EVICTABLE);
+	try_large(all / 4, EVICTABLE);
 	assert_vram(system_vram, small, SZ_4K, 1);
 }
 
 /* Moves between all places while one buffer takes all system memory allowed. */
 static void move_beside_large(void)
 {
-	uint64_t pages = sysconf(_SC_PHYS_PAGES) / 2;
+	uint64_t pages = sysconf(_SC_PHYS_PAGES) / 4;
 	uint32_t movable = create_vram(system_vram, SZ_64K, EVICTABLE, SZ_4K);
 	uint32_t fixed = create_vram(system_vram, SZ_64K, IN_SYSTEM, 0);
 	uint32_t large;
@@ -210,7 +210,7 @@ static void move_beside_large(void)
 	fill_vram(system_vram, fixed, SZ_64K, 2);
 	igt_require_f(!phyr_vram_create(system_vram, pages * SZ_4K, IN_SYSTEM,
 					0, &large),
-		      "half of the system's memory is not free\n");
+		      "a quarter of the system's memory is not free\n");
 	for (int round = 0; round < 2; round++) {
 		move_buffer(system_vram, movable, IN_SYSTEM);
 		move_buffer(system_vram, fixed, IN_SYSTEM);

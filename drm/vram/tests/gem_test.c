@@ -51,13 +51,13 @@ static void vram_gem_create_in_system(struct kunit *test)
 static void vram_gem_create_too_large(struct kunit *test)
 {
 	struct card *card = card_create(test, SZ_1M, SZ_8K);
-	u64 half = (u64)totalram_pages() / 2 << PAGE_SHIFT;
+	u64 quarter = (u64)totalram_pages() / 4 << PAGE_SHIFT;
 
 	KUNIT_EXPECT_EQ(test, create_error(card, SZ_1M, VRAM_ONLY), -E2BIG);
 	KUNIT_EXPECT_EQ(test, create_error(card, SZ_1M - SZ_8K, VRAM_ONLY), 0);
-	KUNIT_EXPECT_EQ(test, create_error(card, half + PAGE_SIZE, ANYWHERE),
+	KUNIT_EXPECT_EQ(test, create_error(card, quarter + PAGE_SIZE, ANYWHERE),
 			-E2BIG);
-	KUNIT_EXPECT_EQ(test, create_error(card, half + PAGE_SIZE, SYSTEM_ONLY),
+	KUNIT_EXPECT_EQ(test, create_error(card, quarter + PAGE_SIZE, SYSTEM_ONLY),
 			-E2BIG);
 	card_expect_avail(test, card, SZ_1M - SZ_8K);
 }

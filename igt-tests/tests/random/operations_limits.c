@@ -48,7 +48,7 @@ static uint64_t any_limit(struct world *world, uint64_t vram)
 	case 0:
 		return beside(world, 1ull << 30);
 	case 1:
-		return beside(world, ram_bytes() / 2);
+		return beside(world, ram_bytes() / 4);
 	case 2:
 		return beside(world, SZ_4G);
 	case 3:

@@ -49,9 +49,9 @@ struct drm_phyr_vram_info {
  * @handle: out: GEM handle
  * @pad: must be zero
  *
- * -EINVAL: an argument violates the rules above. -E2BIG: larger than half of the
- * system's memory, or than the card's VRAM if @placement allows only VRAM.
- * -ENOSPC: VRAM is full and nothing can be evicted. -ENOMEM: out of system
+ * -EINVAL: an argument violates the rules above. -E2BIG: larger than a quarter
+ * of the system's memory, or than the card's VRAM if @placement allows only
+ * VRAM. -ENOSPC: VRAM is full and nothing can be evicted. -ENOMEM: out of system
  * memory. -ENODEV: the card is gone. -EINTR: a signal ended it, also while the
  * buffer was cleared; no buffer was created.
  */
