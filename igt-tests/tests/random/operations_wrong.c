@@ -370,7 +370,7 @@ static int wrong_ioctl(struct world *world)
 			args), -EINVAL);
 	case 1:
 		return EXPECT(world, phyr_ioctl(engine->fd,
-			DRM_IOWR(DRM_COMMAND_BASE + 4 + below(world, 90), args),
+			DRM_IOWR(DRM_COMMAND_BASE + 5 + below(world, 90), args),
 			args), -EINVAL);
 	case 2:
 		return EXPECT(world, phyr_ioctl(card->fd,
