@@ -84,7 +84,7 @@
 #define LSI_SCRIPT_WORDS	(LSI_SCRIPT_MOVES * 3 + 2 + 2)
 
 /* phyr_engine_pause() takes a script that runs for longer than this for hung. */
-#define PHYR_ENGINE_PAUSE_TIMEOUT	msecs_to_jiffies(1000)
+#define PHYR_ENGINE_PAUSE_TIMEOUT	secs_to_jiffies(1)
 
 static const char *phyr_engine_fence_driver_name(struct dma_fence *fence)
 {

@@ -44,7 +44,7 @@
 #include "vram.h"
 
 /* The total time to wait for fences and kernel mappings, for a card. */
-#define VRAM_PM_TIMEOUT		msecs_to_jiffies(10 * MSEC_PER_SEC)
+#define VRAM_PM_TIMEOUT		secs_to_jiffies(10)
 
 /* This part of all memory must stay available for suspend and resume. */
 #define VRAM_PM_RESERVE(pages)	((pages) / 16)

@@ -74,15 +74,16 @@ static void access_bytes(uint64_t max_extent)
 }
 
 /*
- * A framebuffer that extends beyond the screen is copied by the CPU. It is
- * mapped with ioremap() if contiguous, else with vmap_pfn().
+ * A framebuffer that extends beyond the screen is copied by the CPU, which maps
+ * it in system memory if it may be there. In VRAM it is mapped with ioremap() if
+ * contiguous, else with vmap_pfn().
  */
-static void copy_to_screen(const struct display *display, uint64_t max_extent,
-			   int expected)
+static void copy_to_screen(const struct display *display, uint32_t placement,
+			   uint64_t max_extent, int expected)
 {
 	struct fb fb = { .width = 128, .height = 128,
 			 .format = DRM_FORMAT_XRGB8888,
-			 .max_extent = max_extent };
+			 .placement = placement, .max_extent = max_extent };
 	struct view view = { .fb = &fb, .src = { 0, 0, 128, 128 },
 			     .dst = { -20, -10, 128, 128 } };
 
@@ -93,12 +94,12 @@ static void copy_to_screen(const struct display *display, uint64_t max_extent,
 	remove_fb(display, &fb);
 }
 
-static void show_copied(uint64_t max_extent, int expected)
+static void show_copied(uint32_t placement, uint64_t max_extent, int expected)
 {
 	struct display display = open_display();
 
 	use_mode(&display, 640, 480);
-	copy_to_screen(&display, max_extent, expected);
+	copy_to_screen(&display, placement, max_extent, expected);
 	close_display(&display);
 }
 
@@ -110,7 +111,7 @@ static void show_after_refusal(void)
 	struct display display = open_display();
 
 	use_mode(&display, 640, 480);
-	copy_to_screen(&display, SZ_4K, -EOPNOTSUPP);
+	copy_to_screen(&display, IN_VRAM, SZ_4K, -EOPNOTSUPP);
 	fb = create_fb(&display, fb, 4);
 	show(&display, &fb);
 	assert_not_copied(&display, &fb);
@@ -134,11 +135,15 @@ igt_main()
 
 	igt_describe("A contiguous framebuffer is copied to the screen");
 	igt_subtest("copied")
-		show_copied(0, 0);
+		show_copied(IN_VRAM, 0, 0);
 
-	igt_describe("A fragmented framebuffer is refused, without a warning from vmap_pfn()");
+	igt_describe("A fragmented framebuffer that may be in system memory is copied to the screen");
+	igt_subtest("copied-in-system")
+		show_copied(EVICTABLE, SZ_4K, 0);
+
+	igt_describe("A fragmented framebuffer that must be in VRAM is refused, without a warning from vmap_pfn()");
 	igt_subtest("copied-fragmented")
-		show_copied(SZ_4K, -EOPNOTSUPP);
+		show_copied(IN_VRAM, SZ_4K, -EOPNOTSUPP);
 
 	igt_describe("After the refusal, a fragmented framebuffer that needs no copy is shown");
 	igt_subtest("goes-on")
