@@ -392,6 +392,8 @@ EXPORT_SYMBOL_NS_GPL(phyr_buffer_dma_bufs, "PHYR_EXPORTER");
  * phyr_buffer_is_mapped - test whether a buffer is mapped for any device
  * @buffer: the buffer
  *
+ * A stock importer's table that is still mapped after a move does not count.
+ *
  * Context: the reservation lock is held.
  * Return: true if at least one mapping is valid.
  */
@@ -404,7 +406,7 @@ bool phyr_buffer_is_mapped(const struct phyr_buffer *buffer)
 
 	list_for_each_entry(attach, &buffer->attachments, node)
 		list_for_each_entry(ranges, &attach->mappings, node)
-			if (ranges->len)
+			if (ranges->len && !ranges->moved)
 				return true;
 	return false;
 }

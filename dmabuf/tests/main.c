@@ -6,8 +6,9 @@
  * allocates, clears or accesses the memory, so lists can have any size and
  * shape. It exports the same extents either as a phyr list, as an sg_table from
  * dma_buf_phys_vec_to_sgt(), or, as broken drivers do, as an sg_table with
- * physical addresses that nobody checked against the device. The importer maps for a device (QEMU's edu)
- * and returns the ranges to the test, which checks them.
+ * physical addresses that nobody checked against the device. The importer maps
+ * for a device (QEMU's edu) and returns the ranges to the test, which checks
+ * them.
  *
  * Ranges are addresses: the device node is root-only, and the module is for
  * test machines only.

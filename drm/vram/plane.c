@@ -4,6 +4,7 @@
  */
 #include <drm/drm_atomic.h>
 #include <drm/drm_atomic_helper.h>
+#include <drm/drm_blend.h>
 #include <drm/drm_damage_helper.h>
 #include <drm/drm_drv.h>
 #include <drm/drm_fourcc.h>
@@ -401,6 +402,13 @@ int vram_plane_init(struct vram_display *display)
 				       &vram_plane_funcs, vram_plane_formats,
 				       ARRAY_SIZE(vram_plane_formats), NULL,
 				       DRM_PLANE_TYPE_PRIMARY, NULL);
+	if (ret)
+		return ret;
+
+	/* Nothing is below the plane: both look the same. */
+	ret = drm_plane_create_blend_mode_property(&display->plane,
+						   BIT(DRM_MODE_BLEND_PREMULTI) |
+						   BIT(DRM_MODE_BLEND_PIXEL_NONE));
 	if (ret)
 		return ret;
 

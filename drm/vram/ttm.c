@@ -341,7 +341,7 @@ static int vram_access_memory(struct ttm_buffer_object *tbo,
 	return len;
 }
 
-/* Swap-out starts with a move, which unmaps all importers. */
+/* Swap-out starts with a move, which ends all mappings. */
 static void vram_swap_notify(struct ttm_buffer_object *tbo)
 {
 	WARN_ON_ONCE(phyr_buffer_is_mapped(&ttm_to_vram_bo(tbo)->phyr));

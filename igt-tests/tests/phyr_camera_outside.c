@@ -20,8 +20,8 @@ static void assert_on_host(const struct phyr_list_dump *list,
 	err = phyr_hostcheck_wait(&check, WAIT_SECONDS, verdict,
 				  sizeof(verdict));
 	igt_assert_f(err != -ETIME,
-		     "no verdict in /out/" REQUEST ".verdict after %d s: 'userspace/verify-vram " REQUEST "' does not run\n",
-		     WAIT_SECONDS);
+		     "no verdict after %d s: run 'userspace/verify-vram %s'\n",
+		     WAIT_SECONDS, REQUEST);
 	igt_info("the host says: %s", verdict);
 	igt_assert_eq(err, 0);
 }

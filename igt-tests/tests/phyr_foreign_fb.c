@@ -237,7 +237,7 @@ static void flips(void)
 	free = vram_free(&display.card);
 	igt_assert_lte_u64(before, free + 3 * 4 * 640 * 480);
 	trace_each(count_line, &created);
-	igt_info("%u copies for 100 flips\n", created);
+	igt_info("%u copies in 100 page flips\n", created);
 	igt_assert(created == 2 || created == 3);
 	trace_reset();
 	flip(&display, &own);

@@ -247,7 +247,7 @@ static void vram_front_of_busy(struct kunit *test)
 	struct card *card = card_with_display(test);
 	struct vram_bo *bo = card_bo(test, card, PAGES(6), ANYWHERE, 0);
 	struct dma_fence *fence = kzalloc(sizeof(*fence), GFP_KERNEL);
-	spinlock_t lock;
+	spinlock_t lock;	/* of the fence */
 	u64 offset;
 
 	KUNIT_ASSERT_NOT_NULL(test, fence);
