@@ -324,7 +324,7 @@ void phyr_buffer_revoke_wait(struct phyr_buffer *buffer)
 
 	might_lock(&buffer->resv->lock.base);
 	while (!wait_event_timeout(buffer->idle, !READ_ONCE(buffer->tables),
-				   pause * HZ)) {
+				   secs_to_jiffies(pause))) {
 		seconds += pause;
 		phyr_buffer_log_tables(buffer, seconds);
 		pause = min(2 * pause, 60);
