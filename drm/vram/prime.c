@@ -121,12 +121,18 @@ static void vram_unpin_system(struct phyr_buffer *buffer)
  * Pin in the current place. If the importer needs system memory, the core
  * already moved and pinned the buffer when it attached. The core calls this for
  * an importer whose device does not reach every place of the buffer.
+ *
+ * A buffer that TTM has evicted from system memory, to swap it out, returns
+ * there first: pinned, it could neither move nor be described.
  */
 static int vram_dma_buf_pin(struct dma_buf_attachment *attach)
 {
 	struct vram_bo *bo = to_vram_bo(attach->dmabuf->priv);
 
 	dma_resv_assert_held(attach->dmabuf->resv);
+
+	if (bo->place == TTM_PL_SYSTEM)
+		return vram_bo_pin_system(bo);
 	ttm_bo_pin(&bo->tbo);
 	return 0;
 }

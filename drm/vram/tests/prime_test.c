@@ -183,6 +183,33 @@ static void vram_describe_system_pages(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, bo->place, TTM_PL_TT);
 }
 
+/* As TTM evicts a buffer from system memory, before it swaps it out. */
+static void vram_dma_buf_pin_of_evicted(struct kunit *test)
+{
+	struct card *card = card_create(test, SZ_1M, 0);
+	struct vram_bo *bo = card_bo(test, card, PAGES(5),
+				     DRM_PHYR_VRAM_PLACE_SYSTEM, 0);
+	struct ttm_place place = { .mem_type = TTM_PL_SYSTEM };
+	struct ttm_placement placement = { .num_placement = 1,
+					   .placement = &place };
+	struct ttm_operation_ctx ctx = {};
+	struct dma_buf dmabuf = { .priv = &bo->tbo.base,
+				  .resv = bo->tbo.base.resv };
+	struct dma_buf_attachment attach = { .dmabuf = &dmabuf };
+
+	dma_resv_lock(bo->tbo.base.resv, NULL);
+	KUNIT_EXPECT_EQ(test, ttm_bo_validate(&bo->tbo, &placement, &ctx), 0);
+	KUNIT_EXPECT_EQ(test, bo->place, TTM_PL_SYSTEM);
+	KUNIT_EXPECT_EQ(test, vram_dma_buf_pin(&attach), 0);
+	dma_resv_unlock(bo->tbo.base.resv);
+
+	KUNIT_EXPECT_EQ(test, bo->place, TTM_PL_TT);
+	KUNIT_EXPECT_EQ(test, phyr_list_size(describe(test, bo)), PAGES(5));
+	dma_resv_lock(bo->tbo.base.resv, NULL);
+	ttm_bo_unpin(&bo->tbo);
+	dma_resv_unlock(bo->tbo.base.resv);
+}
+
 static void vram_dma_buf_ops_by_placement(struct kunit *test)
 {
 	struct card *card = card_create(test, SZ_1M, 0);
@@ -205,6 +232,7 @@ static struct kunit_case vram_prime_cases[] = {
 	KUNIT_CASE_PARAM(vram_describe_random, random_gen_params),
 	KUNIT_CASE(vram_describe_max_extent),
 	KUNIT_CASE(vram_describe_system_pages),
+	KUNIT_CASE(vram_dma_buf_pin_of_evicted),
 	KUNIT_CASE(vram_dma_buf_ops_by_placement),
 	{}
 };
