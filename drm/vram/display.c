@@ -21,6 +21,7 @@
 #include <drm/drm_vblank.h>
 #include <drm/drm_vblank_helper.h>
 #include <linux/hrtimer.h>
+#include <linux/sched/signal.h>
 
 #include "vram.h"
 
@@ -366,6 +367,19 @@ void vram_display_shutdown(struct vram_device *vram)
 		drm_atomic_helper_shutdown(&vram->drm);
 }
 
+/*
+ * A commit waits interruptibly. One that shows the picture again must not end by
+ * a signal for the task that wrote to /sys/power/state, or to a reset file: the
+ * display would stay off. Undone by sigprocmask().
+ */
+static void vram_display_hold_signals(sigset_t *old)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, old);
+}
+
 /**
  * vram_display_suspend - disable the display and save its state
  * @vram: the card, which may lose power afterwards; ignored if it has no
@@ -398,10 +412,16 @@ int vram_display_suspend(struct vram_device *vram)
  */
 int vram_display_resume(struct vram_device *vram)
 {
+	sigset_t signals;
+	int ret;
+
 	if (!vram->display || !vram->drm.mode_config.suspend_state)
 		return 0;
 	vram_dispi_start(vram->display);
-	return drm_mode_config_helper_resume(&vram->drm);
+	vram_display_hold_signals(&signals);
+	ret = drm_mode_config_helper_resume(&vram->drm);
+	sigprocmask(SIG_SETMASK, &signals, NULL);
+	return ret;
 }
 
 static void vram_display_lock(struct vram_display *display)
@@ -455,6 +475,7 @@ int vram_display_unblock(struct vram_device *vram)
 {
 	struct vram_display *display = vram->display;
 	struct drm_atomic_commit *state;
+	sigset_t signals;
 	int ret = 0;
 
 	if (!display)
@@ -464,8 +485,10 @@ int vram_display_unblock(struct vram_device *vram)
 	display->blocked_state = NULL;
 	vram_dispi_start(display);
 	if (state) {
+		vram_display_hold_signals(&signals);
 		ret = drm_atomic_helper_commit_duplicated_state(state,
 								&display->blocked);
+		sigprocmask(SIG_SETMASK, &signals, NULL);
 		drm_atomic_commit_put(state);
 	}
 	drm_modeset_drop_locks(&display->blocked);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include <inttypes.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/time.h>
 
 #include "display.h"
 #include "lib.h"
@@ -412,6 +414,34 @@ static void runtime_pm(void)
 	}
 }
 
+static void on_alarm(int number)
+{
+	(void)number;
+}
+
+/* The task that suspends has signals pending all the time. */
+static void signalled(void)
+{
+	struct sigaction action = { .sa_handler = on_alarm };
+	const struct itimerval never = { 0 }, often = {
+		.it_value.tv_usec = 2000, .it_interval.tv_usec = 2000,
+	};
+	struct display display = open_display();
+	struct fb fb = create_mode_fb(&display, DRM_FORMAT_XRGB8888, SEED + 20);
+
+	show(&display, &fb);
+	prepare_suspend();
+	igt_assert_eq(sigaction(SIGALRM, &action, NULL), 0);
+	for (int i = 0; i < 5; i++) {
+		igt_assert_eq(setitimer(ITIMER_REAL, &often, NULL), 0);
+		suspend();
+		igt_assert_eq(setitimer(ITIMER_REAL, &never, NULL), 0);
+		assert_shown(&display, &fb);
+	}
+	remove_fb(&display, &fb);
+	close_display(&display);
+}
+
 igt_main()
 {
 	igt_describe("Suspend with 20 jobs queued behind a hung one: bounded time, and they succeed");
@@ -425,6 +455,10 @@ igt_main()
 	igt_describe("A suspend that waits too long fails; everything is where it was");
 	igt_subtest("too-busy")
 		too_busy();
+
+	igt_describe("Signals for the task that suspends do not keep the picture from coming back");
+	igt_subtest("signalled")
+		signalled();
 
 	igt_describe("A suspend fails if VRAM does not fit into RAM; everything is where it was");
 	igt_subtest("no-room")
