@@ -87,8 +87,7 @@ early_import_take(struct early_imports *imports, struct dma_buf *dmabuf)
  * @file: the client
  * @fd: file descriptor of the dma-buf
  * @handle: out: the handle
- * @import: imports a dma-buf; called without a lock, also for a dma-buf that
- *	@file has a handle for
+ * @import: imports a dma-buf; called without a lock
  *
  * Context: &drm_driver.prime_fd_to_handle.
  * Return: 0 or a negative errno.
@@ -105,6 +104,13 @@ early_import_fd_to_handle(struct early_imports *imports, struct drm_device *drm,
 	early.dmabuf = dma_buf_get(fd);
 	if (IS_ERR(early.dmabuf))
 		return PTR_ERR(early.dmabuf);
+
+	/* Finds an existing handle; otherwise early_import_take() fails. */
+	ret = drm_gem_prime_fd_to_handle(drm, file, fd, handle);
+	if (ret != -EAGAIN) {
+		dma_buf_put(early.dmabuf);
+		return ret;
+	}
 
 	early.obj = import(drm, early.dmabuf);
 	scoped_guard(spinlock, &imports->lock)

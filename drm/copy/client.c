@@ -33,7 +33,8 @@ static void copy_client_release(struct kref *ref)
 		copy_dec_and_wake(copy, &copy->live_clients);
 	}
 	mutex_destroy(&client->lock);
-	kfree(client);
+	/* Fence callbacks of the scheduler may still read the entity. */
+	kfree_rcu(client, rcu);
 }
 
 /**

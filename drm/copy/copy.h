@@ -190,6 +190,7 @@ static inline void copy_bo_put(struct copy_bo *bo)
  * @copy: the device; constant
  * @ref: one reference for the file, one for each job
  * @entity: gives one job at a time to the scheduler
+ * @rcu: frees this struct
  * @lock: held from arming a job to queueing it, so that fences are in job order
  * @queue_lock: guards @queue and @pushed
  * @queue: armed jobs that the scheduler does not have yet (copy_job.node)
@@ -204,6 +205,7 @@ struct copy_client {
 	struct copy_device *copy;
 	struct kref ref;
 	struct drm_sched_entity entity;
+	struct rcu_head rcu;
 	struct mutex lock;		/* arm and queue */
 	spinlock_t queue_lock;		/* queue, pushed */
 	struct list_head queue;

@@ -109,9 +109,12 @@ int vram_bo_pin_system(struct vram_bo *bo)
 	/* Swapped out, it could not be moved and populated later. */
 	if (!ret)
 		ret = ttm_bo_populate(&bo->tbo, &ctx);
-	if (!ret)
-		ttm_bo_pin(&bo->tbo);
-	return ret;
+	if (ret)
+		return ret;
+	ttm_bo_pin(&bo->tbo);
+	/* A restore after a suspend must not move it away from this user. */
+	bo->evicted = false;
+	return 0;
 }
 
 /**

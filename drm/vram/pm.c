@@ -17,11 +17,12 @@
  * unbind does. The importer keeps its pin and may map again, at any time. What
  * it maps while the card sleeps is system memory.
  *
- * Hibernation moves the buffers out twice: the PM notifier moves all that are
- * not pinned before userspace is frozen, so that a lack of memory shows early
- * and the image's memory is taken afterwards; .prepare moves the rest.
- * .complete also runs after the image was taken, when it restores only the
- * display; the notifier restores the buffers at the end.
+ * Hibernation moves the buffers out twice: the PM notifier moves those that are
+ * neither pinned nor fixed to VRAM before userspace is frozen, so that a lack of
+ * memory shows early and the image's memory is taken afterwards; .prepare moves
+ * the rest. .complete also runs after the image was taken, when it restores only
+ * the display and the fixed buffers; the notifier restores the others at the
+ * end, except those that somebody has pinned in system memory meanwhile.
  *
  * Runtime PM: the PCI core holds a runtime PM reference on a bound device. The
  * driver does not drop it, so the card stays powered, whatever power/control
@@ -82,7 +83,10 @@ static int vram_pm_move(struct vram_bo *bo, u32 mem_type,
 					  vram_pm_time_left(deadline)) <= 0)
 			break;
 		ret = ttm_bo_validate(&bo->tbo, &placement, &ctx);
-	} while (ret == -EBUSY && vram_pm_time_left(deadline));
+		/* Without a fence, nobody ends what keeps it there. */
+	} while (ret == -EBUSY && vram_pm_time_left(deadline) &&
+		 !dma_resv_test_signaled(bo->tbo.base.resv,
+					 DMA_RESV_USAGE_BOOKKEEP));
 	for (i = 0; i < pins; i++)
 		ttm_bo_pin(&bo->tbo);
 	return ret;
@@ -138,8 +142,16 @@ static int vram_pm_wait(struct vram_device *vram, unsigned long deadline)
 	return ret > 0 ? 0 : -EBUSY;
 }
 
-/* Move the buffers out of VRAM; pinned ones only with @pinned. */
-static int vram_pm_evict(struct vram_device *vram, bool pinned,
+static bool vram_pm_is_fixed(const struct vram_bo *bo)
+{
+	return bo->placement == DRM_PHYR_VRAM_PLACE_VRAM;
+}
+
+/*
+ * Move the buffers out of VRAM; without @all only those that users, who are not
+ * frozen, do not expect there: neither pinned ones nor fixed ones.
+ */
+static int vram_pm_evict(struct vram_device *vram, bool all,
 			 unsigned long deadline)
 {
 	unsigned long id = 0;
@@ -151,7 +163,7 @@ static int vram_pm_evict(struct vram_device *vram, bool pinned,
 		phyr_inject_delay();
 		dma_resv_lock(bo->tbo.base.resv, NULL);
 		if (bo->place == TTM_PL_VRAM &&
-		    (pinned || !bo->tbo.pin_count)) {
+		    (all || (!bo->tbo.pin_count && !vram_pm_is_fixed(bo)))) {
 			ret = vram_pm_check_memory(vram, bo->tbo.base.size);
 			if (!ret)
 				ret = vram_pm_move(bo, TTM_PL_TT, deadline);
@@ -181,11 +193,6 @@ static int vram_pm_wait_empty(struct vram_device *vram, unsigned long deadline)
 	return 0;
 }
 
-static bool vram_pm_is_fixed(const struct vram_bo *bo)
-{
-	return bo->placement == DRM_PHYR_VRAM_PLACE_VRAM;
-}
-
 static void vram_pm_restore_some(struct vram_device *vram, bool fixed,
 				 unsigned long deadline)
 {
@@ -206,6 +213,13 @@ static void vram_pm_restore_some(struct vram_device *vram, bool fixed,
 				bo->id, bo->tbo.base.size, ERR_PTR(ret));
 		vram_bo_put(bo);
 	}
+}
+
+static void vram_pm_restore_fixed(struct vram_device *vram)
+{
+	down_read(&vram->reset_lock);
+	vram_pm_restore_some(vram, true, jiffies + VRAM_PM_TIMEOUT);
+	up_read(&vram->reset_lock);
 }
 
 /*
@@ -230,7 +244,9 @@ static void vram_pm_complete(struct device *dev)
 	/* The display needs contiguous VRAM: give it the first choice. */
 	if (vram_display_resume(vram))
 		drm_err(&vram->drm, "failed to resume the display; it stays off\n");
-	if (!vram->hibernating)
+	if (vram->hibernating)
+		vram_pm_restore_fixed(vram);
+	else
 		vram_pm_restore(vram);
 }
 

@@ -131,7 +131,7 @@ static int vram_dma_buf_pin(struct dma_buf_attachment *attach)
 
 	dma_resv_assert_held(attach->dmabuf->resv);
 
-	if (bo->place == TTM_PL_SYSTEM)
+	if (bo->place != TTM_PL_VRAM)
 		return vram_bo_pin_system(bo);
 	ttm_bo_pin(&bo->tbo);
 	return 0;

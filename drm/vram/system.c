@@ -25,18 +25,20 @@ static struct vram_system *to_vram_system(struct ttm_resource_manager *man)
 }
 
 /*
- * Buffers that may only be in VRAM come here in a suspend. The limit does not
- * apply to them, because they can be larger.
+ * What is in VRAM must be able to leave it, however much importers have pinned
+ * here: others need the VRAM, or the card is suspended. So there is room for all
+ * of VRAM beyond the limit, for moves out of VRAM and for the way back.
  */
 static bool vram_system_take(struct vram_system *system,
 			     const struct vram_bo *bo)
 {
+	struct vram_device *vram = ttm_to_vram(bo->tbo.bdev);
 	s64 size = bo->tbo.base.size;
 	s64 used = atomic64_read(&system->used);
 	s64 limit = system->base.size;
 
-	if (!(bo->placement & DRM_PHYR_VRAM_PLACE_SYSTEM))
-		limit = S64_MAX;
+	if (bo->place == TTM_PL_VRAM || bo->evicted)
+		limit += vram->mgr.base.size;
 	do {
 		if (size > limit - used)
 			return false;

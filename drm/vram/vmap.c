@@ -190,8 +190,11 @@ int vram_vmap(struct drm_gem_object *gem, struct iosys_map *map)
 		ret = vram_vmap_io(bo, map);
 	else
 		ret = ttm_bo_vmap(&bo->tbo, map);
-	if (!ret)
+	if (!ret) {
 		ttm_bo_pin(&bo->tbo);
+		/* The mapping is of this place: see vram_bo_pin_system(). */
+		bo->evicted = false;
+	}
 exit:
 	drm_dev_exit(idx);
 	return ret;

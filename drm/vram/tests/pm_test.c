@@ -138,10 +138,52 @@ static void vram_pm_hibernate_leaves_pinned(struct kunit *test)
 	unpin(pinned);
 }
 
+/* A buffer that is pinned in system memory meanwhile stays there. */
+static void vram_pm_restore_leaves_pinned(struct kunit *test)
+{
+	struct card *card = card_with_pm(test);
+	struct vram_bo *bo = card_bo(test, card, PAGES(5), ANYWHERE, 0);
+	struct vram_bo *fixed = card_bo(test, card, PAGES(2), VRAM_ONLY, 0);
+	struct notifier_block *nb = &card->vram->pm_notifier;
+
+	vram_pm_notify(nb, PM_HIBERNATION_PREPARE, NULL);
+	KUNIT_EXPECT_EQ(test, bo->place, TTM_PL_TT);
+	KUNIT_EXPECT_EQ(test, fixed->place, TTM_PL_VRAM);
+	dma_resv_lock(bo->tbo.base.resv, NULL);
+	KUNIT_EXPECT_EQ(test, vram_bo_pin_system(bo), 0);
+	dma_resv_unlock(bo->tbo.base.resv);
+	vram_pm_notify(nb, PM_POST_HIBERNATION, NULL);
+	KUNIT_EXPECT_EQ(test, bo->place, TTM_PL_TT);
+	KUNIT_EXPECT_EQ(test, bo->tbo.pin_count, 1);
+	unpin(bo);
+}
+
+/* What importers have pinned in system memory takes no room from VRAM's. */
+static void vram_pm_prepare_beyond_the_limit(struct kunit *test)
+{
+	struct card *card = card_with_pm(test);
+	struct vram_bo *taken, *bo;
+	struct device *dev = card->vram->drm.dev;
+
+	taken = card_bo(test, card, PAGES(4), DRM_PHYR_VRAM_PLACE_SYSTEM, 0);
+	pin(taken);
+	bo = card_bo(test, card, PAGES(8), ANYWHERE, 0);
+	card_bo_fill(card, bo, 7);
+	card->vram->system.base.size = PAGES(4);
+	KUNIT_ASSERT_EQ(test, vram_pm_ops.prepare(dev), 0);
+	KUNIT_EXPECT_EQ(test, bo->place, TTM_PL_TT);
+	vram_pm_ops.complete(dev);
+	KUNIT_EXPECT_EQ(test, bo->place, TTM_PL_VRAM);
+	card_bo_expect_filled(test, card, bo, 7);
+	unpin(taken);
+}
+
 static struct kunit_case vram_pm_cases[] = {
 	KUNIT_CASE(vram_pm_prepare_and_complete),
 	KUNIT_CASE(vram_pm_wait_is_limited),
 	KUNIT_CASE(vram_pm_hibernate_leaves_pinned),
+	KUNIT_CASE(vram_pm_restore_leaves_pinned),
+	KUNIT_CASE(vram_pm_prepare_beyond_the_limit),
 	{}
 };
 

@@ -72,15 +72,23 @@ static void vram_system_alloc_larger_than_limit(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic64_read(&vram->system.used), 0);
 }
 
-static void vram_system_alloc_fixed_has_no_limit(struct kunit *test)
+/* What leaves VRAM finds room, however full system memory is. */
+static void vram_system_alloc_from_vram(struct kunit *test)
 {
 	struct vram_device *vram = system_create(test);
+	struct vram_bo *taken = system_bo(test, vram, LIMIT,
+					  DRM_PHYR_VRAM_PLACE_SYSTEM);
 	struct vram_bo *bo = system_bo(test, vram, LIMIT * 2,
 				       DRM_PHYR_VRAM_PLACE_VRAM);
-	struct ttm_resource *res;
+	struct ttm_resource *first, *res;
 
+	vram->mgr.base.size = LIMIT * 2;
+	KUNIT_ASSERT_EQ(test, system_alloc(vram, taken, &first), 0);
+	KUNIT_EXPECT_EQ(test, system_alloc(vram, bo, &res), -ENOSPC);
+	bo->place = TTM_PL_VRAM;
 	KUNIT_ASSERT_EQ(test, system_alloc(vram, bo, &res), 0);
 	vram_system_free(&vram->system.base, res);
+	vram_system_free(&vram->system.base, first);
 }
 
 static void vram_system_alloc_without_memory(struct kunit *test)
@@ -98,7 +106,7 @@ static void vram_system_alloc_without_memory(struct kunit *test)
 static struct kunit_case vram_system_cases[] = {
 	KUNIT_CASE(vram_system_alloc_up_to_limit),
 	KUNIT_CASE(vram_system_alloc_larger_than_limit),
-	KUNIT_CASE(vram_system_alloc_fixed_has_no_limit),
+	KUNIT_CASE(vram_system_alloc_from_vram),
 	KUNIT_CASE(vram_system_alloc_without_memory),
 	{}
 };
