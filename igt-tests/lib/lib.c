@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <xf86drm.h>
 
 #include "lib.h"
 
@@ -375,6 +376,18 @@ struct drm_phyr_copy_submit copy_job(uint32_t src, uint32_t dst, uint64_t len)
 void submit_job(int fd, struct drm_phyr_copy_submit job)
 {
 	igt_assert_eq(phyr_copy_submit(fd, &job), 0);
+}
+
+int submit_for_fence(int fd, struct drm_phyr_copy_submit job)
+{
+	int sync_file;
+
+	igt_assert_eq(phyr_syncobj_create(fd, &job.out_syncobj), 0);
+	submit_job(fd, job);
+	igt_assert_eq(drmSyncobjExportSyncFile(fd, job.out_syncobj, &sync_file),
+		      0);
+	phyr_syncobj_destroy(fd, job.out_syncobj);
+	return sync_file;
 }
 
 /*

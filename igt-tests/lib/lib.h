@@ -96,6 +96,11 @@ void copy_part(int fd, uint32_t src, uint64_t src_offset, uint32_t dst,
  */
 struct drm_phyr_copy_submit copy_job(uint32_t src, uint32_t dst, uint64_t len);
 void submit_job(int fd, struct drm_phyr_copy_submit job);
+/*
+ * Submit @job and return a sync_file of its fence. Unlike a syncobj, it can be
+ * asked after @fd is closed.
+ */
+int submit_for_fence(int fd, struct drm_phyr_copy_submit job);
 
 /* The events that are pending, of @events. */
 int poll_now(int fd, short events);

@@ -6,7 +6,6 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <linux/sync_file.h>
-#include <xf86drm.h>
 
 #include "lib.h"
 
@@ -14,22 +13,6 @@ IGT_TEST_DESCRIPTION("Queues of a copy engine: how they end, and whose turn it i
 
 #define JOBS	256
 #define LARGE	(256 * SZ_1M)
-
-/*
- * Submit a job and return a sync_file with its fence. Unlike a syncobj, it can
- * be asked after the engine's file is closed.
- */
-static int submit_with_fence(int fd, struct drm_phyr_copy_submit job)
-{
-	int sync_file;
-
-	igt_assert_eq(phyr_syncobj_create(fd, &job.out_syncobj), 0);
-	submit_job(fd, job);
-	igt_assert_eq(drmSyncobjExportSyncFile(fd, job.out_syncobj, &sync_file),
-		      0);
-	phyr_syncobj_destroy(fd, job.out_syncobj);
-	return sync_file;
-}
 
 /* Wait for the fence and return its status: 1, or its error. */
 static int wait_for_fence(int sync_file)
@@ -69,7 +52,7 @@ static void close_with_queue(void)
 	/* Otherwise an emulated engine may end all of them meanwhile. */
 	igt_assert_eq(phyr_hang(&device, 2), 0);
 	for (int i = 0; i < JOBS; i++)
-		fences[i] = submit_with_fence(engine, copy_job(src, dst, LARGE));
+		fences[i] = submit_for_fence(engine, copy_job(src, dst, LARGE));
 	close(engine);
 	igt_assert_eq(phyr_sync_file_status(fences[0]), 0);
 	igt_assert_eq(phyr_sync_file_status(fences[JOBS - 1]), 0);
@@ -98,7 +81,7 @@ static void close_with_hung_jobs(void)
 	fill_own(engine, src, SZ_1M, 60);
 	igt_assert_eq(phyr_hang(&device, 2), 0);
 	for (int i = 0; i < 3; i++)
-		fences[i] = submit_with_fence(engine, copy_job(src, dst, SZ_1M));
+		fences[i] = submit_for_fence(engine, copy_job(src, dst, SZ_1M));
 	close(engine);
 	igt_assert_eq(phyr_sync_file_status(fences[0]), 0);
 	igt_assert_eq(wait_for_fence(fences[0]), -ETIMEDOUT);
@@ -158,7 +141,7 @@ static void close_in_socket(void)
 	}
 	igt_assert_eq(phyr_hang(&device, 2), 0);
 	for (int i = 0; i < 2; i++)
-		fences[i] = submit_with_fence(engine,
+		fences[i] = submit_for_fence(engine,
 					      copy_job(src, dst, SZ_64K));
 	files[0] = pipes[0][1];
 	files[1] = engine;
@@ -248,8 +231,8 @@ static void turns(void)
 
 	igt_assert_eq(phyr_hang(&device, 1), 0);
 	for (int i = 0; i < 32; i++)
-		fences[i] = submit_with_fence(first, copy_job(src, dst, SZ_1M));
-	other = submit_with_fence(second, copy_job(a, b, SZ_4K));
+		fences[i] = submit_for_fence(first, copy_job(src, dst, SZ_1M));
+	other = submit_for_fence(second, copy_job(a, b, SZ_4K));
 	igt_assert_eq(phyr_sync_file_status(fences[0]), 0);
 	igt_assert_eq(wait_for_fence(other), 1);
 	igt_assert_eq(wait_for_fence(fences[31]), 1);

@@ -19,19 +19,6 @@ IGT_TEST_DESCRIPTION("Fences of dma-bufs: implicit synchronization, sync_files a
  */
 #define SIZE	SZ_64K
 
-/* Submit @job and return a sync_file of its fence. */
-static int submit_for_fence(int fd, struct drm_phyr_copy_submit job)
-{
-	int sync_file;
-
-	igt_assert_eq(phyr_syncobj_create(fd, &job.out_syncobj), 0);
-	submit_job(fd, job);
-	igt_assert_eq(drmSyncobjExportSyncFile(fd, job.out_syncobj, &sync_file),
-		      0);
-	phyr_syncobj_destroy(fd, job.out_syncobj);
-	return sync_file;
-}
-
 /* A sync_file of a copy that hangs, between private buffers. */
 static int hanging_fence(int engine)
 {
