@@ -142,7 +142,7 @@ static void close_in_socket(void)
 	igt_assert_eq(phyr_hang(&device, 2), 0);
 	for (int i = 0; i < 2; i++)
 		fences[i] = submit_for_fence(engine,
-					      copy_job(src, dst, SZ_64K));
+					     copy_job(src, dst, SZ_64K));
 	files[0] = pipes[0][1];
 	files[1] = engine;
 	files[2] = pipes[1][1];
