@@ -3,6 +3,7 @@
  * Buffers: iteration, placement, pinning
  */
 #include <drm/drm_drv.h>
+#include <drm/phyr_vram_drm.h>
 #include <drm/ttm/ttm_placement.h>
 #include <linux/phyr_inject.h>
 #include <linux/wait_bit.h>
@@ -63,6 +64,34 @@ unsigned int vram_bo_extents(struct vram_bo *bo)
 }
 
 /**
+ * vram_bo_is_fixed - test whether a buffer may only be in VRAM
+ * @bo: the buffer
+ *
+ * Return: true if it is never evicted.
+ */
+bool vram_bo_is_fixed(const struct vram_bo *bo)
+{
+	return !(bo->placement & DRM_PHYR_VRAM_PLACE_SYSTEM);
+}
+
+/**
+ * vram_bo_place - find where in VRAM or in system memory a buffer may be
+ * @bo: the buffer
+ * @mem_type: TTM_PL_VRAM or TTM_PL_TT
+ *
+ * Return: the place.
+ */
+struct ttm_place vram_bo_place(const struct vram_bo *bo, u32 mem_type)
+{
+	struct ttm_place place = { .mem_type = mem_type };
+	struct vram_mgr *mgr = &ttm_to_vram(bo->tbo.bdev)->mgr;
+
+	if (mem_type == TTM_PL_VRAM && vram_bo_is_fixed(bo))
+		place.fpfn = PHYS_PFN(mgr->fixed_start);
+	return place;
+}
+
+/**
  * vram_bo_move_to - move a buffer to VRAM or to system memory
  * @bo: the buffer
  * @mem_type: TTM_PL_VRAM or TTM_PL_TT; the buffer's placement must allow it
@@ -74,7 +103,7 @@ unsigned int vram_bo_extents(struct vram_bo *bo)
  */
 int vram_bo_move_to(struct vram_bo *bo, u32 mem_type, bool interruptible)
 {
-	struct ttm_place place = { .mem_type = mem_type };
+	struct ttm_place place = vram_bo_place(bo, mem_type);
 	struct ttm_placement placement = { .num_placement = 1,
 					   .placement = &place };
 	struct ttm_operation_ctx ctx = { .interruptible = interruptible };
@@ -118,6 +147,79 @@ int vram_bo_pin_system(struct vram_bo *bo)
 }
 
 /**
+ * vram_bo_scanout_placement - find where a buffer can be scanned out
+ * @bo: the buffer
+ * @end: bytes from the start of VRAM that it must end at or before
+ * @scanout: out: the placement, for the buffer or its front
+ *
+ * First choice: anywhere in the space for scan-out, if nothing must be evicted
+ * for it. Second: what vram_mgr_find_windows() finds. A buffer that may only be
+ * in VRAM stays in the space for those.
+ *
+ * Context: takes the allocator's lock; may sleep.
+ * Return: 0; -EBUSY for a buffer that is too large.
+ */
+int vram_bo_scanout_placement(struct vram_bo *bo, u64 end,
+			      struct vram_scanout_placement *scanout)
+{
+	struct vram_mgr *mgr = &ttm_to_vram(bo->tbo.bdev)->mgr;
+	u64 starts[VRAM_MGR_WINDOWS], size = bo->tbo.base.size;
+	struct ttm_place place = vram_bo_place(bo, TTM_PL_VRAM);
+	unsigned int i, n;
+
+	*scanout = (struct vram_scanout_placement){
+		.base.placement = scanout->places,
+	};
+	if (!vram_bo_is_fixed(bo))
+		end = min(end, mgr->fixed_start);
+	place.flags = TTM_PL_FLAG_CONTIGUOUS;
+	place.lpfn = PHYS_PFN(end) ?: 1;
+	if (vram_bo_is_fixed(bo)) {
+		scanout->places[scanout->base.num_placement++] = place;
+		return 0;
+	}
+	if (size <= vram_mgr_max_picture(mgr)) {
+		place.flags |= TTM_PL_FLAG_DESIRED;
+		scanout->places[scanout->base.num_placement++] = place;
+	}
+
+	place.flags = TTM_PL_FLAG_CONTIGUOUS;
+	if (scanout->base.num_placement)
+		place.flags |= TTM_PL_FLAG_FALLBACK;
+	n = vram_mgr_find_windows(mgr, size, end, starts);
+	for (i = 0; i < n; i++) {
+		place.fpfn = PHYS_PFN(starts[i]);
+		place.lpfn = PHYS_PFN(starts[i] + size);
+		scanout->places[scanout->base.num_placement++] = place;
+	}
+	return scanout->base.num_placement ? 0 : -EBUSY;
+}
+
+/* Move a buffer to where it can be scanned out. */
+static int vram_bo_move_scanout(struct vram_bo *bo, u64 end)
+{
+	struct ttm_operation_ctx ctx = { .interruptible = true };
+	struct vram_scanout_placement scanout;
+	int ret;
+
+	ret = vram_bo_scanout_placement(bo, end, &scanout);
+	return ret ?: ttm_bo_validate(&bo->tbo, &scanout.base, &ctx);
+}
+
+/**
+ * vram_bo_has_scanout_space - test whether scan-out of a buffer must not fail
+ * @bo: the buffer
+ *
+ * Return: true if the space for scan-out has room for it whenever other pictures
+ * leave it; false if it is too large, or may only be in VRAM.
+ */
+bool vram_bo_has_scanout_space(const struct vram_bo *bo)
+{
+	return !vram_bo_is_fixed(bo) && bo->tbo.base.size <=
+	       vram_mgr_max_picture(&ttm_to_vram(bo->tbo.bdev)->mgr);
+}
+
+/**
  * vram_bo_pin_scanout - pin a buffer where the display can read it
  * @bo: the buffer; its placement must allow VRAM
  * @end: bytes from the start of VRAM that the buffer must end at or before
@@ -128,32 +230,28 @@ int vram_bo_pin_system(struct vram_bo *bo)
  *
  * Context: the reservation lock is held; may sleep.
  * Return: 0; -EBUSY for a buffer that is pinned where the display cannot read
- * it; -ENOSPC, -ENOMEM, -ERESTARTSYS.
+ * it, or finds no contiguous piece though vram_bo_has_scanout_space() is false;
+ * -ENOSPC, -ENOMEM, -ERESTARTSYS.
  */
 int vram_bo_pin_scanout(struct vram_bo *bo, u64 end)
 {
-	struct ttm_place place = { .mem_type = TTM_PL_VRAM,
-				   .flags = TTM_PL_FLAG_CONTIGUOUS,
-				   .lpfn = PHYS_PFN(end) ?: 1 };
-	struct ttm_placement placement = { .num_placement = 1,
-					   .placement = &place };
-	struct ttm_operation_ctx ctx = { .interruptible = true };
 	int ret;
 
 	dma_resv_assert_held(bo->tbo.base.resv);
 
-	ret = ttm_bo_validate(&bo->tbo, &placement, &ctx);
+	ret = vram_bo_move_scanout(bo, end);
 	if (ret == -EINVAL && bo->tbo.pin_count)
 		return -EBUSY;
-	if (ret == -ENOSPC && bo->place == TTM_PL_VRAM) {
+	if (ret == -ENOSPC && bo->place == TTM_PL_VRAM &&
+	    !vram_bo_is_fixed(bo)) {
 		/* The buffer itself may occupy the space: move it out first. */
 		ret = vram_bo_move_to(bo, TTM_PL_TT, true);
 		if (!ret)
-			ret = ttm_bo_validate(&bo->tbo, &placement, &ctx);
+			ret = vram_bo_move_scanout(bo, end);
 	}
 	if (!ret)
 		ttm_bo_pin(&bo->tbo);
-	return ret;
+	return ret == -ENOSPC && !vram_bo_has_scanout_space(bo) ? -EBUSY : ret;
 }
 
 /**
@@ -202,6 +300,38 @@ int vram_bos_begin_move(struct vram_device *vram)
 void vram_bos_end_move(struct vram_device *vram)
 {
 	up_read(&vram->reset_lock);
+}
+
+/**
+ * vram_bos_block_moves - wait until no task creates or moves buffers, and let none
+ * @vram: the card
+ *
+ * Until vram_bos_unblock_moves(), which every success needs.
+ *
+ * Context: takes reset_lock for writing; may sleep.
+ * Return: 0; -ENODEV if the card is gone; -EINTR if the task is killed.
+ */
+int vram_bos_block_moves(struct vram_device *vram)
+{
+	int ret;
+
+	ret = down_write_killable(&vram->reset_lock);
+	if (ret)
+		return ret;
+	if (drm_dev_is_unplugged(&vram->drm)) {
+		up_write(&vram->reset_lock);
+		return -ENODEV;
+	}
+	return 0;
+}
+
+/**
+ * vram_bos_unblock_moves - undo vram_bos_block_moves()
+ * @vram: the card
+ */
+void vram_bos_unblock_moves(struct vram_device *vram)
+{
+	up_write(&vram->reset_lock);
 }
 
 /**

@@ -167,10 +167,6 @@ static const struct drm_encoder_funcs vram_encoder_funcs = {
  * Modes and commits
  */
 
-/*
- * A flip pins two pictures, and the first can be anywhere. VRAM of three times
- * the size of a picture has a contiguous range for the second in any case.
- */
 static enum drm_mode_status
 vram_display_mode_valid(struct drm_device *drm,
 			const struct drm_display_mode *mode)
@@ -190,7 +186,8 @@ vram_display_mode_valid(struct drm_device *drm,
 		return MODE_H_ILLEGAL;
 	if (mode->vdisplay < VRAM_DISPLAY_MIN_SIZE)
 		return MODE_V_ILLEGAL;
-	return size * 3 > to_vram(drm)->mgr.base.size ? MODE_MEM : MODE_OK;
+	return size > vram_mgr_max_picture(&to_vram(drm)->mgr) ? MODE_MEM :
+								 MODE_OK;
 }
 
 static void vram_display_commit_tail(struct drm_atomic_commit *commit)
@@ -351,7 +348,7 @@ void vram_display_remove(struct vram_device *vram)
 	/* Commits do not access the registers any more. */
 	vram_dispi_show_black(vram->display);
 	drm_atomic_helper_shutdown(&vram->drm);
-	vram_fronts_fini(vram->display);
+	vram_fronts_stop(vram->display);
 	vram_crc_flush(&vram->display->crc);
 }
 
@@ -397,9 +394,11 @@ int vram_display_suspend(struct vram_device *vram)
 	if (!vram->display)
 		return 0;
 	ret = drm_mode_config_helper_suspend(&vram->drm);
-	if (!ret)
-		vram_dispi_clear(vram->display);
-	return ret;
+	if (ret)
+		return ret;
+	vram_fronts_stop(vram->display);
+	vram_dispi_clear(vram->display);
+	return 0;
 }
 
 /**
@@ -460,6 +459,7 @@ int vram_display_block(struct vram_device *vram)
 						  &display->blocked);
 	display->blocked_state = IS_ERR(state) ? NULL : state;
 	ret = drm_atomic_helper_disable_all(&vram->drm, &display->blocked);
+	vram_fronts_stop(display);
 	vram_dispi_clear(display);
 	return IS_ERR(state) ? PTR_ERR(state) : ret;
 }

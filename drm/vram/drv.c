@@ -36,6 +36,7 @@ static int vram_info_ioctl(struct drm_device *drm, void *data,
 		return -EINVAL;
 
 	args->vram_size = to_vram(drm)->mgr.base.size;
+	args->fixed_size = to_vram(drm)->mgr.fixed_limit;
 	args->page_size = PAGE_SIZE;
 	return 0;
 }
@@ -293,11 +294,17 @@ static int vram_init_memory(struct vram_device *vram, struct pci_dev *pdev,
 	ret = vram_mem_init(vram, pdev, bar);
 	if (ret)
 		return ret;
+	ret = vram_users_init(vram);
+	if (ret)
+		return ret;
 	ret = vram_ttm_init(vram);
 	if (ret)
 		return ret;
-	return vram_mgr_init(vram, phyr_mem_len(vram->mem),
-			     model->display_bar < 0 ? 0 : VRAM_DISPLAY_RESERVED);
+	ret = vram_mgr_init(vram, phyr_mem_len(vram->mem),
+			    model->display_bar < 0 ? 0 : VRAM_DISPLAY_RESERVED);
+	if (!ret && model->display_bar >= 0)
+		vram_mgr_reserve_scanout(&vram->mgr);
+	return ret;
 }
 
 static int vram_probe(struct pci_dev *pdev, const struct pci_device_id *id)

@@ -162,8 +162,8 @@ int vram_front_pin_system(struct vram_bo *bo)
  * @bo: the buffer
  *
  * Also for other pins. If only scan-out needs the buffer now, it moves back to
- * its front, unless that had to wait for a fence: then it is shown by its front
- * until the end of scan-out.
+ * its front, unless that had to wait for a fence, or the card is being reset: then
+ * it is shown by its front until the end of scan-out.
  *
  * Context: the reservation lock is held; may sleep.
  */
@@ -176,6 +176,7 @@ void vram_front_unpin_system(struct vram_bo *bo)
 
 	ttm_bo_unpin(&bo->tbo);
 	if (!bo->front || bo->tbo.pin_count != bo->scanouts ||
+	    phyr_buffer_is_revoked(&bo->phyr) ||
 	    phyr_buffer_move_begin(&bo->phyr, false, true))
 		return;
 
@@ -193,18 +194,17 @@ void vram_front_unpin_system(struct vram_bo *bo)
 static int vram_front_create(struct vram_bo *bo, u64 end)
 {
 	struct vram_display *display = vram_bo_display(bo);
-	struct ttm_place place = { .mem_type = TTM_PL_VRAM,
-				   .flags = TTM_PL_FLAG_CONTIGUOUS,
-				   .lpfn = PHYS_PFN(end) ?: 1 };
-	struct ttm_placement placement = { .num_placement = 1,
-					   .placement = &place };
 	struct ttm_operation_ctx ctx = { .interruptible = true };
+	struct vram_scanout_placement scanout;
 	struct ttm_resource *res;
 	int ret;
 
-	ret = ttm_bo_mem_space(&bo->tbo, &placement, &res, &ctx);
+	ret = vram_bo_scanout_placement(bo, end, &scanout);
+	if (!ret)
+		ret = ttm_bo_mem_space(&bo->tbo, &scanout.base, &res, &ctx);
 	if (ret)
-		return ret;
+		return ret == -ENOSPC && !vram_bo_has_scanout_space(bo) ?
+		       -EBUSY : ret;
 
 	/* All of it: nobody may see what the VRAM held before. */
 	guard(mutex)(&display->front_lock);
@@ -231,29 +231,17 @@ static int vram_front_pin_vram(struct vram_bo *bo, u64 end)
 	return 0;
 }
 
-/**
- * vram_front_pin - pin a buffer, or its front, where the display can read it
- * @bo: the buffer; its placement must allow VRAM
- * @end: bytes from the start of VRAM that it must end at or before
- * @scanout: the picture; its offset in the buffer becomes that in VRAM
- *
- * Undone by vram_front_unpin().
- *
- * Context: inside drm_dev_enter(); takes the reservation lock; may sleep.
- * Return: as vram_bo_pin_scanout(), or -EINTR.
- */
-int vram_front_pin(struct vram_bo *bo, u64 end, struct vram_scanout *scanout)
+/* The VRAM from which a buffer is scanned out, wherever the buffer is. */
+static struct ttm_resource *vram_front_shown(struct vram_bo *bo)
+{
+	return bo->front ?: bo->tbo.resource;
+}
+
+/* Note that one more plane state scans out this part of a pinned buffer. */
+static void vram_front_add_scanout(struct vram_bo *bo,
+				   struct vram_scanout *scanout)
 {
 	u64 start = scanout->offset, last;
-	int ret;
-
-	phyr_inject_delay();
-	ret = dma_resv_lock_interruptible(bo->tbo.base.resv, NULL);
-	if (ret)
-		return ret;
-	ret = vram_front_pin_vram(bo, end);
-	if (ret)
-		goto unlock;
 
 	last = start + (u64)(scanout->height - 1) * scanout->pitch +
 	       (u64)scanout->width * scanout->format->cpp[0];
@@ -262,11 +250,49 @@ int vram_front_pin(struct vram_bo *bo, u64 end, struct vram_scanout *scanout)
 						start;
 		bo->scan_end = bo->scanouts ? max(bo->scan_end, last) : last;
 	}
-	bo->scanouts++;
+	if (!bo->scanouts++)
+		vram_mgr_show(&ttm_to_vram(bo->tbo.bdev)->mgr,
+			      vram_front_shown(bo));
 	/* Until the unpin it is shown from there, wherever the buffer is. */
-	scanout->offset += vram_resource_offset(bo->front ?: bo->tbo.resource);
-unlock:
-	dma_resv_unlock(bo->tbo.base.resv);
+	scanout->offset += vram_resource_offset(vram_front_shown(bo));
+}
+
+/* Attempts to pin while others hold the locks of what has to be evicted */
+#define VRAM_FRONT_ATTEMPTS	3
+
+/**
+ * vram_front_pin - pin a buffer, or its front, where the display can read it
+ * @bo: the buffer; its placement must allow VRAM
+ * @end: bytes from the start of VRAM that it must end at or before
+ * @scanout: the picture; its offset in the buffer becomes that in VRAM
+ *
+ * Undone by vram_front_unpin().
+ *
+ * TTM waits for the locks of buffers that it evicts, because of the ticket, but
+ * it gives up at one whose owner has an older ticket. With the same ticket the
+ * next attempt does not meet that owner again.
+ *
+ * Context: inside drm_dev_enter(); takes the reservation lock; may sleep.
+ * Return: as vram_bo_pin_scanout(), or -EINTR.
+ */
+int vram_front_pin(struct vram_bo *bo, u64 end, struct vram_scanout *scanout)
+{
+	unsigned int i = VRAM_FRONT_ATTEMPTS;
+	struct ww_acquire_ctx ticket;
+	int ret;
+
+	phyr_inject_delay();
+	ww_acquire_init(&ticket, &reservation_ww_class);
+	do {
+		ret = dma_resv_lock_interruptible(bo->tbo.base.resv, &ticket);
+		if (ret)
+			break;
+		ret = vram_front_pin_vram(bo, end);
+		if (!ret)
+			vram_front_add_scanout(bo, scanout);
+		dma_resv_unlock(bo->tbo.base.resv);
+	} while (ret == -ENOSPC && --i);
+	ww_acquire_fini(&ticket);
 	phyr_inject_delay();
 	return ret;
 }
@@ -286,6 +312,9 @@ bool vram_front_unpin(struct vram_bo *bo)
 	phyr_inject_delay();
 	dma_resv_lock(bo->tbo.base.resv, NULL);
 	last = !--bo->scanouts;
+	if (last)
+		vram_mgr_hide(&ttm_to_vram(bo->tbo.bdev)->mgr,
+			      vram_front_shown(bo));
 	if (last && bo->front) {
 		scoped_guard(mutex, &vram_bo_display(bo)->front_lock)
 			res = vram_front_remove(bo);
@@ -324,12 +353,14 @@ int vram_fronts_init(struct vram_display *display)
 }
 
 /**
- * vram_fronts_fini - stop the worker
- * @display: the display; nothing is or will be scanned out
+ * vram_fronts_stop - stop the worker
+ * @display: the display; nothing is scanned out
+ *
+ * Until the next front.
  *
  * Context: may sleep.
  */
-void vram_fronts_fini(struct vram_display *display)
+void vram_fronts_stop(struct vram_display *display)
 {
 	cancel_delayed_work_sync(&display->front_work);
 }

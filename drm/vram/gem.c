@@ -31,6 +31,7 @@ static void vram_gem_destroy(struct ttm_buffer_object *tbo)
 		__free_page(bo->dummy);
 	mem_cgroup_put(bo->memcg);
 	vram_client_put(bo->client);
+	vram_user_uncharge(ttm_to_vram(tbo->bdev), bo);
 	drm_gem_object_release(&tbo->base);
 	kfree(bo);
 }
@@ -206,8 +207,8 @@ bool vram_gem_is_bo(const struct drm_gem_object *gem)
 
 static int vram_gem_place(struct vram_device *vram, struct vram_bo *bo)
 {
-	static const struct ttm_place places[] = {
-		{ .mem_type = TTM_PL_VRAM },
+	const struct ttm_place places[] = {
+		vram_bo_place(bo, TTM_PL_VRAM),
 		{ .mem_type = TTM_PL_TT, .flags = TTM_PL_FLAG_FALLBACK },
 		{ .mem_type = TTM_PL_TT },
 	};
@@ -240,7 +241,7 @@ static int vram_gem_check_size(struct vram_device *vram, u64 size,
 			       u32 placement)
 {
 	u64 most = placement & DRM_PHYR_VRAM_PLACE_SYSTEM ?
-		   vram->system.base.size : vram->mgr.base.size;
+		   vram->system.base.size : vram->mgr.fixed_limit;
 
 	return size > most ? -E2BIG : 0;
 }
@@ -275,6 +276,15 @@ struct vram_bo *vram_gem_create(struct vram_device *vram,
 	bo->placement = placement;
 	bo->max_extent = max_extent;
 	bo->place = TTM_PL_SYSTEM;
+	bo->tbo.bdev = &vram->ttm;
+	bo->tbo.base.size = size;
+	if (client) {
+		ret = vram_user_charge(vram, bo);
+		if (ret) {
+			kfree(bo);
+			return ERR_PTR(ret);
+		}
+	}
 	bo->client = vram_client_get(client);
 	bo->memcg = get_mem_cgroup_from_mm(current->mm);
 	bo->tbo.base.funcs = &vram_gem_funcs;

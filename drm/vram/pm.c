@@ -21,7 +21,7 @@
  * neither pinned nor fixed to VRAM before userspace is frozen, so that a lack of
  * memory shows early and the image's memory is taken afterwards; .prepare moves
  * the rest. .complete also runs after the image was taken, when it restores only
- * the display and the fixed buffers; the notifier restores the others at the
+ * the display and what .prepare has moved; the notifier restores the others at the
  * end, except those that somebody has pinned in system memory meanwhile.
  *
  * Runtime PM: the PCI core holds a runtime PM reference on a bound device. The
@@ -65,7 +65,7 @@ static unsigned long vram_pm_time_left(unsigned long deadline)
 static int vram_pm_move(struct vram_bo *bo, u32 mem_type,
 			unsigned long deadline)
 {
-	struct ttm_place place = { .mem_type = mem_type };
+	struct ttm_place place = vram_bo_place(bo, mem_type);
 	struct ttm_placement placement = { .num_placement = 1,
 					   .placement = &place };
 	struct ttm_operation_ctx ctx = { .no_wait_gpu = true };
@@ -142,11 +142,6 @@ static int vram_pm_wait(struct vram_device *vram, unsigned long deadline)
 	return ret > 0 ? 0 : -EBUSY;
 }
 
-static bool vram_pm_is_fixed(const struct vram_bo *bo)
-{
-	return bo->placement == DRM_PHYR_VRAM_PLACE_VRAM;
-}
-
 /*
  * Move the buffers out of VRAM; without @all only those that users, who are not
  * frozen, do not expect there: neither pinned ones nor fixed ones.
@@ -163,7 +158,7 @@ static int vram_pm_evict(struct vram_device *vram, bool all,
 		phyr_inject_delay();
 		dma_resv_lock(bo->tbo.base.resv, NULL);
 		if (bo->place == TTM_PL_VRAM &&
-		    (all || (!bo->tbo.pin_count && !vram_pm_is_fixed(bo)))) {
+		    (all || (!bo->tbo.pin_count && !vram_bo_is_fixed(bo)))) {
 			ret = vram_pm_check_memory(vram, bo->tbo.base.size);
 			if (!ret)
 				ret = vram_pm_move(bo, TTM_PL_TT, deadline);
@@ -193,17 +188,25 @@ static int vram_pm_wait_empty(struct vram_device *vram, unsigned long deadline)
 	return 0;
 }
 
-static void vram_pm_restore_some(struct vram_device *vram, bool fixed,
-				 unsigned long deadline)
+/* Somebody expects it in VRAM at once. */
+static bool vram_pm_is_first(const struct vram_bo *bo)
+{
+	return vram_bo_is_fixed(bo) || bo->tbo.pin_count;
+}
+
+/* Move what vram_pm_evict() moved back: what is first, or the rest. */
+static void vram_pm_restore(struct vram_device *vram, bool first,
+			    unsigned long deadline)
 {
 	unsigned long id = 0;
 	struct vram_bo *bo;
 	int ret;
 
+	down_read(&vram->reset_lock);
 	while ((bo = vram_bo_next(vram, &id))) {
 		ret = 0;
 		dma_resv_lock(bo->tbo.base.resv, NULL);
-		if (bo->evicted && vram_pm_is_fixed(bo) == fixed) {
+		if (bo->evicted && vram_pm_is_first(bo) == first) {
 			bo->evicted = false;
 			ret = vram_pm_move(bo, TTM_PL_VRAM, deadline);
 		}
@@ -213,41 +216,32 @@ static void vram_pm_restore_some(struct vram_device *vram, bool fixed,
 				bo->id, bo->tbo.base.size, ERR_PTR(ret));
 		vram_bo_put(bo);
 	}
-}
-
-static void vram_pm_restore_fixed(struct vram_device *vram)
-{
-	down_read(&vram->reset_lock);
-	vram_pm_restore_some(vram, true, jiffies + VRAM_PM_TIMEOUT);
 	up_read(&vram->reset_lock);
 }
 
-/*
- * Move everything that vram_pm_evict() moved back, first the buffers that may
- * be nowhere else.
- */
-static void vram_pm_restore(struct vram_device *vram)
+static void vram_pm_restore_all(struct vram_device *vram)
 {
 	unsigned long deadline = jiffies + VRAM_PM_TIMEOUT;
 
-	down_read(&vram->reset_lock);
-	vram_pm_restore_some(vram, true, deadline);
-	vram_pm_restore_some(vram, false, deadline);
-	up_read(&vram->reset_lock);
+	vram_pm_restore(vram, true, deadline);
+	vram_pm_restore(vram, false, deadline);
 }
 
+/*
+ * The display comes after what it might show, but before the rest: it needs
+ * contiguous VRAM.
+ */
 static void vram_pm_complete(struct device *dev)
 {
 	struct vram_device *vram = dev_get_drvdata(dev);
+	unsigned long deadline = jiffies + VRAM_PM_TIMEOUT;
 
 	vram_mgr_open(&vram->mgr);
-	/* The display needs contiguous VRAM: give it the first choice. */
+	vram_pm_restore(vram, true, deadline);
 	if (vram_display_resume(vram))
 		drm_err(&vram->drm, "failed to resume the display; it stays off\n");
-	if (vram->hibernating)
-		vram_pm_restore_fixed(vram);
-	else
-		vram_pm_restore(vram);
+	if (!vram->hibernating)
+		vram_pm_restore(vram, false, deadline);
 }
 
 static int vram_pm_prepare(struct device *dev)
@@ -294,7 +288,7 @@ static int vram_pm_hibernate(struct vram_device *vram)
 	if (!ret)
 		ret = vram_pm_evict(vram, false, jiffies + VRAM_PM_TIMEOUT);
 	if (ret)
-		vram_pm_restore(vram);
+		vram_pm_restore_all(vram);
 	else
 		vram->hibernating = true;
 	return ret;
@@ -313,7 +307,7 @@ static int vram_pm_notify(struct notifier_block *nb, unsigned long action,
 	case PM_POST_HIBERNATION:
 	case PM_POST_RESTORE:
 		vram->hibernating = false;
-		vram_pm_restore(vram);
+		vram_pm_restore_all(vram);
 		return NOTIFY_OK;
 	default:
 		return NOTIFY_DONE;

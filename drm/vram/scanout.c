@@ -207,6 +207,32 @@ static int vram_scanout_pin_fb(struct vram_display *display,
 	return 0;
 }
 
+/*
+ * The commit before the last one may not have unpinned its picture yet. Wait for
+ * that, so that at most one picture is pinned. The caller has locked the CRTC.
+ */
+static int vram_scanout_wait_unpinned(const struct vram_plane_state *state)
+{
+	struct drm_crtc_commit *commit = state->base.crtc->state->commit;
+	long ret;
+
+	if (!commit)
+		return 0;
+	ret = wait_for_completion_interruptible_timeout(&commit->cleanup_done,
+							10 * HZ);
+	return ret < 0 ? ret : 0;
+}
+
+static int vram_scanout_pin_any(struct vram_display *display,
+				struct vram_plane_state *state,
+				struct vram_plane_state *old)
+{
+	int ret = vram_scanout_pin_fb(display, state);
+
+	return ret == -EBUSY ? vram_scanout_pin_shadow(display, state, old) :
+			       ret;
+}
+
 /**
  * vram_scanout_pin - pin a buffer for scan-out of a plane state
  * @display: the display
@@ -216,6 +242,10 @@ static int vram_scanout_pin_fb(struct vram_display *display,
  *
  * Pins the framebuffer's own buffer if the display can read it, otherwise a
  * shadow, which vram_scanout_copy() fills. Undone by vram_scanout_unpin().
+ *
+ * -ENOSPC can be due to what passes: the picture before the last one, or buffers
+ * that others are moving, which cannot be evicted. So the second attempt is
+ * without either.
  *
  * Context: in a commit; takes reset_lock and reservation locks; may sleep.
  * Return: 0; -ENODEV if the card is gone; -ENOSPC, -ENOMEM, -EINTR,
@@ -231,10 +261,18 @@ int vram_scanout_pin(struct vram_display *display,
 	ret = vram_bos_begin_move(vram);
 	if (ret)
 		return ret;
-	ret = vram_scanout_pin_fb(display, state);
-	if (ret == -EBUSY)
-		ret = vram_scanout_pin_shadow(display, state, old);
+	ret = vram_scanout_pin_any(display, state, old);
 	vram_bos_end_move(vram);
+	if (ret != -ENOSPC)
+		return ret;
+
+	ret = vram_scanout_wait_unpinned(state);
+	if (!ret)
+		ret = vram_bos_block_moves(vram);
+	if (ret)
+		return ret;
+	ret = vram_scanout_pin_any(display, state, old);
+	vram_bos_unblock_moves(vram);
 	return ret;
 }
 

@@ -218,7 +218,7 @@ void vram_vunmap(struct drm_gem_object *gem, struct iosys_map *map)
 			vram_vunmap_io(bo, map);
 		else
 			ttm_bo_vunmap(&bo->tbo, map);
-		ttm_bo_unpin(&bo->tbo);
+		vram_front_unpin_system(bo);
 	}
 	iosys_map_clear(map);
 }

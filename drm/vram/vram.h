@@ -26,6 +26,7 @@
 #include <drm/drm_plane.h>
 #include <drm/ttm/ttm_bo.h>
 #include <drm/ttm/ttm_device.h>
+#include <drm/ttm/ttm_placement.h>
 #include <drm/ttm/ttm_tt.h>
 #include <linux/gpu_buddy.h>
 #include <linux/iosys-map.h>
@@ -56,31 +57,58 @@ struct drm_framebuffer;
 struct drm_mode_fb_cmd2;
 struct drm_printer;
 struct mem_cgroup;
+struct vram_user;
 
 /**
  * struct vram_mgr - the VRAM allocator
  * @base: the TTM resource manager
- * @lock: guards @buddy and @closed
+ * @lock: guards @buddy, @claimed, @closed and @shown
  * @buddy: the allocated and free blocks of VRAM
+ * @claimed: bytes that allocations in progress will still take from @buddy
  * @closed: allocations fail, while the card sleeps
+ * @shown: VRAM that is displayed, or will be or was just now; see
+ *	vram_mgr_show()
+ * @fixed_start: start of the space for buffers that may only be in VRAM, in
+ *	bytes; 0 for a card without a display; constant
+ * @fixed_limit: bytes that all buffers that may only be in VRAM can have;
+ *	constant
  * @reserved: blocks never given to buffers; constant
  */
 struct vram_mgr {
 	struct ttm_resource_manager base;
-	struct mutex lock;	/* buddy, closed */
+	struct mutex lock;	/* buddy, claimed, closed, shown */
 	struct gpu_buddy buddy;
+	u64 claimed;
 	bool closed;
+	struct list_head shown;
+	u64 fixed_start;
+	u64 fixed_limit;
 	struct list_head reserved;
+};
+
+/* Most places that are considered for a picture by evicting what is there */
+#define VRAM_MGR_WINDOWS	4
+
+/**
+ * struct vram_scanout_placement - where VRAM can be scanned out
+ * @base: for TTM; refers to @places
+ * @places: the places, in the order in which to try them
+ */
+struct vram_scanout_placement {
+	struct ttm_placement base;
+	struct ttm_place places[1 + VRAM_MGR_WINDOWS];
 };
 
 /**
  * struct vram_resource - the VRAM allocated to a buffer
  * @base: the TTM resource
  * @blocks: struct gpu_buddy_block, in the buffer's order; constant
+ * @shown_link: in vram_mgr.shown while it is displayed
  */
 struct vram_resource {
 	struct ttm_resource base;
 	struct list_head blocks;
+	struct list_head shown_link;
 };
 
 static inline struct vram_resource *to_vram_resource(struct ttm_resource *res)
@@ -112,6 +140,9 @@ struct vram_system {
  *	ioctls and commits that create, move or pin buffers
  * @bos: all buffers by struct vram_bo.id; holds no references
  * @next_id: next id to try in @bos
+ * @users_lock: guards @users, the users in it, and @fixed
+ * @users: struct vram_user by uid, of users with charged buffers
+ * @fixed: bytes of all charged buffers that may only be in VRAM
  * @io_maps: number of VRAM mappings held by kernel clients
  * @imports: imports that have no handle yet; has its own lock
  * @pm_notifier: moves buffers for hibernation
@@ -130,6 +161,9 @@ struct vram_device {
 	struct rw_semaphore reset_lock;
 	struct xarray bos;
 	u32 next_id;
+	struct mutex users_lock;	/* users, fixed */
+	struct xarray users;
+	u64 fixed;
 	atomic_t io_maps;
 	struct early_imports imports;
 	struct notifier_block pm_notifier;
@@ -175,6 +209,9 @@ struct vram_client {
  *	without it
  * @client: the client that created it, with a reference; NULL for the kernel's
  *	own; constant
+ * @user: charged for what cannot be taken back, or NULL; constant
+ * @charged: counts in vram_device.fixed, and in @user unless that is NULL;
+ *	constant
  * @memcg: charged for the pages in system memory, with a reference; NULL if the
  *	kernel has no memory cgroups; constant
  * @dummy: page for CPU mappings of a revoked buffer, or NULL; guarded by the
@@ -201,6 +238,8 @@ struct vram_bo {
 	u64 max_extent;
 	u32 place;
 	struct vram_client *client;
+	struct vram_user *user;
+	bool charged;
 	struct mem_cgroup *memcg;
 	struct page *dummy;
 	unsigned int vmaps;
@@ -371,6 +410,12 @@ u64 vram_resource_offset(struct ttm_resource *res);
 u64 vram_mgr_avail(struct vram_mgr *mgr);
 void vram_mgr_close(struct vram_mgr *mgr);
 void vram_mgr_open(struct vram_mgr *mgr);
+u64 vram_mgr_max_picture(struct vram_mgr *mgr);
+void vram_mgr_reserve_scanout(struct vram_mgr *mgr);
+unsigned int vram_mgr_find_windows(struct vram_mgr *mgr, u64 size, u64 end,
+				   u64 starts[VRAM_MGR_WINDOWS]);
+void vram_mgr_show(struct vram_mgr *mgr, struct ttm_resource *res);
+void vram_mgr_hide(struct vram_mgr *mgr, struct ttm_resource *res);
 
 /* system.c */
 void vram_system_init(struct vram_device *vram);
@@ -392,15 +437,27 @@ void vram_pages_free(struct ttm_device *ttm, struct ttm_tt *tt);
 struct vram_bo *vram_bo_next(struct vram_device *vram, unsigned long *id);
 void vram_bo_put(struct vram_bo *bo);
 unsigned int vram_bo_extents(struct vram_bo *bo);
+bool vram_bo_is_fixed(const struct vram_bo *bo);
+struct ttm_place vram_bo_place(const struct vram_bo *bo, u32 mem_type);
 int vram_bo_move_to(struct vram_bo *bo, u32 mem_type, bool interruptible);
 int vram_bo_pin_system(struct vram_bo *bo);
+int vram_bo_scanout_placement(struct vram_bo *bo, u64 end,
+			      struct vram_scanout_placement *scanout);
+bool vram_bo_has_scanout_space(const struct vram_bo *bo);
 int vram_bo_pin_scanout(struct vram_bo *bo, u64 end);
 void vram_bo_unpin(struct vram_bo *bo);
 int vram_bos_begin_move(struct vram_device *vram);
 void vram_bos_end_move(struct vram_device *vram);
+int vram_bos_block_moves(struct vram_device *vram);
+void vram_bos_unblock_moves(struct vram_device *vram);
 void vram_bos_wait_moves(struct vram_device *vram);
 void vram_bos_revoke(struct vram_device *vram);
 void vram_bos_rearm(struct vram_device *vram);
+
+/* user.c */
+int vram_users_init(struct vram_device *vram);
+int vram_user_charge(struct vram_device *vram, struct vram_bo *bo);
+void vram_user_uncharge(struct vram_device *vram, struct vram_bo *bo);
 
 /* vmap.c */
 struct page *vram_dummy_page(struct vram_bo *bo);
@@ -472,7 +529,7 @@ int vram_front_pin(struct vram_bo *bo, u64 end, struct vram_scanout *scanout);
 bool vram_front_unpin(struct vram_bo *bo);
 void vram_front_update(struct vram_display *display, struct vram_bo *bo);
 int vram_fronts_init(struct vram_display *display);
-void vram_fronts_fini(struct vram_display *display);
+void vram_fronts_stop(struct vram_display *display);
 
 /* dispi.c */
 int vram_dispi_init(struct vram_display *display, int bar);

@@ -107,7 +107,11 @@ igt_main()
 
 	igt_describe("A buffer beyond the reach of the offset registers is moved");
 	igt_subtest("out-of-reach")
-		out_of_reach();
+		out_of_reach(EVICTABLE);
+
+	igt_describe("A buffer beyond the reach of the offset registers that cannot leave VRAM is shown by a copy");
+	igt_subtest("out-of-reach-vram")
+		out_of_reach(IN_VRAM);
 
 	igt_describe("A dumb buffer with the legacy calls");
 	igt_subtest("legacy")

@@ -59,7 +59,7 @@ static void vram_bo_move_keeps_bytes(struct kunit *test)
 
 static void vram_bo_move_of_pinned(struct kunit *test)
 {
-	struct card *card = card_create(test, SZ_1M, 0);
+	struct card *card = card_create_display(test, SZ_1M, 0);
 	struct vram_bo *bo = card_bo(test, card, PAGES(2), ANYWHERE, 0);
 
 	KUNIT_ASSERT_EQ(test, pin_scanout(bo, SZ_1M), 0);
@@ -72,7 +72,7 @@ static void vram_bo_move_of_pinned(struct kunit *test)
 
 static void vram_bo_pin_system_prevents_move(struct kunit *test)
 {
-	struct card *card = card_create(test, SZ_1M, 0);
+	struct card *card = card_create_display(test, SZ_1M, 0);
 	struct vram_bo *bo = card_bo(test, card, PAGES(2), ANYWHERE, 0);
 	int ret;
 
@@ -91,7 +91,7 @@ static void vram_bo_pin_system_prevents_move(struct kunit *test)
 
 static void vram_bo_pin_scanout_defragments(struct kunit *test)
 {
-	struct card *card = card_create(test, SZ_1M, 0);
+	struct card *card = card_create_display(test, SZ_1M, 0);
 	struct vram_bo *bo = card_bo(test, card, PAGES(24), ANYWHERE, PAGES(1));
 
 	KUNIT_EXPECT_EQ(test, card_bo_extents(bo), 24);
@@ -105,8 +105,8 @@ static void vram_bo_pin_scanout_defragments(struct kunit *test)
 
 static void vram_bo_pin_scanout_before_end(struct kunit *test)
 {
-	struct card *card = card_create(test, SZ_1M, SZ_8K);
-	struct vram_bo *bo = card_bo(test, card, PAGES(8), VRAM_ONLY, 0);
+	struct card *card = card_create_display(test, SZ_1M, SZ_8K);
+	struct vram_bo *bo = card_bo(test, card, PAGES(8), ANYWHERE, 0);
 	const u64 end = PAGES(16);
 
 	card_bo_fill(card, bo, 40);
@@ -120,8 +120,8 @@ static void vram_bo_pin_scanout_before_end(struct kunit *test)
 
 static void vram_bo_pin_scanout_beyond_end(struct kunit *test)
 {
-	struct card *card = card_create(test, SZ_1M, 0);
-	struct vram_bo *bo = card_bo(test, card, PAGES(8), VRAM_ONLY, 0);
+	struct card *card = card_create_display(test, SZ_1M, 0);
+	struct vram_bo *bo = card_bo(test, card, PAGES(8), ANYWHERE, 0);
 
 	KUNIT_EXPECT_EQ(test, pin_scanout(bo, PAGES(7)), -ENOSPC);
 	KUNIT_EXPECT_EQ(test, pin_scanout(bo, 0), -ENOSPC);
@@ -134,8 +134,8 @@ static void vram_bo_pin_scanout_beyond_end(struct kunit *test)
 /* The buffer itself occupies the space for its contiguous copy. */
 static void vram_bo_pin_scanout_moves_out_first(struct kunit *test)
 {
-	struct card *card = card_create(test, SZ_1M, 0);
-	struct vram_bo *bo = card_bo(test, card, PAGES(200), ANYWHERE,
+	struct card *card = card_create_display(test, SZ_1M, 0);
+	struct vram_bo *bo = card_bo(test, card, PAGES(120), ANYWHERE,
 				     PAGES(1));
 
 	card_bo_fill(card, bo, 5);
@@ -147,7 +147,7 @@ static void vram_bo_pin_scanout_moves_out_first(struct kunit *test)
 
 static void vram_bo_pin_scanout_pinned_fragments(struct kunit *test)
 {
-	struct card *card = card_create(test, SZ_1M, 0);
+	struct card *card = card_create_display(test, SZ_1M, 0);
 	struct vram_bo *bo = card_bo(test, card, PAGES(8), ANYWHERE, PAGES(1));
 
 	dma_resv_lock(bo->tbo.base.resv, NULL);

@@ -87,9 +87,26 @@ struct card *card_create(struct kunit *test, u64 size, u64 reserved)
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test,
 							   card_xa_destroy,
 							   &vram->bos));
+	KUNIT_ASSERT_EQ(test, 0, vram_users_init(vram));
 	KUNIT_ASSERT_EQ(test, 0, vram_ttm_init(vram));
 	KUNIT_ASSERT_EQ(test, 0, vram_mgr_init(vram, size, reserved));
 	card->vram = vram;
+	return card;
+}
+
+/**
+ * card_create_display - create a card whose last quarter is for fixed buffers
+ * @test: the test; owns the card
+ * @size: bytes of VRAM
+ * @reserved: bytes at the start of VRAM to exclude from allocation
+ *
+ * Return: the card.
+ */
+struct card *card_create_display(struct kunit *test, u64 size, u64 reserved)
+{
+	struct card *card = card_create(test, size, reserved);
+
+	vram_mgr_reserve_scanout(&card->vram->mgr);
 	return card;
 }
 

@@ -28,6 +28,7 @@ struct card {
 };
 
 struct card *card_create(struct kunit *test, u64 size, u64 reserved);
+struct card *card_create_display(struct kunit *test, u64 size, u64 reserved);
 void card_unplug(struct card *card);
 struct vram_bo *card_bo(struct kunit *test, struct card *card, u64 size,
 			u32 placement, u64 max_extent);

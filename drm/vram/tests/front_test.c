@@ -13,13 +13,13 @@
 #define PAGES(n)	((u64)(n) << PAGE_SHIFT)
 #define ANYWHERE	(DRM_PHYR_VRAM_PLACE_VRAM | DRM_PHYR_VRAM_PLACE_SYSTEM)
 
-KUNIT_DEFINE_ACTION_WRAPPER(fronts_fini, vram_fronts_fini,
+KUNIT_DEFINE_ACTION_WRAPPER(fronts_fini, vram_fronts_stop,
 			    struct vram_display *);
 
 /* The mutex is destroyed with the device, so the display must live as long. */
 static struct card *card_with_display(struct kunit *test)
 {
-	struct card *card = card_create(test, SZ_1M, 0);
+	struct card *card = card_create_display(test, SZ_1M, 0);
 	struct vram_display *display;
 
 	display = drmm_kzalloc(&card->vram->drm, sizeof(*display), GFP_KERNEL);
@@ -219,16 +219,21 @@ static void vram_front_without_room(struct kunit *test)
 {
 	struct card *card = card_with_display(test);
 	struct vram_bo *bo = card_bo(test, card, PAGES(6), ANYWHERE, 0);
+	struct vram_bo *other;
 	u64 offset;
 
 	KUNIT_ASSERT_EQ(test, pin_system(bo), 0);
 	bo->vmaps = 1;
-	card_bo(test, card, SZ_1M, DRM_PHYR_VRAM_PLACE_VRAM, 0);
+	other = card_bo(test, card, SZ_1M, ANYWHERE, 0);
+	dma_resv_lock(other->tbo.base.resv, NULL);
+	ttm_bo_pin(&other->tbo);
+	dma_resv_unlock(other->tbo.base.resv);
 	KUNIT_EXPECT_EQ(test, scan_out(bo, 0, 6, &offset), -ENOSPC);
 	KUNIT_EXPECT_NULL(test, bo->front);
 	KUNIT_EXPECT_EQ(test, bo->tbo.pin_count, 1);
 	bo->vmaps = 0;
 	unpin_system(bo);
+	vram_bo_unpin(other);
 }
 
 static const char *fence_name(struct dma_fence *fence)

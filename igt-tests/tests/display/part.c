@@ -75,6 +75,38 @@ void parts_of_screen(uint32_t format)
 	close_display(&display);
 }
 
+/**
+ * struct neighbours - buffers, each filled with its index as seed
+ * @handles: the buffers
+ * @nr: their number
+ */
+struct neighbours {
+	uint32_t handles[1024];
+	unsigned int nr;
+};
+
+static void add_neighbour(int fd, struct neighbours *neighbours, uint32_t handle,
+			  uint64_t size)
+{
+	igt_assert(neighbours->nr < ARRAY_SIZE(neighbours->handles));
+	fill_vram(fd, handle, size, neighbours->nr);
+	neighbours->handles[neighbours->nr++] = handle;
+}
+
+/* Fill VRAM: first the part for buffers that are never evicted, then the rest. */
+static void add_neighbours(const struct display *display,
+			   struct neighbours *neighbours, uint64_t size)
+{
+	uint32_t handle;
+
+	while (!phyr_vram_create(display->fd, size, IN_VRAM, 0, &handle))
+		add_neighbour(display->fd, neighbours, handle, size);
+	while (vram_free(&display->card) >= size)
+		add_neighbour(display->fd, neighbours,
+			      create_vram(display->fd, size, EVICTABLE, 0),
+			      size);
+}
+
 /* The copy lies next to other buffers and must not write into them. */
 void parts_keep_out(uint32_t x, uint32_t y)
 {
@@ -82,29 +114,21 @@ void parts_keep_out(uint32_t x, uint32_t y)
 			 .format = DRM_FORMAT_XRGB8888 };
 	struct view view = { .fb = &fb, .src = { 0, 0, 101, 101 },
 			     .dst = { x, y, 101, 101 } };
-	uint32_t handles[512], handle;
+	struct neighbours neighbours = { .nr = 0 };
 	struct display display;
-	unsigned int nr = 0;
 
 	display = open_display();
 	use_mode(&display, 640, 480);
 	fb = create_fb(&display, fb, 74);
 	igt_assert_eq(try_show_view(&display, &view, 0), 0);
-	while (!phyr_vram_create(display.fd, SZ_64K, IN_VRAM, 0, &handle)) {
-		igt_assert(nr < ARRAY_SIZE(handles));
-		fill_vram(display.fd, handle, SZ_64K, nr);
-		handles[nr++] = handle;
-	}
-	while (!phyr_vram_create(display.fd, SZ_4K, IN_VRAM, 0, &handle)) {
-		igt_assert(nr < ARRAY_SIZE(handles));
-		fill_vram(display.fd, handle, SZ_4K, nr);
-		handles[nr++] = handle;
-	}
+	add_neighbours(&display, &neighbours, SZ_64K);
+	add_neighbours(&display, &neighbours, SZ_4K);
 	igt_assert_eq(drmModeDirtyFB(display.fd, fb.id, NULL, 0), 0);
 	assert_view(&display, &view);
-	while (nr--)
-		assert_vram(display.fd, handles[nr],
-			    vram_info(display.fd, handles[nr]).size, nr);
+	for (unsigned int i = 0; i < neighbours.nr; i++)
+		assert_vram(display.fd, neighbours.handles[i],
+			    vram_info(display.fd, neighbours.handles[i]).size,
+			    i);
 	remove_fb(&display, &fb);
 	close_display(&display);
 }

@@ -27,7 +27,7 @@ void pan_at_end(uint32_t placement);
 void fragmented(uint32_t placement);
 void from_system(void);
 void system_only(void);
-void out_of_reach(void);
+void out_of_reach(uint32_t placement);
 
 /* part.c */
 void pan_over_picture(uint32_t format);

@@ -17,6 +17,7 @@
  * @size: bytes, whole pages
  * @placement: allowed DRM_PHYR_VRAM_PLACE_*
  * @vram: bytes of VRAM of its card; 0 for an engine's buffer
+ * @most: bytes of the card's largest buffer that may only be in VRAM
  */
 struct large {
 	struct file *file;
@@ -24,6 +25,7 @@ struct large {
 	uint64_t size;
 	uint32_t placement;
 	uint64_t vram;
+	uint64_t most;
 };
 
 static uint64_t ram_bytes(void)
@@ -69,7 +71,7 @@ static int expect_size(struct world *world, const struct large *large, int err)
 	bool system = !large->vram || large->placement & IN_SYSTEM;
 
 	if (!system)
-		return large->size > large->vram ?
+		return large->size > large->most ?
 		       EXPECT(world, err, -E2BIG) :
 		       EXPECT(world, err, 0, -ENOSPC);
 	if (large->size > ram_bytes())
@@ -170,11 +172,13 @@ static int create_large_in_card(struct world *world)
 	struct large large;
 
 	EXPECT(world, phyr_vram_info(file->fd, &info), 0);
-	create.size = any_limit(world, info.vram_size);
+	create.size = any_limit(world, percent(world, 80) ? info.vram_size :
+						       info.fixed_size);
 	large = (struct large){
 		.file = file, .placement = create.placement,
 		.size = (create.size + SZ_4K - 1) & ~(SZ_4K - 1),
 		.vram = info.vram_size,
+		.most = info.fixed_size,
 	};
 	NOTE("GEM_CREATE of %#llx bytes, placement %u",
 	     (unsigned long long)create.size, create.placement);

@@ -24,11 +24,13 @@ extern "C" {
 /**
  * struct drm_phyr_vram_info - properties of the card
  * @vram_size: bytes of VRAM available to buffers
+ * @fixed_size: bytes of it that all buffers that may only be in VRAM get together
  * @page_size: bytes; sizes and extents are multiples of it
  * @pad: must be zero
  */
 struct drm_phyr_vram_info {
 	__u64 vram_size;
+	__u64 fixed_size;
 	__u32 page_size;
 	__u32 pad;
 };
@@ -49,11 +51,17 @@ struct drm_phyr_vram_info {
  * @handle: out: GEM handle
  * @pad: must be zero
  *
+ * Buffers that may only be in VRAM are never evicted. All of them together get
+ * &struct drm_phyr_vram_info.fixed_size, which is a quarter of VRAM on a card with
+ * a display, and those of a user without CAP_SYS_RESOURCE get half of that. Such a
+ * user's buffers with a @max_extent get 65,536 extents.
+ *
  * -EINVAL: an argument violates the rules above. -E2BIG: larger than a quarter
- * of the system's memory, or than the card's VRAM if @placement allows only
- * VRAM. -ENOSPC: VRAM is full and nothing can be evicted. -ENOMEM: out of system
- * memory. -ENODEV: the card is gone. -EINTR: a signal ended it, also while the
- * buffer was cleared; no buffer was created.
+ * of the system's memory, or, if @placement allows only VRAM, than all such
+ * buffers can be. -ENOSPC: VRAM is full and nothing can be evicted, or the user
+ * has what it gets. -ENOMEM: out of system memory. -ENODEV: the card is gone.
+ * -EINTR: a signal ended it, also while the buffer was cleared; no buffer was
+ * created.
  */
 struct drm_phyr_vram_gem_create {
 	__u64 size;
