@@ -109,7 +109,8 @@ static struct phyr_mem *vram_memory(struct phyr_buffer *buffer, unsigned int i)
 
 static int vram_pin_system(struct phyr_buffer *buffer)
 {
-	return vram_bo_pin_system(container_of(buffer, struct vram_bo, phyr));
+	return vram_bo_pin_system(container_of(buffer, struct vram_bo, phyr),
+				  true);
 }
 
 static void vram_unpin_system(struct phyr_buffer *buffer)
@@ -132,7 +133,7 @@ static int vram_dma_buf_pin(struct dma_buf_attachment *attach)
 	dma_resv_assert_held(attach->dmabuf->resv);
 
 	if (bo->place != TTM_PL_VRAM)
-		return vram_bo_pin_system(bo);
+		return vram_bo_pin_system(bo, true);
 	ttm_bo_pin(&bo->tbo);
 	return 0;
 }
@@ -160,7 +161,7 @@ static int vram_dma_buf_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 	if (phyr_buffer_is_revoked(&bo->phyr))
 		return vram_vmap_dummy(bo, map);
 
-	ret = vram_front_pin_system(bo);
+	ret = vram_front_pin_system(bo, false);
 	if (ret)
 		return ret;
 

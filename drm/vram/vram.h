@@ -393,7 +393,7 @@ struct vram_bo *vram_bo_next(struct vram_device *vram, unsigned long *id);
 void vram_bo_put(struct vram_bo *bo);
 unsigned int vram_bo_extents(struct vram_bo *bo);
 int vram_bo_move_to(struct vram_bo *bo, u32 mem_type, bool interruptible);
-int vram_bo_pin_system(struct vram_bo *bo);
+int vram_bo_pin_system(struct vram_bo *bo, bool interruptible);
 int vram_bo_pin_scanout(struct vram_bo *bo, u64 end);
 void vram_bo_unpin(struct vram_bo *bo);
 int vram_bos_begin_move(struct vram_device *vram);
@@ -466,7 +466,7 @@ void vram_scanout_copy(struct vram_display *display,
 
 /* front.c */
 void vram_front_take(struct vram_bo *bo);
-int vram_front_pin_system(struct vram_bo *bo);
+int vram_front_pin_system(struct vram_bo *bo, bool interruptible);
 void vram_front_unpin_system(struct vram_bo *bo);
 int vram_front_pin(struct vram_bo *bo, u64 end, struct vram_scanout *scanout);
 bool vram_front_unpin(struct vram_bo *bo);
