@@ -9,7 +9,8 @@
  * is never cached.
  *
  * A mapping that outlives a move (see phyr_attachment_leave()) is left alone:
- * its pages may belong to somebody else.
+ * its pages may belong to somebody else. One that outlives a revoke is not: the
+ * pages are the buffer's until it moves.
  */
 #include <linux/dma-map-ops.h>
 #include <linux/dma-resv.h>
