@@ -109,6 +109,32 @@ static void incoherent_memory_is_handed_over(struct kunit *test)
 	}
 }
 
+static void cpu_test_note_lock(void *data)
+{
+	struct buffer_importer *importer = data;
+
+	importer->result = dma_resv_is_locked(&importer->t->resv);
+}
+
+/* Others use the buffer while a CPU access waits for its fences. */
+static void begin_waits_without_the_lock(struct kunit *test)
+{
+	struct buffer_test *t = test->priv;
+	struct buffer_importer *importer;
+
+	t->in_system = true;
+	mock.coherent = false;
+	importer = buffer_test_native(t, 0, true);
+	importer->result = -1;
+	mock.before_wait = cpu_test_note_lock;
+	mock.arg = importer;
+	KUNIT_EXPECT_EQ(test, cpu_test_begin(t, DMA_FROM_DEVICE), 0);
+	mock.before_wait = NULL;
+	KUNIT_EXPECT_EQ(test, importer->result, 0);
+	KUNIT_EXPECT_EQ(test, mock_count(MOCK_WAIT), 1);
+	KUNIT_EXPECT_EQ(test, mock_count(MOCK_SYNC_CPU), BUFFER_EXTENTS);
+}
+
 static void pageless_memory_is_not_cached(struct kunit *test)
 {
 	struct buffer_test *t = test->priv;
@@ -253,6 +279,7 @@ static void map_fails_half_way(struct kunit *test)
 static struct kunit_case cpu_access_test_cases[] = {
 	KUNIT_CASE(coherent_devices_cost_nothing),
 	KUNIT_CASE(incoherent_memory_is_handed_over),
+	KUNIT_CASE(begin_waits_without_the_lock),
 	KUNIT_CASE(pageless_memory_is_not_cached),
 	KUNIT_CASE(begin_is_interrupted),
 	KUNIT_CASE(stock_importer_unmaps_late),
