@@ -30,8 +30,8 @@
  * before the callback returns. Importers see the same rules for all exporters.
  *
  * Allocations that a client can trigger are charged to its memory cgroup
- * (GFP_KERNEL_ACCOUNT). struct phyr_mem and its windows are shared by clients
- * and not charged.
+ * (GFP_KERNEL_ACCOUNT). struct phyr_mem, its windows and its peers are shared
+ * by clients and not charged.
  *
  * Lock order, outermost first
  *
@@ -39,7 +39,7 @@
  *	phyr_attachments_lock		debugfs.c
  *	dma_buf.resv			all of struct phyr_buffer and
  *					struct phyr_attachment
- *	phyr_mem.windows_lock		windows of a memory
+ *	phyr_mem.lock			devices that reach a memory
  *
  * A caller of phyr_attach() or phyr_detach() may hold the first lock, and locks
  * of its own that are never taken under the others: videobuf2 holds
@@ -606,7 +606,7 @@ void phyr_dma_buf_unmap(struct dma_buf_attachment *attach,
 EXPORT_SYMBOL_NS_GPL(phyr_dma_buf_unmap, "PHYR_EXPORTER");
 
 /*
- * Teach lockdep that phyr_mem.windows_lock nests inside any reservation lock;
+ * Teach lockdep that phyr_mem.lock nests inside any reservation lock;
  * otherwise the order shows only when a window is mapped.
  */
 static int __init phyr_prime_lockdep(void)
@@ -623,8 +623,8 @@ static int __init phyr_prime_lockdep(void)
 
 	dma_resv_init(&resv);
 	dma_resv_lock(&resv, NULL);
-	mutex_lock(&mem->windows_lock);
-	mutex_unlock(&mem->windows_lock);
+	mutex_lock(&mem->lock);
+	mutex_unlock(&mem->lock);
 	dma_resv_unlock(&resv);
 	dma_resv_fini(&resv);
 	phyr_mem_put(mem);
