@@ -23,7 +23,9 @@
  * because no signal interrupts it. It cannot wait for stock importers to unmap,
  * because their unmap takes the lock it holds. Call phyr_buffer_revoke_wait()
  * after dropping the lock; only then may the device be removed. Tables of
- * system memory are not waited for: system memory outlives the device.
+ * system memory are not waited for: system memory outlives the device, and is
+ * the buffer's until it moves. A static importer goes on using such a table,
+ * during the revoke and after phyr_buffer_rearm().
  */
 #include <linux/device.h>
 #include <linux/dma-resv.h>
@@ -175,11 +177,19 @@ static void phyr_buffer_unmap(struct phyr_buffer *buffer)
 	list_for_each_entry(attach, &buffer->attachments, node)
 		if (attach->kind == PHYR_KIND_NATIVE)
 			phyr_attachment_unmap(attach);
-		else
-			phyr_attachment_leave(attach);
 
 	phyr_list_put(buffer->list);
 	buffer->list = NULL;
+}
+
+/* What stock importers keep mapped will not be the buffer's any more. */
+static void phyr_buffer_leave(struct phyr_buffer *buffer)
+{
+	struct phyr_attachment *attach;
+
+	list_for_each_entry(attach, &buffer->attachments, node)
+		if (attach->kind != PHYR_KIND_NATIVE)
+			phyr_attachment_leave(attach);
 }
 
 static int phyr_buffer_wait_idle(struct phyr_buffer *buffer, bool interruptible,
@@ -221,8 +231,10 @@ int phyr_buffer_move_begin(struct phyr_buffer *buffer, bool interruptible,
 
 	dma_resv_assert_held(buffer->resv);
 
-	if (buffer->state == PHYR_BUFFER_REVOKED)
+	if (buffer->state == PHYR_BUFFER_REVOKED) {
+		phyr_buffer_leave(buffer);
 		return 0;
+	}
 	if (buffer->pins)
 		return -EBUSY;
 
@@ -239,6 +251,7 @@ int phyr_buffer_move_begin(struct phyr_buffer *buffer, bool interruptible,
 	}
 
 	phyr_buffer_unmap(buffer);
+	phyr_buffer_leave(buffer);
 	return 0;
 }
 EXPORT_SYMBOL_NS_GPL(phyr_buffer_move_begin, "PHYR_EXPORTER");

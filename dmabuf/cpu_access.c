@@ -9,7 +9,8 @@
  * is never cached.
  *
  * A mapping that outlives a move (see phyr_attachment_leave()) is left alone:
- * its pages may belong to somebody else.
+ * its pages may belong to somebody else. One that outlives a revoke is not: the
+ * pages are the buffer's until it moves.
  */
 #include <linux/dma-map-ops.h>
 #include <linux/dma-resv.h>
@@ -34,10 +35,11 @@ static void phyr_cpu_access_sync(struct phyr_buffer *buffer, bool for_cpu)
  * @dir: what the CPU will do
  *
  * If all importers' devices are coherent, returns at once and leaves the wait
- * for fences to the dma-buf core.
+ * for fences to the dma-buf core. Otherwise waits for those that the dma-buf has
+ * now: DMA that is submitted later races with the CPU access anyway.
  *
  * Context: called by the dma-buf core; takes the reservation lock if a device
- * is not coherent.
+ * is not coherent, but not while it waits for fences.
  * Return: 0, or -EINTR or -ERESTARTSYS if interrupted by a signal.
  */
 int phyr_dma_buf_begin_cpu_access(struct dma_buf *dmabuf,
@@ -49,17 +51,19 @@ int phyr_dma_buf_begin_cpu_access(struct dma_buf *dmabuf,
 	if (!READ_ONCE(buffer->incoherent))
 		return 0;
 
-	ret = dma_resv_lock_interruptible(buffer->resv, NULL);
-	if (ret)
-		return ret;
 	/* What the device still writes would not be synced. */
 	ret = dma_resv_wait_timeout(buffer->resv,
 				    dma_resv_usage_rw(dir != DMA_FROM_DEVICE),
 				    true, MAX_SCHEDULE_TIMEOUT);
-	if (ret > 0)
-		phyr_cpu_access_sync(buffer, true);
+	if (ret < 0)
+		return ret;
+
+	ret = dma_resv_lock_interruptible(buffer->resv, NULL);
+	if (ret)
+		return ret;
+	phyr_cpu_access_sync(buffer, true);
 	dma_resv_unlock(buffer->resv);
-	return min(ret, 0L);
+	return 0;
 }
 EXPORT_SYMBOL_NS_GPL(phyr_dma_buf_begin_cpu_access, "PHYR_EXPORTER");
 

@@ -30,8 +30,8 @@
  * before the callback returns. Importers see the same rules for all exporters.
  *
  * Allocations that a client can trigger are charged to its memory cgroup
- * (GFP_KERNEL_ACCOUNT). struct phyr_mem and its windows are shared by clients
- * and not charged.
+ * (GFP_KERNEL_ACCOUNT). struct phyr_mem, its windows and its peers are shared
+ * by clients and not charged.
  *
  * Lock order, outermost first
  *
@@ -39,7 +39,7 @@
  *	phyr_attachments_lock		debugfs.c
  *	dma_buf.resv			all of struct phyr_buffer and
  *					struct phyr_attachment
- *	phyr_mem.windows_lock		windows of a memory
+ *	phyr_mem.lock			devices that reach a memory
  *
  * A caller of phyr_attach() or phyr_detach() may hold the first lock, and locks
  * of its own that are never taken under the others: videobuf2 holds
@@ -189,8 +189,8 @@ static const struct dma_buf_attach_ops phyr_attach_ops = {
  * Return: the attachment, to be released by phyr_detach(), or ERR_PTR: -EINVAL
  * for @ops without invalidate, a boundary that is not a power of two, or a
  * device without a DMA mask; -EREMOTEIO if @dev cannot reach the memory and
- * the buffer cannot move; -ENODEV for a revoked buffer; -ENOMEM; or the error
- * of a stock exporter's attach.
+ * the buffer cannot move; -ENODEV for a revoked buffer; -ENOMEM; -ERESTARTSYS if
+ * a signal interrupts a wait; or the error of a stock exporter's attach.
  */
 struct phyr_attachment *phyr_attach(struct dma_buf *dmabuf, struct device *dev,
 				    const struct phyr_importer_ops *ops,
@@ -460,6 +460,24 @@ EXPORT_SYMBOL_NS_GPL(phyr_detach, "PHYR");
 /* The longest segment that fits a scatterlist entry */
 #define PHYR_SG_MAX_LEN	ALIGN_DOWN((u64)UINT_MAX, PAGE_SIZE)
 
+static int phyr_dma_buf_admit(struct phyr_buffer *buffer,
+			      struct phyr_attachment *importer)
+{
+	int ret;
+
+	/* -EINTR; nothing has happened yet, so the ioctl can start again. */
+	if (dma_resv_lock_interruptible(buffer->resv, NULL))
+		return -ERESTARTSYS;
+
+	ret = phyr_admit(buffer, importer);
+	if (ret)
+		phyr_attachment_drop_routes(importer);
+	else
+		phyr_attachment_add(buffer, importer);
+	dma_resv_unlock(buffer->resv);
+	return ret;
+}
+
 /**
  * phyr_dma_buf_attach - &dma_buf_ops.attach of every phyr dma-buf
  * @dmabuf: the dma-buf
@@ -470,7 +488,8 @@ EXPORT_SYMBOL_NS_GPL(phyr_detach, "PHYR");
  * Context: called by the dma-buf core; takes the reservation lock.
  * Return: 0; -EBUSY if the importer needs the buffer in system memory and the
  * exporter cannot move it there; -EREMOTEIO if the importer's device cannot
- * reach it; -ENODEV for a revoked buffer; -ENOMEM.
+ * reach it; -ENODEV for a revoked buffer; -ENOMEM; -ERESTARTSYS if a signal
+ * interrupts the wait for the lock, whose holder may wait for fences, or a move.
  */
 int phyr_dma_buf_attach(struct dma_buf *dmabuf,
 			struct dma_buf_attachment *attach)
@@ -495,13 +514,7 @@ int phyr_dma_buf_attach(struct dma_buf *dmabuf,
 	}
 
 	phyr_inject_delay();
-	dma_resv_lock(buffer->resv, NULL);
-	ret = phyr_admit(buffer, importer);
-	if (ret)
-		phyr_attachment_drop_routes(importer);
-	else
-		phyr_attachment_add(buffer, importer);
-	dma_resv_unlock(buffer->resv);
+	ret = phyr_dma_buf_admit(buffer, importer);
 	phyr_inject_delay();
 	if (ret) {
 		if (!native)
@@ -593,7 +606,7 @@ void phyr_dma_buf_unmap(struct dma_buf_attachment *attach,
 EXPORT_SYMBOL_NS_GPL(phyr_dma_buf_unmap, "PHYR_EXPORTER");
 
 /*
- * Teach lockdep that phyr_mem.windows_lock nests inside any reservation lock;
+ * Teach lockdep that phyr_mem.lock nests inside any reservation lock;
  * otherwise the order shows only when a window is mapped.
  */
 static int __init phyr_prime_lockdep(void)
@@ -610,8 +623,8 @@ static int __init phyr_prime_lockdep(void)
 
 	dma_resv_init(&resv);
 	dma_resv_lock(&resv, NULL);
-	mutex_lock(&mem->windows_lock);
-	mutex_unlock(&mem->windows_lock);
+	mutex_lock(&mem->lock);
+	mutex_unlock(&mem->lock);
 	dma_resv_unlock(&resv);
 	dma_resv_fini(&resv);
 	phyr_mem_put(mem);

@@ -28,15 +28,29 @@ static inline struct phyr_buffer *phyr_dma_buf_buffer(struct dma_buf *dmabuf)
 
 /**
  * struct phyr_window - a whole memory, mapped for one device
- * @node: in phyr_mem.windows; guarded by phyr_mem.windows_lock
+ * @node: in phyr_mem.windows; guarded by phyr_mem.lock
  * @dev: the device
  * @addr: DMA address of phyr_mem.start
- * @users: number of routes that use it; guarded by phyr_mem.windows_lock
+ * @users: number of routes that use it; guarded by phyr_mem.lock
  */
 struct phyr_window {
 	struct list_head node;
 	struct device *dev;
 	dma_addr_t addr;
+	unsigned int users;
+};
+
+/**
+ * struct phyr_peer - a device that reaches a BAR
+ * @node: in phyr_mem.peers; guarded by phyr_mem.lock
+ * @dev: the device
+ * @bus: the kernel chooses bus addresses for it
+ * @users: number of routes that use it; guarded by phyr_mem.lock
+ */
+struct phyr_peer {
+	struct list_head node;
+	struct device *dev;
+	bool bus;
 	unsigned int users;
 };
 
@@ -51,8 +65,9 @@ struct phyr_window {
  * @bus_offset: for PHYR_MEM_P2P, bus address minus physical address; constant.
  *	A copy, because the kernel's p2pdma_provider is freed when the driver
  *	unbinds and this object with its last list
- * @windows_lock: guards @windows; nests inside any reservation lock
+ * @lock: guards @windows and @peers; nests inside any reservation lock
  * @windows: mappings of the whole memory, one per device
+ * @peers: for PHYR_MEM_P2P, what the kernel says of each device with a route
  */
 struct phyr_mem {
 	struct kref ref;
@@ -62,8 +77,9 @@ struct phyr_mem {
 	u64 end;
 	struct device *owner;
 	u64 bus_offset;
-	struct mutex windows_lock;	/* windows */
+	struct mutex lock;		/* windows, peers */
 	struct list_head windows;
+	struct list_head peers;
 };
 
 struct phyr_window *phyr_window_get(struct phyr_mem *mem, struct device *dev);
@@ -109,6 +125,7 @@ enum phyr_map_mode {
  * @node: in phyr_attachment.routes; guarded by the reservation lock
  * @mem: the memory; a reference is held
  * @window: for PHYR_MAP_WINDOW, the window; this route is one of its users
+ * @peer: for PHYR_MEM_P2P, the device; this route is one of its users
  * @mode: how the memory is mapped
  * @delta: for PHYR_MAP_BUS and PHYR_MAP_WINDOW: DMA address minus physical
  *	address, modulo 2^64
@@ -123,6 +140,7 @@ struct phyr_route {
 	struct list_head node;
 	struct phyr_mem *mem;
 	struct phyr_window *window;
+	struct phyr_peer *peer;
 	enum phyr_map_mode mode;
 	u64 delta;
 	u64 limit;

@@ -3,7 +3,9 @@
  * Mapping of a phyr list to DMA addresses of one device
  *
  * A route records how a device reaches a memory. It is decided once per
- * attachment and memory, and all mappings of that memory use it:
+ * attachment and memory, and all mappings of that memory use it. What the kernel
+ * says of peer traffic between the two takes a walk of the PCI tree and a trial
+ * mapping; attachments of the same device share the answer (struct phyr_peer).
  *
  *	memory		device			mode
  *	P2P		behind one switch	PHYR_MAP_BUS
@@ -121,10 +123,9 @@ static bool phyr_share_bridge(struct pci_dev *a, struct pci_dev *b)
  * the page is mapped to that address if and only if the kernel chose bus
  * addresses.
  *
- * Query the distance first and each time, because that refreshes the kernel's
- * cached map type, which may belong to devices that were unplugged. If the two
- * have no common bridge, traffic goes through the host bridge and no probe is
- * needed.
+ * Query the distance first, because that refreshes the kernel's cached map type,
+ * which may belong to devices that were unplugged. If the two have no common
+ * bridge, traffic goes through the host bridge and no probe is needed.
  *
  * Returns 1 for bus addresses, 0 for the host bridge, -EREMOTEIO if peer
  * traffic is impossible, or another errno.
@@ -163,6 +164,56 @@ static int phyr_probe_bus(struct dma_buf_attachment *attach,
 	sgt->orig_nents = sgt->nents;
 	dma_buf_free_sgt(attach, sgt, DMA_TO_DEVICE);
 	return bus;
+}
+
+static struct phyr_peer *phyr_peer_create(struct dma_buf_attachment *attach,
+					  struct phyr_mem *mem, u64 limit)
+{
+	struct phyr_peer *peer;
+	int bus;
+
+	bus = phyr_probe_bus(attach, mem, limit);
+	if (bus < 0)
+		return ERR_PTR(bus);
+
+	peer = kzalloc_obj(*peer);
+	if (!peer)
+		return ERR_PTR(-ENOMEM);
+
+	peer->dev = attach->dev;
+	peer->bus = bus;
+	list_add(&peer->node, &mem->peers);
+	return peer;
+}
+
+/* The answer is kept as long as the device has a route to @mem. */
+static struct phyr_peer *phyr_peer_get(struct dma_buf_attachment *attach,
+				       struct phyr_mem *mem, u64 limit)
+{
+	struct phyr_peer *peer;
+
+	guard(mutex)(&mem->lock);
+
+	list_for_each_entry(peer, &mem->peers, node)
+		if (peer->dev == attach->dev)
+			goto found;
+
+	peer = phyr_peer_create(attach, mem, limit);
+	if (IS_ERR(peer))
+		return peer;
+found:
+	peer->users++;
+	return peer;
+}
+
+static void phyr_peer_put(struct phyr_mem *mem, struct phyr_peer *peer)
+{
+	guard(mutex)(&mem->lock);
+
+	if (--peer->users)
+		return;
+	list_del(&peer->node);
+	kfree(peer);
 }
 
 /* Does the device reach @vec? */
@@ -233,8 +284,8 @@ static int phyr_route_decide(struct phyr_route *route,
 	struct device *dev = attach->dev;
 	struct phyr_mem *mem = route->mem;
 	bool untranslated = phyr_dev_untranslated(dev);
+	struct phyr_peer *peer;
 	u64 mask;
-	int ret;
 
 	if (!dev->dma_mask)
 		return -EINVAL;
@@ -246,10 +297,11 @@ static int phyr_route_decide(struct phyr_route *route,
 	route->limit = untranslated ? mask : U64_MAX;
 
 	if (mem->kind == PHYR_MEM_P2P) {
-		ret = phyr_probe_bus(attach, mem, route->limit);
-		if (ret < 0)
-			return ret;
-		if (ret) {
+		peer = phyr_peer_get(attach, mem, route->limit);
+		if (IS_ERR(peer))
+			return PTR_ERR(peer);
+		route->peer = peer;
+		if (peer->bus) {
 			route->mode = PHYR_MAP_BUS;
 			route->delta = mem->bus_offset;
 			route->limit = mask;
@@ -277,6 +329,12 @@ static int phyr_route_decide(struct phyr_route *route,
 	return phyr_route_extent(route, dev);
 }
 
+static void phyr_route_drop_peer(struct phyr_route *route)
+{
+	if (route->peer)
+		phyr_peer_put(route->mem, route->peer);
+}
+
 /**
  * phyr_route_create - decide how a device reaches a memory
  * @attach: attachment of the device
@@ -302,6 +360,7 @@ struct phyr_route *phyr_route_create(struct dma_buf_attachment *attach,
 	route->mem = mem;
 	ret = phyr_route_decide(route, attach);
 	if (ret) {
+		phyr_route_drop_peer(route);
 		kfree(route);
 		return ERR_PTR(ret);
 	}
@@ -319,6 +378,7 @@ void phyr_route_destroy(struct phyr_route *route)
 {
 	if (route->mode == PHYR_MAP_WINDOW)
 		phyr_window_put(route->mem, route->window);
+	phyr_route_drop_peer(route);
 	phyr_mem_put(route->mem);
 	kfree(route);
 }

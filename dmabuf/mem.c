@@ -35,8 +35,9 @@ static struct phyr_mem *phyr_mem_create(enum phyr_mem_kind kind,
 	mem->cache = cache;
 	mem->start = start;
 	mem->end = end;
-	mutex_init(&mem->windows_lock);
+	mutex_init(&mem->lock);
 	INIT_LIST_HEAD(&mem->windows);
+	INIT_LIST_HEAD(&mem->peers);
 	return mem;
 }
 
@@ -142,7 +143,8 @@ static void phyr_mem_release(struct kref *ref)
 	struct phyr_mem *mem = container_of(ref, struct phyr_mem, ref);
 
 	WARN_ON_ONCE(!list_empty(&mem->windows));
-	mutex_destroy(&mem->windows_lock);
+	WARN_ON_ONCE(!list_empty(&mem->peers));
+	mutex_destroy(&mem->lock);
 	put_device(mem->owner);
 	kfree(mem);
 }
@@ -251,7 +253,7 @@ static struct phyr_window *phyr_window_create(struct phyr_mem *mem,
  * @mem: memory without pages
  * @dev: device whose mask covers all of @mem
  *
- * Context: takes &phyr_mem.windows_lock; may sleep.
+ * Context: takes &phyr_mem.lock; may sleep.
  * Return: the window of @mem and @dev with one more user, or ERR_PTR: -ENOMEM,
  * -EREMOTEIO if the DMA API cannot map it.
  */
@@ -260,7 +262,7 @@ struct phyr_window *phyr_window_get(struct phyr_mem *mem, struct device *dev)
 	struct phyr_window *window;
 
 	phyr_inject_delay();
-	guard(mutex)(&mem->windows_lock);
+	guard(mutex)(&mem->lock);
 
 	list_for_each_entry(window, &mem->windows, node)
 		if (window->dev == dev)
@@ -279,12 +281,12 @@ found:
  * @mem: the memory
  * @window: window returned by phyr_window_get()
  *
- * Context: takes &phyr_mem.windows_lock; may sleep.
+ * Context: takes &phyr_mem.lock; may sleep.
  */
 void phyr_window_put(struct phyr_mem *mem, struct phyr_window *window)
 {
 	phyr_inject_delay();
-	guard(mutex)(&mem->windows_lock);
+	guard(mutex)(&mem->lock);
 
 	if (--window->users)
 		return;

@@ -109,6 +109,32 @@ static void incoherent_memory_is_handed_over(struct kunit *test)
 	}
 }
 
+static void cpu_test_note_lock(void *data)
+{
+	struct buffer_importer *importer = data;
+
+	importer->result = dma_resv_is_locked(&importer->t->resv);
+}
+
+/* Others use the buffer while a CPU access waits for its fences. */
+static void begin_waits_without_the_lock(struct kunit *test)
+{
+	struct buffer_test *t = test->priv;
+	struct buffer_importer *importer;
+
+	t->in_system = true;
+	mock.coherent = false;
+	importer = buffer_test_native(t, 0, true);
+	importer->result = -1;
+	mock.before_wait = cpu_test_note_lock;
+	mock.arg = importer;
+	KUNIT_EXPECT_EQ(test, cpu_test_begin(t, DMA_FROM_DEVICE), 0);
+	mock.before_wait = NULL;
+	KUNIT_EXPECT_EQ(test, importer->result, 0);
+	KUNIT_EXPECT_EQ(test, mock_count(MOCK_WAIT), 1);
+	KUNIT_EXPECT_EQ(test, mock_count(MOCK_SYNC_CPU), BUFFER_EXTENTS);
+}
+
 static void pageless_memory_is_not_cached(struct kunit *test)
 {
 	struct buffer_test *t = test->priv;
@@ -136,7 +162,10 @@ static void begin_is_interrupted(struct kunit *test)
 	buffer_unlock(t);
 }
 
-/* Before a move the CPU must see what the devices wrote, then nothing else. */
+/*
+ * Before a move the CPU must see what the devices wrote, then nothing else. A
+ * move of a revoked buffer (1) is no different.
+ */
 static void stock_importer_unmaps_late(struct kunit *test)
 {
 	struct buffer_test *t = test->priv;
@@ -148,16 +177,16 @@ static void stock_importer_unmaps_late(struct kunit *test)
 	for (revoke = 0; revoke < 2; revoke++) {
 		importer = buffer_test_stock(t, 0, &buffer_test_revocable_ops,
 					     true);
-		mock_forget();
 		if (revoke)
 			buffer_test_revoke(t);
-		else
-			KUNIT_EXPECT_EQ(test, buffer_test_move(t), 0);
+		mock_forget();
+		KUNIT_EXPECT_EQ(test, buffer_test_move(t), 0);
 		KUNIT_EXPECT_EQ(test, importer->notified, 1);
 		KUNIT_EXPECT_EQ(test, mock_count(MOCK_SYNC_CPU),
 				BUFFER_EXTENTS);
-		KUNIT_EXPECT_GT(test, mock_index(MOCK_SYNC_CPU, 1),
-				mock_index(MOCK_WAIT, 1));
+		if (!revoke)
+			KUNIT_EXPECT_GT(test, mock_index(MOCK_SYNC_CPU, 1),
+					mock_index(MOCK_WAIT, 1));
 		KUNIT_EXPECT_EQ(test, mock_count(MOCK_UNMAP), 0);
 
 		/* The pages may belong to somebody else now. */
@@ -169,6 +198,45 @@ static void stock_importer_unmaps_late(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, mock_count(MOCK_SYNC_DEVICE), 0);
 		cpu_test_expect_unmaps(test, BUFFER_EXTENTS);
 	}
+}
+
+static void cpu_test_expect_access_syncs(struct buffer_test *t)
+{
+	struct kunit *test = t->test;
+
+	mock_forget();
+	KUNIT_EXPECT_EQ(test, cpu_test_begin(t, DMA_BIDIRECTIONAL), 0);
+	KUNIT_EXPECT_EQ(test, mock_count(MOCK_SYNC_CPU), BUFFER_EXTENTS);
+	KUNIT_EXPECT_EQ(test, cpu_test_end(t, DMA_BIDIRECTIONAL), 0);
+	KUNIT_EXPECT_EQ(test, mock_count(MOCK_SYNC_DEVICE), BUFFER_EXTENTS);
+}
+
+/*
+ * A static importer does not know of a reset, and uses its table afterwards. The
+ * pages were the buffer's all the time.
+ */
+static void static_importer_survives_a_reset(struct kunit *test)
+{
+	struct buffer_test *t = test->priv;
+	struct buffer_importer *importer;
+
+	mock.coherent = false;
+	importer = buffer_test_stock(t, 0, NULL, true);
+	KUNIT_ASSERT_TRUE(test, t->in_system);
+	cpu_test_expect_access_syncs(t);
+
+	buffer_test_revoke(t);
+	phyr_buffer_revoke_wait(&t->buffer);
+	cpu_test_expect_access_syncs(t);
+	buffer_lock(t);
+	phyr_buffer_rearm(&t->buffer);
+	buffer_unlock(t);
+	cpu_test_expect_access_syncs(t);
+
+	mock_forget();
+	buffer_test_end_importer(importer);
+	KUNIT_EXPECT_EQ(test, mock_count(MOCK_SYNC_CPU), BUFFER_EXTENTS);
+	cpu_test_expect_unmaps(test, BUFFER_EXTENTS);
 }
 
 static void native_mapping_before_a_move(struct kunit *test)
@@ -211,9 +279,11 @@ static void map_fails_half_way(struct kunit *test)
 static struct kunit_case cpu_access_test_cases[] = {
 	KUNIT_CASE(coherent_devices_cost_nothing),
 	KUNIT_CASE(incoherent_memory_is_handed_over),
+	KUNIT_CASE(begin_waits_without_the_lock),
 	KUNIT_CASE(pageless_memory_is_not_cached),
 	KUNIT_CASE(begin_is_interrupted),
 	KUNIT_CASE(stock_importer_unmaps_late),
+	KUNIT_CASE(static_importer_survives_a_reset),
 	KUNIT_CASE(native_mapping_before_a_move),
 	KUNIT_CASE(map_fails_half_way),
 	{}

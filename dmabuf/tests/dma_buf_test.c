@@ -8,6 +8,8 @@
 #include "buffer_fixture.h"
 #include "stock_fixture.h"
 
+#include <linux/kthread.h>
+
 /*
  * Negotiation
  */
@@ -58,11 +60,15 @@ static const struct buffer_negotiation buffer_negotiations[] = {
 	  .pin_err = -EBUSY, .ret = -EREMOTEIO },
 	{ "native unreachable pin no memory", NATIVE, .unreachable = true,
 	  .pin_err = -ENOMEM, .ret = -ENOMEM },
+	{ "native unreachable interrupted", NATIVE, .unreachable = true,
+	  .pin_err = -ERESTARTSYS, .ret = -ERESTARTSYS },
 	{ "native without mask", NATIVE, .no_mask = true, .ret = -EINVAL },
 	{ "static", STATIC, .pinned = true },
 	{ "static fixed", STATIC, .fixed = true, .ret = -EBUSY },
 	{ "static pin busy", STATIC, .pin_err = -EBUSY, .ret = -EBUSY },
 	{ "static pin no space", STATIC, .pin_err = -ENOSPC, .ret = -ENOSPC },
+	{ "static interrupted", STATIC, .pin_err = -ERESTARTSYS,
+	  .ret = -ERESTARTSYS },
 	{ "static without mask", STATIC, .no_mask = true, .ret = -EINVAL },
 	{ "dynamic", DYNAMIC, .pinned = true },
 	{ "dynamic fixed", DYNAMIC, .fixed = true, .ret = -EBUSY },
@@ -221,6 +227,64 @@ static void attach_keeps_limits_and_priv(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, attach->limits.max_len, SZ_2K);
 	KUNIT_EXPECT_EQ(test, attach->limits.boundary, SZ_4K);
 	phyr_detach(attach);
+}
+
+/**
+ * struct attach_lock - somebody who holds the reservation lock for a while
+ * @t: the fixture
+ * @locked: the lock is held
+ * @end: it may be dropped
+ */
+struct attach_lock {
+	struct buffer_test *t;
+	struct completion locked;
+	struct completion end;
+};
+
+/* For a second at most, in case that an attach waits for it after all. */
+static int attach_lock_thread(void *data)
+{
+	struct attach_lock *lock = data;
+
+	buffer_lock(lock->t);
+	complete(&lock->locked);
+	wait_for_completion_timeout(&lock->end, HZ);
+	buffer_unlock(lock->t);
+	return 0;
+}
+
+/* Whoever holds the lock may be waiting for a fence. */
+static void attach_interrupted(struct kunit *test)
+{
+	struct buffer_test *t = test->priv;
+	struct buffer_importer *importer = buffer_test_importer(t);
+	struct attach_lock lock = { .t = t };
+	struct task_struct *thread;
+	unsigned int before;
+	int native, ret;
+
+	for (native = 0; native < 2; native++) {
+		init_completion(&lock.locked);
+		init_completion(&lock.end);
+		thread = kthread_create(attach_lock_thread, &lock, "attach_lock");
+		KUNIT_ASSERT_FALSE(test, IS_ERR(thread));
+		get_task_struct(thread);
+		wake_up_process(thread);
+		wait_for_completion(&lock.locked);
+
+		before = mock_allocated();
+		set_tsk_thread_flag(current, TIF_SIGPENDING);
+		ret = native ? buffer_test_try_native(importer, t->dmabufs[0]) :
+			       buffer_test_try_stock(importer, t->dmabufs[0],
+						     &buffer_test_peer_ops);
+		clear_tsk_thread_flag(current, TIF_SIGPENDING);
+		KUNIT_EXPECT_EQ(test, ret, -ERESTARTSYS);
+		KUNIT_EXPECT_EQ(test, mock_allocated(), before);
+		complete(&lock.end);
+		kthread_stop_put(thread);
+		KUNIT_EXPECT_TRUE(test, list_empty(&t->buffer.attachments));
+		buffer_test_end_importer(importer);
+	}
 }
 
 static void attach_decides_before_the_first_map(struct kunit *test)
@@ -724,6 +788,7 @@ static struct kunit_case attach_test_cases[] = {
 	KUNIT_CASE(attach_says_which_way_and_why),
 	KUNIT_CASE(attach_checks_its_arguments),
 	KUNIT_CASE(attach_keeps_limits_and_priv),
+	KUNIT_CASE(attach_interrupted),
 	KUNIT_CASE(attach_decides_before_the_first_map),
 	KUNIT_CASE(attach_native_each_allocation_fails),
 	KUNIT_CASE(attach_stock_each_allocation_fails),

@@ -79,6 +79,7 @@ void route_create_bus_dma_limit(struct kunit *test);
 void route_create_no_memory(struct kunit *test);
 void route_create_without_lock(struct kunit *test);
 void route_create_holds_its_memory(struct kunit *test);
+void probe_bus_once_for_all_routes(struct kunit *test);
 void probe_bus_asks_the_distance_each_time(struct kunit *test);
 void probe_bus_distance_negative(struct kunit *test);
 void probe_bus_device_not_on_pci(struct kunit *test);

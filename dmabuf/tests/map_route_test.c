@@ -293,6 +293,36 @@ void route_create_holds_its_memory(struct kunit *test)
  * Probe for bus addresses
  */
 
+/* Attachments of a device share the answer, as long as one has a route. */
+void probe_bus_once_for_all_routes(struct kunit *test)
+{
+	struct map_test *t = test->priv;
+	struct phyr_route *first, *second;
+	int bus;
+
+	for (bus = 0; bus < 2; bus++) {
+		mock.bus = bus;
+		mock_forget();
+		first = map_test_route(&t->attach, t->p2p);
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, first);
+		second = map_test_route(&t->attach, t->p2p);
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, second);
+		KUNIT_EXPECT_EQ(test, mock_count(MOCK_DISTANCE), 1);
+		KUNIT_EXPECT_EQ(test, mock_count(MOCK_PROBE), 1);
+		KUNIT_EXPECT_EQ(test, second->mode, first->mode);
+		phyr_route_destroy(first);
+
+		/* What the mask forbids is decided for each of them. */
+		t->pdev->dma_mask = DMA_BIT_MASK(28);
+		KUNIT_EXPECT_PTR_EQ(test, map_test_route(&t->attach, t->p2p),
+				    ERR_PTR(-EREMOTEIO));
+		t->pdev->dma_mask = MAP_ALL_BITS;
+		KUNIT_EXPECT_EQ(test, mock_count(MOCK_DISTANCE), 1);
+		phyr_route_destroy(second);
+		KUNIT_EXPECT_TRUE(test, list_empty(&t->p2p->peers));
+	}
+}
+
 void probe_bus_asks_the_distance_each_time(struct kunit *test)
 {
 	struct map_test *t = test->priv;

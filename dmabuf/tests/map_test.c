@@ -832,6 +832,7 @@ static struct kunit_case map_test_cases[] = {
 	KUNIT_CASE(route_create_no_memory),
 	KUNIT_CASE(route_create_without_lock),
 	KUNIT_CASE(route_create_holds_its_memory),
+	KUNIT_CASE(probe_bus_once_for_all_routes),
 	KUNIT_CASE(probe_bus_asks_the_distance_each_time),
 	KUNIT_CASE(probe_bus_distance_negative),
 	KUNIT_CASE(probe_bus_device_not_on_pci),

@@ -122,19 +122,21 @@ int vram_bo_move_to(struct vram_bo *bo, u32 mem_type, bool interruptible)
 /**
  * vram_bo_pin_system - move a buffer to system memory and pin it there
  * @bo: the buffer
+ * @interruptible: stop on a signal; false for a vmap, because the dma-buf core
+ *	warns when that fails
  *
- * Undone by ttm_bo_unpin(). Signals do not interrupt it, because the dma-buf
- * core warns when a vmap fails.
+ * Undone by ttm_bo_unpin().
  *
  * Context: the reservation lock is held; may sleep.
- * Return: 0; -EBUSY for a buffer that is pinned in VRAM; -ENOMEM.
+ * Return: 0; -EBUSY for a buffer that is pinned in VRAM; -ENOMEM; -ERESTARTSYS
+ * with @interruptible.
  */
-int vram_bo_pin_system(struct vram_bo *bo)
+int vram_bo_pin_system(struct vram_bo *bo, bool interruptible)
 {
-	struct ttm_operation_ctx ctx = {};
+	struct ttm_operation_ctx ctx = { .interruptible = interruptible };
 	int ret;
 
-	ret = vram_bo_move_to(bo, TTM_PL_TT, false);
+	ret = vram_bo_move_to(bo, TTM_PL_TT, interruptible);
 	/* Swapped out, it could not be moved and populated later. */
 	if (!ret)
 		ret = ttm_bo_populate(&bo->tbo, &ctx);

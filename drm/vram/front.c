@@ -124,6 +124,7 @@ void vram_front_take(struct vram_bo *bo)
 /**
  * vram_front_pin_system - pin a buffer in system memory, though it is shown
  * @bo: the buffer; its placement must allow system memory
+ * @interruptible: stop on a signal
  *
  * As vram_bo_pin_system(), but a buffer that only scan-out has pinned in VRAM
  * moves too, and leaves its VRAM as its front. Undone by
@@ -131,9 +132,9 @@ void vram_front_take(struct vram_bo *bo)
  *
  * Context: the reservation lock is held; may sleep.
  * Return: 0; -EBUSY for a buffer that an importer or a kernel client has pinned
- * in VRAM; -ENOMEM.
+ * in VRAM; -ENOMEM; -ERESTARTSYS with @interruptible.
  */
-int vram_front_pin_system(struct vram_bo *bo)
+int vram_front_pin_system(struct vram_bo *bo, bool interruptible)
 {
 	unsigned int pins;
 	int ret;
@@ -142,7 +143,7 @@ int vram_front_pin_system(struct vram_bo *bo)
 
 	if (!bo->scanouts || bo->place != TTM_PL_VRAM ||
 	    bo->tbo.pin_count != bo->scanouts)
-		return vram_bo_pin_system(bo);
+		return vram_bo_pin_system(bo, interruptible);
 
 	/*
 	 * TTM does not move pinned buffers. Not ttm_bo_unpin(), which would add
@@ -151,7 +152,7 @@ int vram_front_pin_system(struct vram_bo *bo)
 	pins = bo->tbo.pin_count;
 	bo->tbo.pin_count = 0;
 	bo->leaves_front = true;
-	ret = vram_bo_pin_system(bo);
+	ret = vram_bo_pin_system(bo, interruptible);
 	bo->leaves_front = false;
 	bo->tbo.pin_count += pins;
 	return ret;

@@ -206,9 +206,12 @@ static int vram_plane_map_own(struct vram_plane_state *state)
 	if (ret)
 		return ret;
 	if (bo->placement & DRM_PHYR_VRAM_PLACE_SYSTEM &&
-	    !phyr_buffer_is_revoked(&bo->phyr))
-		pinned = !vram_front_pin_system(bo);
-	ret = vram_vmap(&bo->tbo.base, &state->map[0]);
+	    !phyr_buffer_is_revoked(&bo->phyr)) {
+		ret = vram_front_pin_system(bo, true);
+		pinned = !ret;
+	}
+	if (ret != -ERESTARTSYS)
+		ret = vram_vmap(&bo->tbo.base, &state->map[0]);
 	if (pinned)
 		vram_front_unpin_system(bo);
 	dma_resv_unlock(bo->tbo.base.resv);

@@ -109,7 +109,8 @@ static struct phyr_mem *vram_memory(struct phyr_buffer *buffer, unsigned int i)
 
 static int vram_pin_system(struct phyr_buffer *buffer)
 {
-	return vram_bo_pin_system(container_of(buffer, struct vram_bo, phyr));
+	return vram_bo_pin_system(container_of(buffer, struct vram_bo, phyr),
+				  true);
 }
 
 static void vram_unpin_system(struct phyr_buffer *buffer)
@@ -135,10 +136,10 @@ static int vram_dma_buf_pin(struct dma_buf_attachment *attach)
 	dma_resv_assert_held(attach->dmabuf->resv);
 
 	if (bo->place != TTM_PL_VRAM)
-		return vram_bo_pin_system(bo);
+		return vram_bo_pin_system(bo, true);
 	if (ttm_to_vram(bo->tbo.bdev)->mgr.fixed_start &&
 	    !vram_bo_is_fixed(bo) && bo->tbo.pin_count == bo->scanouts)
-		return vram_front_pin_system(bo);
+		return vram_front_pin_system(bo, true);
 	ttm_bo_pin(&bo->tbo);
 	return 0;
 }
@@ -166,7 +167,7 @@ static int vram_dma_buf_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 	if (phyr_buffer_is_revoked(&bo->phyr))
 		return vram_vmap_dummy(bo, map);
 
-	ret = vram_front_pin_system(bo);
+	ret = vram_front_pin_system(bo, false);
 	if (ret)
 		return ret;
 

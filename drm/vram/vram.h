@@ -440,7 +440,7 @@ unsigned int vram_bo_extents(struct vram_bo *bo);
 bool vram_bo_is_fixed(const struct vram_bo *bo);
 struct ttm_place vram_bo_place(const struct vram_bo *bo, u32 mem_type);
 int vram_bo_move_to(struct vram_bo *bo, u32 mem_type, bool interruptible);
-int vram_bo_pin_system(struct vram_bo *bo);
+int vram_bo_pin_system(struct vram_bo *bo, bool interruptible);
 int vram_bo_scanout_placement(struct vram_bo *bo, u64 end,
 			      struct vram_scanout_placement *scanout);
 bool vram_bo_has_scanout_space(const struct vram_bo *bo);
@@ -523,7 +523,7 @@ void vram_scanout_copy(struct vram_display *display,
 
 /* front.c */
 void vram_front_take(struct vram_bo *bo);
-int vram_front_pin_system(struct vram_bo *bo);
+int vram_front_pin_system(struct vram_bo *bo, bool interruptible);
 void vram_front_unpin_system(struct vram_bo *bo);
 int vram_front_pin(struct vram_bo *bo, u64 end, struct vram_scanout *scanout);
 bool vram_front_unpin(struct vram_bo *bo);

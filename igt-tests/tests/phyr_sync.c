@@ -276,6 +276,15 @@ static pid_t move_in_background(int vram, uint32_t handle, uint32_t placement)
 	return pid;
 }
 
+static void kill_and_wait(pid_t pid)
+{
+	int status;
+
+	igt_assert_eq(kill(pid, SIGKILL), 0);
+	igt_assert_eq(waitpid(pid, &status, 0), pid);
+	igt_assert(WIFSIGNALED(status));
+}
+
 static void assert_untouched(int test, uint32_t id, uint64_t ranges)
 {
 	struct phyr_test_held held = held_now(test, id);
@@ -288,12 +297,11 @@ static void assert_untouched(int test, uint32_t id, uint64_t ranges)
 /* Importers are not notified of a move that a signal interrupts. */
 static void move_interrupted(void)
 {
-	int test = open_phyr_test(SECOND_IVSHMEM), status;
+	int test = open_phyr_test(SECOND_IVSHMEM);
 	int vram = open_vram(0), engine = open_copy(0), dmabuf, fence;
 	uint32_t handle = create_vram(vram, SIZE, EVICTABLE, SZ_4K);
 	uint32_t native, stock;
 	uint64_t ranges;
-	pid_t mover;
 
 	fill_vram(vram, handle, SIZE, 31);
 	dmabuf = export_buffer(vram, handle);
@@ -305,10 +313,7 @@ static void move_interrupted(void)
 	fence = hanging_fence(engine);
 	igt_assert_eq(import_fence(dmabuf, DMA_BUF_SYNC_READ, fence), 0);
 
-	mover = move_in_background(vram, handle, IN_SYSTEM);
-	igt_assert_eq(kill(mover, SIGKILL), 0);
-	igt_assert_eq(waitpid(mover, &status, 0), mover);
-	igt_assert(WIFSIGNALED(status));
+	kill_and_wait(move_in_background(vram, handle, IN_SYSTEM));
 	assert_untouched(test, native, ranges);
 	assert_untouched(test, stock, ranges);
 	igt_assert_eq(phyr_sync_file_status(fence), 0);
@@ -322,6 +327,77 @@ static void move_interrupted(void)
 	assert_vram(vram, handle, SIZE, 31);
 	close(test);
 	close(dmabuf);
+	close(engine);
+	close(vram);
+}
+
+/* A process that attaches an importer which needs system memory. */
+static pid_t attach_in_background(int test, int dmabuf)
+{
+	uint32_t id;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	igt_assert(pid >= 0);
+	if (!pid)
+		_exit(try_hold(test, dmabuf, PHYR_TEST_STATIC,
+			       PHYR_TEST_UNMAP_LATE, &id) != 0);
+	wait_until_sleeps_in(pid, "phyr_buffer_move_begin");
+	return pid;
+}
+
+/* A process that imports, and waits for the lock. */
+static pid_t import_in_background(int engine, int dmabuf)
+{
+	uint32_t handle;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	igt_assert(pid >= 0);
+	if (!pid)
+		_exit(phyr_import(engine, dmabuf, &handle) != 0);
+	wait_until_sleeps_in(pid, "phyr_dma_buf_attach");
+	return pid;
+}
+
+/*
+ * A signal ends an attach that waits for a fence to move the buffer, and one
+ * that waits for the first. The buffer is as before.
+ */
+static void attach_interrupted(void)
+{
+	int test = open_phyr_test(SECOND_IVSHMEM);
+	int vram = open_vram(0), engine = open_copy(0), other = open_copy(1);
+	uint32_t handle = create_vram(vram, SIZE, EVICTABLE, SZ_4K), id;
+	int dmabuf = export_buffer(vram, handle), fence;
+	pid_t attacher, importer;
+
+	fill_vram(vram, handle, SIZE, 32);
+	fence = hanging_fence(engine);
+	igt_assert_eq(import_fence(dmabuf, DMA_BUF_SYNC_READ, fence), 0);
+	attacher = attach_in_background(test, dmabuf);
+	importer = import_in_background(other, dmabuf);
+	kill_and_wait(importer);
+	igt_assert_eq(phyr_sync_file_status(fence), 0);
+	kill_and_wait(attacher);
+	igt_assert_eq(phyr_sync_file_status(fence), 0);
+	igt_assert_eq(vram_info(vram, handle).placement, IN_VRAM);
+	igt_assert_eq(find_attachments("phyr_vram", NULL, NULL), 0);
+
+	poll_until(fence, POLLIN);
+	igt_assert_eq(close_fence(fence), -ETIMEDOUT);
+	/* Nothing is left pinned, and the same attach succeeds. */
+	igt_assert_eq(try_move_buffer(vram, handle, IN_SYSTEM), 0);
+	igt_assert_eq(try_move_buffer(vram, handle, IN_VRAM), 0);
+	igt_assert_eq(try_hold(test, dmabuf, PHYR_TEST_STATIC,
+			       PHYR_TEST_UNMAP_LATE, &id), 0);
+	igt_assert_eq(vram_info(vram, handle).placement, IN_SYSTEM);
+	assert_vram(vram, handle, SIZE, 32);
+	close(test);
+	close(dmabuf);
+	close(other);
 	close(engine);
 	close(vram);
 }
@@ -498,6 +574,10 @@ igt_main()
 	igt_describe("A move that a signal interrupts does not disturb importers");
 	igt_subtest("move-interrupted")
 		move_interrupted();
+
+	igt_describe("A signal ends an attach that waits for a fence, or for another attach");
+	igt_subtest("attach-interrupted")
+		attach_interrupted();
 
 	igt_describe("The list of attachments waits for no buffer, and attaches do not wait for it");
 	igt_subtest("attachments-busy")

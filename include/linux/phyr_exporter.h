@@ -164,7 +164,8 @@ struct phyr_dma_buf_ops {
 	 * For importers that cannot reach the buffer where it is, or that
 	 * have no invalidate callback. Returns 0, or an errno if the buffer
 	 * must not be in system memory or is pinned elsewhere. Called under
-	 * the reservation lock; may sleep.
+	 * the reservation lock; may sleep. A signal should end a wait for
+	 * fences with -ERESTARTSYS: this is called for an attach in an ioctl.
 	 *
 	 * Without it such an importer is accepted only while the buffer is in
 	 * system memory, and phyr_buffer_move_begin() returns -EBUSY until it

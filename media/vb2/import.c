@@ -23,11 +23,12 @@
  *
  * A reservation lock is held for as long as its holder waits for fences, for
  * instance during a move. QBUF must not wait for that under vb2_queue.lock,
- * where DQBUF of other buffers would wait for QBUF. So vb2_phyr_prepare() does
- * not touch a dma-buf whose reservation lock is held, but leaves attaching and
- * mapping to vb2_phyr_begin(), which is called without vb2_queue.lock. Attach
- * and detach take the lock themselves, so for them this is decided shortly
- * before.
+ * where DQBUF of other buffers would wait for QBUF. Attaching and mapping may
+ * wait for fences, too: they may move the buffer, if the device does not reach
+ * it. So vb2_phyr_prepare() does not touch a dma-buf whose reservation lock is
+ * held or that has a pending fence, but leaves attaching and mapping to
+ * vb2_phyr_begin(), which is called without vb2_queue.lock. Attach and detach
+ * take the lock themselves, so for them this is decided shortly before.
  */
 #include <linux/dma-buf.h>
 #include <linux/dma-fence.h>
@@ -276,13 +277,19 @@ int vb2_phyr_import_map(struct vb2_phyr_import *import)
 	return 0;
 }
 
+/* True if a move of the buffer would not wait, frames of this queue included. */
+static bool vb2_phyr_resv_is_idle(struct dma_resv *resv)
+{
+	return dma_resv_test_signaled(resv, DMA_RESV_USAGE_BOOKKEEP);
+}
+
 /* With import->attach_lock held. */
 static int vb2_phyr_import_try_map(struct vb2_phyr_import *import)
 {
 	struct dma_resv *resv = import->dmabuf->resv;
 	int ret;
 
-	if (!import->attach && dma_resv_is_locked(resv))
+	if (dma_resv_is_locked(resv) || !vb2_phyr_resv_is_idle(resv))
 		return 0;
 	ret = vb2_phyr_import_attach_locked(import);
 	if (ret)
@@ -291,7 +298,7 @@ static int vb2_phyr_import_try_map(struct vb2_phyr_import *import)
 	phyr_inject_delay();
 	if (!dma_resv_trylock(resv))
 		return 0;
-	if (!import->stale || !vb2_phyr_import_is_busy(import))
+	if (vb2_phyr_resv_is_idle(resv))
 		ret = vb2_phyr_import_map(import);
 	dma_resv_unlock(resv);
 	return ret;
@@ -301,8 +308,8 @@ static int vb2_phyr_import_try_map(struct vb2_phyr_import *import)
  * vb2_phyr_import_try_ready - attach and map an import, if nothing is in the way
  * @import: the import
  *
- * Does nothing if somebody else holds the reservation lock, or if a frame uses
- * a stale mapping. Takes no lock if the mapping looks valid.
+ * Does nothing if somebody else holds the reservation lock, or if there is a
+ * pending fence in it. Takes no lock if the mapping looks valid.
  *
  * Context: under vb2_queue.lock; may sleep.
  * Return: 0, which does not mean that the import is mapped; or an error of

@@ -308,8 +308,9 @@ EXPORT_SYMBOL_NS_GPL(vb2_phyr_unprepare_streaming, "PHYR");
  * videobuf2 attaches nothing if the plane's dma-buf is the same as last time,
  * but that may have moved or been revoked since.
  *
- * Waits for nobody: a dma-buf whose reservation lock is held is left to
- * vb2_phyr_begin(), and an error then shows in the frame. So does a revoke
+ * Waits for nobody: a dma-buf whose reservation lock is held, or that has a
+ * pending fence and is not mapped yet, is left to vb2_phyr_begin(), and an error
+ * then shows in the frame. So does a revoke
  * after VIDIOC_PREPARE_BUF, because videobuf2 prepares a buffer only once
  * before its frame. A stock exporter may wait in its attach and map callbacks.
  *

@@ -77,7 +77,7 @@ static void vram_bo_pin_system_prevents_move(struct kunit *test)
 	int ret;
 
 	dma_resv_lock(bo->tbo.base.resv, NULL);
-	ret = vram_bo_pin_system(bo);
+	ret = vram_bo_pin_system(bo, false);
 	dma_resv_unlock(bo->tbo.base.resv);
 	KUNIT_ASSERT_EQ(test, ret, 0);
 	KUNIT_EXPECT_EQ(test, move_to(bo, TTM_PL_VRAM), -EBUSY);

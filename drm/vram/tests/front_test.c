@@ -54,7 +54,7 @@ static int pin_system(struct vram_bo *bo)
 	int ret;
 
 	dma_resv_lock(bo->tbo.base.resv, NULL);
-	ret = vram_front_pin_system(bo);
+	ret = vram_front_pin_system(bo, false);
 	dma_resv_unlock(bo->tbo.base.resv);
 	return ret;
 }
@@ -208,7 +208,7 @@ static void vram_front_of_pinned(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, scan_out(bo, 0, 6, &offset), 0);
 	dma_resv_lock(bo->tbo.base.resv, NULL);
 	ttm_bo_pin(&bo->tbo);
-	KUNIT_EXPECT_EQ(test, vram_front_pin_system(bo), -EBUSY);
+	KUNIT_EXPECT_EQ(test, vram_front_pin_system(bo, false), -EBUSY);
 	vram_front_unpin_system(bo);
 	dma_resv_unlock(bo->tbo.base.resv);
 	KUNIT_EXPECT_EQ(test, bo->place, TTM_PL_VRAM);

@@ -150,7 +150,7 @@ static void vram_pm_restore_leaves_pinned(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, bo->place, TTM_PL_TT);
 	KUNIT_EXPECT_EQ(test, fixed->place, TTM_PL_VRAM);
 	dma_resv_lock(bo->tbo.base.resv, NULL);
-	KUNIT_EXPECT_EQ(test, vram_bo_pin_system(bo), 0);
+	KUNIT_EXPECT_EQ(test, vram_bo_pin_system(bo, false), 0);
 	dma_resv_unlock(bo->tbo.base.resv);
 	vram_pm_notify(nb, PM_POST_HIBERNATION, NULL);
 	KUNIT_EXPECT_EQ(test, bo->place, TTM_PL_TT);

@@ -3,6 +3,9 @@
  * Description of VRAM and of system pages as phyr lists
  */
 #include <kunit/test.h>
+#include <linux/dma-fence.h>
+#include <linux/sched.h>
+#include <linux/workqueue.h>
 
 #include "redirect.h"
 #include "../prime.c"
@@ -210,6 +213,120 @@ static void vram_dma_buf_pin_of_evicted(struct kunit *test)
 	dma_resv_unlock(bo->tbo.base.resv);
 }
 
+/*
+ * Waits for fences
+ */
+
+static const char *fence_name(struct dma_fence *fence)
+{
+	return "phyr_vram_prime";
+}
+
+static const struct dma_fence_ops fence_ops = {
+	.get_driver_name = fence_name,
+	.get_timeline_name = fence_name,
+};
+
+/**
+ * struct slow_dma - DMA that uses a buffer for a second
+ * @fence: its fence, in the buffer's reservation object
+ * @lock: of @fence
+ * @work: ends it
+ */
+struct slow_dma {
+	struct dma_fence *fence;
+	spinlock_t lock;		/* of the fence */
+	struct delayed_work work;
+};
+
+static void slow_dma_end(struct work_struct *work)
+{
+	struct slow_dma *dma = container_of(work, struct slow_dma, work.work);
+
+	dma_fence_signal(dma->fence);
+}
+
+static void slow_dma_start(struct kunit *test, struct slow_dma *dma,
+			   struct vram_bo *bo)
+{
+	struct dma_resv *resv = bo->tbo.base.resv;
+
+	dma->fence = kzalloc_obj(*dma->fence);
+	KUNIT_ASSERT_NOT_NULL(test, dma->fence);
+	spin_lock_init(&dma->lock);
+	dma_fence_init(dma->fence, &fence_ops, &dma->lock,
+		       dma_fence_context_alloc(1), 1);
+	dma_resv_lock(resv, NULL);
+	KUNIT_EXPECT_EQ(test, dma_resv_reserve_fences(resv, 1), 0);
+	dma_resv_add_fence(resv, dma->fence, DMA_RESV_USAGE_BOOKKEEP);
+	dma_resv_unlock(resv);
+	INIT_DELAYED_WORK_ONSTACK(&dma->work, slow_dma_end);
+	schedule_delayed_work(&dma->work, HZ);
+}
+
+/* Also puts the buffer: its reference to the fence must not outlive the lock. */
+static void slow_dma_finish(struct kunit *test, struct slow_dma *dma,
+			    struct vram_bo *bo)
+{
+	flush_delayed_work(&dma->work);
+	destroy_delayed_work_on_stack(&dma->work);
+	card_bo_put(test, bo);
+	dma_fence_put(dma->fence);
+	rcu_barrier();
+}
+
+/* An attach is in an ioctl, and ends. */
+static void vram_pin_system_interrupted(struct kunit *test)
+{
+	struct card *card = card_create(test, SZ_1M, 0);
+	struct vram_bo *bo = card_bo(test, card, PAGES(5),
+				     DRM_PHYR_VRAM_PLACE_VRAM |
+				     DRM_PHYR_VRAM_PLACE_SYSTEM, 0);
+	struct slow_dma dma;
+	int ret;
+
+	slow_dma_start(test, &dma, bo);
+	set_tsk_thread_flag(current, TIF_SIGPENDING);
+	dma_resv_lock(bo->tbo.base.resv, NULL);
+	ret = vram_pin_system(&bo->phyr);
+	KUNIT_EXPECT_EQ(test, ret, -ERESTARTSYS);
+	KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(dma.fence));
+	KUNIT_EXPECT_EQ(test, bo->place, TTM_PL_VRAM);
+	KUNIT_EXPECT_EQ(test, bo->tbo.pin_count, !ret);
+	if (!ret)
+		vram_unpin_system(&bo->phyr);
+	dma_resv_unlock(bo->tbo.base.resv);
+	clear_tsk_thread_flag(current, TIF_SIGPENDING);
+	slow_dma_finish(test, &dma, bo);
+}
+
+/* The dma-buf core warns of a vmap that fails, so it waits. */
+static void vram_dma_buf_vmap_not_interrupted(struct kunit *test)
+{
+	struct card *card = card_create(test, SZ_1M, 0);
+	struct vram_bo *bo = card_bo(test, card, PAGES(5),
+				     DRM_PHYR_VRAM_PLACE_VRAM |
+				     DRM_PHYR_VRAM_PLACE_SYSTEM, 0);
+	struct dma_buf dmabuf = { .priv = &bo->tbo.base,
+				  .resv = bo->tbo.base.resv };
+	struct slow_dma dma;
+	struct iosys_map map;
+	int ret;
+
+	slow_dma_start(test, &dma, bo);
+	set_tsk_thread_flag(current, TIF_SIGPENDING);
+	dma_resv_lock(bo->tbo.base.resv, NULL);
+	ret = vram_dma_buf_vmap(&dmabuf, &map);
+	KUNIT_EXPECT_EQ(test, ret, 0);
+	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(dma.fence));
+	KUNIT_EXPECT_EQ(test, bo->place, TTM_PL_TT);
+	if (!ret)
+		vram_dma_buf_vunmap(&dmabuf, &map);
+	dma_resv_unlock(bo->tbo.base.resv);
+	clear_tsk_thread_flag(current, TIF_SIGPENDING);
+	slow_dma_finish(test, &dma, bo);
+}
+
 static void vram_dma_buf_ops_by_placement(struct kunit *test)
 {
 	struct card *card = card_create(test, SZ_1M, 0);
@@ -233,6 +350,8 @@ static struct kunit_case vram_prime_cases[] = {
 	KUNIT_CASE(vram_describe_max_extent),
 	KUNIT_CASE(vram_describe_system_pages),
 	KUNIT_CASE(vram_dma_buf_pin_of_evicted),
+	KUNIT_CASE_SLOW(vram_pin_system_interrupted),
+	KUNIT_CASE_SLOW(vram_dma_buf_vmap_not_interrupted),
 	KUNIT_CASE(vram_dma_buf_ops_by_placement),
 	{}
 };

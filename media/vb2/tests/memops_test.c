@@ -16,6 +16,7 @@
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/sizes.h>
+#include <linux/slab.h>
 #include <media/videobuf2-phyr.h>
 
 #define MEMOPS_BUFFERS 2
@@ -266,6 +267,59 @@ static void prepare_while_locked(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->exporters[0].attached, 0);
 }
 
+static const char *memops_fence_name(struct dma_fence *fence)
+{
+	return "memops_test";
+}
+
+static const struct dma_fence_ops memops_fence_ops = {
+	.get_driver_name = memops_fence_name,
+	.get_timeline_name = memops_fence_name,
+};
+
+/* DMA of somebody else that uses the dma-buf until the fence is signalled */
+static struct dma_fence *memops_add_fence(struct kunit *test,
+					  struct dma_resv *resv)
+{
+	struct dma_fence *fence = kzalloc_obj(*fence);
+
+	KUNIT_ASSERT_NOT_NULL(test, fence);
+	dma_fence_init(fence, &memops_fence_ops, NULL,
+		       dma_fence_context_alloc(1), 1);
+	dma_resv_lock(resv, NULL);
+	KUNIT_EXPECT_EQ(test, dma_resv_reserve_fences(resv, 1), 0);
+	dma_resv_add_fence(resv, fence, DMA_RESV_USAGE_BOOKKEEP);
+	dma_resv_unlock(resv);
+	return fence;
+}
+
+/* QBUF waits for no fence: it neither attaches nor maps, which might move. */
+static void prepare_while_fenced(struct kunit *test)
+{
+	struct memops_test *t = test->priv;
+	struct dma_resv *resv = t->exporters[0].dmabuf->resv;
+	struct dma_fence *fence;
+
+	guard(mutex)(&t->lock);
+	memops_plane_get(t, 0);
+	fence = memops_add_fence(test, resv);
+	KUNIT_EXPECT_EQ(test, vb2_phyr_prepare(&t->vbs[0]), 0);
+	KUNIT_EXPECT_EQ(test, t->exporters[0].attached, 0);
+	dma_fence_signal(fence);
+	dma_fence_put(fence);
+
+	KUNIT_EXPECT_EQ(test, vb2_phyr_prepare(&t->vbs[0]), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, t->exporters[0].attached, 1);
+	KUNIT_EXPECT_EQ(test, t->exporters[0].maps, 1);
+
+	fence = memops_add_fence(test, resv);
+	KUNIT_EXPECT_EQ(test, vb2_phyr_prepare(&t->vbs[0]), 0);
+	KUNIT_EXPECT_EQ(test, t->exporters[0].maps, 1);
+	dma_fence_signal(fence);
+	dma_fence_put(fence);
+	memops_plane_put(t, 0);
+}
+
 static struct kunit_case memops_cases[] = {
 	KUNIT_CASE(prepare_without_init),
 	KUNIT_CASE(begin_without_prepare),
@@ -273,6 +327,7 @@ static struct kunit_case memops_cases[] = {
 	KUNIT_CASE(unprepare_drops_idle),
 	KUNIT_CASE(map_retries_after_giving_up),
 	KUNIT_CASE(prepare_while_locked),
+	KUNIT_CASE(prepare_while_fenced),
 	{ }
 };
 
