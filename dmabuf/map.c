@@ -600,6 +600,8 @@ static int phyr_map_extents(struct dma_range_list *ranges,
 
 		addr = dma_map_phys(ranges->dev, vec.paddr, vec.len,
 				    ranges->dir, segment->attrs);
+		/* The DMA API does not say why. Behind an IOMMU: no IOVA range. */
+		ret = use_dma_iommu(ranges->dev) ? -ENOSPC : -ENOMEM;
 		if (dma_mapping_error(ranges->dev, addr))
 			goto unmap;
 		chunk->ranges[chunk->nr].addr = addr;
