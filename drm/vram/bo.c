@@ -156,7 +156,7 @@ int vram_bo_pin_system(struct vram_bo *bo, bool interruptible)
  *
  * First choice: anywhere in the space for scan-out, if nothing must be evicted
  * for it. Second: what vram_mgr_find_windows() finds. A buffer that may only be
- * in VRAM stays in the space for those.
+ * in VRAM stays in the last quarter.
  *
  * Context: takes the allocator's lock; may sleep.
  * Return: 0; -EBUSY for a buffer that is too large.
@@ -209,13 +209,13 @@ static int vram_bo_move_scanout(struct vram_bo *bo, u64 end)
 }
 
 /**
- * vram_bo_has_scanout_space - test whether scan-out of a buffer must not fail
+ * vram_bo_fits_scanout - test whether a buffer's size and placement guarantee space
  * @bo: the buffer
  *
- * Return: true if the space for scan-out has room for it whenever other pictures
- * leave it; false if it is too large, or may only be in VRAM.
+ * Return: true if the space for scan-out has room for it as soon as at most one
+ * other picture is pinned; false if it is too large, or may only be in VRAM.
  */
-bool vram_bo_has_scanout_space(const struct vram_bo *bo)
+bool vram_bo_fits_scanout(const struct vram_bo *bo)
 {
 	return !vram_bo_is_fixed(bo) && bo->tbo.base.size <=
 	       vram_mgr_max_picture(&ttm_to_vram(bo->tbo.bdev)->mgr);
@@ -232,7 +232,7 @@ bool vram_bo_has_scanout_space(const struct vram_bo *bo)
  *
  * Context: the reservation lock is held; may sleep.
  * Return: 0; -EBUSY for a buffer that is pinned where the display cannot read
- * it, or finds no contiguous piece though vram_bo_has_scanout_space() is false;
+ * it, or finds no contiguous piece though vram_bo_fits_scanout() is false;
  * -ENOSPC, -ENOMEM, -ERESTARTSYS.
  */
 int vram_bo_pin_scanout(struct vram_bo *bo, u64 end)
@@ -251,9 +251,12 @@ int vram_bo_pin_scanout(struct vram_bo *bo, u64 end)
 		if (!ret)
 			ret = vram_bo_move_scanout(bo, end);
 	}
-	if (!ret)
+	if (!ret) {
 		ttm_bo_pin(&bo->tbo);
-	return ret == -ENOSPC && !vram_bo_has_scanout_space(bo) ? -EBUSY : ret;
+		/* It is back in VRAM after a suspend. */
+		bo->evicted = false;
+	}
+	return ret == -ENOSPC && !vram_bo_fits_scanout(bo) ? -EBUSY : ret;
 }
 
 /**
@@ -302,38 +305,6 @@ int vram_bos_begin_move(struct vram_device *vram)
 void vram_bos_end_move(struct vram_device *vram)
 {
 	up_read(&vram->reset_lock);
-}
-
-/**
- * vram_bos_block_moves - wait until no task creates or moves buffers, and let none
- * @vram: the card
- *
- * Until vram_bos_unblock_moves(), which every success needs.
- *
- * Context: takes reset_lock for writing; may sleep.
- * Return: 0; -ENODEV if the card is gone; -EINTR if the task is killed.
- */
-int vram_bos_block_moves(struct vram_device *vram)
-{
-	int ret;
-
-	ret = down_write_killable(&vram->reset_lock);
-	if (ret)
-		return ret;
-	if (drm_dev_is_unplugged(&vram->drm)) {
-		up_write(&vram->reset_lock);
-		return -ENODEV;
-	}
-	return 0;
-}
-
-/**
- * vram_bos_unblock_moves - undo vram_bos_block_moves()
- * @vram: the card
- */
-void vram_bos_unblock_moves(struct vram_device *vram)
-{
-	up_write(&vram->reset_lock);
 }
 
 /**

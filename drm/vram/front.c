@@ -204,7 +204,7 @@ static int vram_front_create(struct vram_bo *bo, u64 end)
 	if (!ret)
 		ret = ttm_bo_mem_space(&bo->tbo, &scanout.base, &res, &ctx);
 	if (ret)
-		return ret == -ENOSPC && !vram_bo_has_scanout_space(bo) ?
+		return ret == -ENOSPC && !vram_bo_fits_scanout(bo) ?
 		       -EBUSY : ret;
 
 	/* All of it: nobody may see what the VRAM held before. */
@@ -258,9 +258,6 @@ static void vram_front_add_scanout(struct vram_bo *bo,
 	scanout->offset += vram_resource_offset(vram_front_shown(bo));
 }
 
-/* Attempts to pin while others hold the locks of what has to be evicted */
-#define VRAM_FRONT_ATTEMPTS	3
-
 /**
  * vram_front_pin - pin a buffer, or its front, where the display can read it
  * @bo: the buffer; its placement must allow VRAM
@@ -269,31 +266,21 @@ static void vram_front_add_scanout(struct vram_bo *bo,
  *
  * Undone by vram_front_unpin().
  *
- * TTM waits for the locks of buffers that it evicts, because of the ticket, but
- * it gives up at one whose owner has an older ticket. With the same ticket the
- * next attempt does not meet that owner again.
- *
  * Context: inside drm_dev_enter(); takes the reservation lock; may sleep.
  * Return: as vram_bo_pin_scanout(), or -EINTR.
  */
 int vram_front_pin(struct vram_bo *bo, u64 end, struct vram_scanout *scanout)
 {
-	unsigned int i = VRAM_FRONT_ATTEMPTS;
-	struct ww_acquire_ctx ticket;
 	int ret;
 
 	phyr_inject_delay();
-	ww_acquire_init(&ticket, &reservation_ww_class);
-	do {
-		ret = dma_resv_lock_interruptible(bo->tbo.base.resv, &ticket);
-		if (ret)
-			break;
-		ret = vram_front_pin_vram(bo, end);
-		if (!ret)
-			vram_front_add_scanout(bo, scanout);
-		dma_resv_unlock(bo->tbo.base.resv);
-	} while (ret == -ENOSPC && --i);
-	ww_acquire_fini(&ticket);
+	ret = dma_resv_lock_interruptible(bo->tbo.base.resv, NULL);
+	if (ret)
+		return ret;
+	ret = vram_front_pin_vram(bo, end);
+	if (!ret)
+		vram_front_add_scanout(bo, scanout);
+	dma_resv_unlock(bo->tbo.base.resv);
 	phyr_inject_delay();
 	return ret;
 }
@@ -357,7 +344,7 @@ int vram_fronts_init(struct vram_display *display)
  * vram_fronts_stop - stop the worker
  * @display: the display; nothing is scanned out
  *
- * Until the next front.
+ * The next front starts it again.
  *
  * Context: may sleep.
  */

@@ -194,7 +194,7 @@ static bool vram_pm_is_first(const struct vram_bo *bo)
 	return vram_bo_is_fixed(bo) || bo->tbo.pin_count;
 }
 
-/* Move what vram_pm_evict() moved back: what is first, or the rest. */
+/* Move what vram_pm_evict() moved back: what is first, or all. */
 static void vram_pm_restore(struct vram_device *vram, bool first,
 			    unsigned long deadline)
 {
@@ -206,7 +206,7 @@ static void vram_pm_restore(struct vram_device *vram, bool first,
 	while ((bo = vram_bo_next(vram, &id))) {
 		ret = 0;
 		dma_resv_lock(bo->tbo.base.resv, NULL);
-		if (bo->evicted && vram_pm_is_first(bo) == first) {
+		if (bo->evicted && (!first || vram_pm_is_first(bo))) {
 			bo->evicted = false;
 			ret = vram_pm_move(bo, TTM_PL_VRAM, deadline);
 		}

@@ -123,9 +123,6 @@ static void vram_unpin_system(struct phyr_buffer *buffer)
  * already moved and pinned the buffer when it attached. The core calls this for
  * an importer whose device does not reach every place of the buffer.
  *
- * Not in VRAM of a card with a display, where the pin would block space for
- * scan-out for as long as the importer likes.
- *
  * A buffer that TTM has evicted from system memory, to swap it out, returns
  * there first: pinned, it could neither move nor be described.
  */
@@ -137,9 +134,6 @@ static int vram_dma_buf_pin(struct dma_buf_attachment *attach)
 
 	if (bo->place != TTM_PL_VRAM)
 		return vram_bo_pin_system(bo, true);
-	if (ttm_to_vram(bo->tbo.bdev)->mgr.fixed_start &&
-	    !vram_bo_is_fixed(bo) && bo->tbo.pin_count == bo->scanouts)
-		return vram_front_pin_system(bo, true);
 	ttm_bo_pin(&bo->tbo);
 	return 0;
 }

@@ -27,6 +27,7 @@
 #include <drm/drm_print.h>
 #include <drm/phyr_vram_drm.h>
 #include <drm/ttm/ttm_bo.h>
+#include <linux/delay.h>
 #include <linux/iosys-map.h>
 #include <linux/phyr_inject.h>
 
@@ -223,15 +224,25 @@ static int vram_scanout_wait_unpinned(const struct vram_plane_state *state)
 	return ret < 0 ? ret : 0;
 }
 
-static int vram_scanout_pin_any(struct vram_display *display,
+static int vram_scanout_try_pin(struct vram_display *display,
 				struct vram_plane_state *state,
 				struct vram_plane_state *old)
 {
-	int ret = vram_scanout_pin_fb(display, state);
+	int ret;
 
-	return ret == -EBUSY ? vram_scanout_pin_shadow(display, state, old) :
-			       ret;
+	ret = vram_bos_begin_move(display->vram);
+	if (ret)
+		return ret;
+	ret = vram_scanout_pin_fb(display, state);
+	if (ret == -EBUSY)
+		ret = vram_scanout_pin_shadow(display, state, old);
+	vram_bos_end_move(display->vram);
+	return ret;
 }
+
+/* Attempts to pin, and the time between two of them */
+#define VRAM_SCANOUT_ATTEMPTS	50
+#define VRAM_SCANOUT_PERIOD_MS	20
 
 /**
  * vram_scanout_pin - pin a buffer for scan-out of a plane state
@@ -243,9 +254,9 @@ static int vram_scanout_pin_any(struct vram_display *display,
  * Pins the framebuffer's own buffer if the display can read it, otherwise a
  * shadow, which vram_scanout_copy() fills. Undone by vram_scanout_unpin().
  *
- * -ENOSPC can be due to what passes: the picture before the last one, or buffers
- * that others are moving, which cannot be evicted. So the second attempt is
- * without either.
+ * A lack of space may pass: the picture before the last one is unpinned soon, and
+ * TTM does not evict buffers whose locks others hold, for example to move them.
+ * So wait for the former, and try again for a second because of the latter.
  *
  * Context: in a commit; takes reset_lock and reservation locks; may sleep.
  * Return: 0; -ENODEV if the card is gone; -ENOSPC, -ENOMEM, -EINTR,
@@ -255,24 +266,23 @@ int vram_scanout_pin(struct vram_display *display,
 		     struct vram_plane_state *state,
 		     struct vram_plane_state *old)
 {
-	struct vram_device *vram = display->vram;
+	unsigned int i;
 	int ret;
 
-	ret = vram_bos_begin_move(vram);
-	if (ret)
-		return ret;
-	ret = vram_scanout_pin_any(display, state, old);
-	vram_bos_end_move(vram);
+	ret = vram_scanout_try_pin(display, state, old);
 	if (ret != -ENOSPC)
 		return ret;
 
 	ret = vram_scanout_wait_unpinned(state);
-	if (!ret)
-		ret = vram_bos_block_moves(vram);
 	if (ret)
 		return ret;
-	ret = vram_scanout_pin_any(display, state, old);
-	vram_bos_unblock_moves(vram);
+	for (i = 0; i < VRAM_SCANOUT_ATTEMPTS; i++) {
+		ret = vram_scanout_try_pin(display, state, old);
+		if (ret != -ENOSPC)
+			break;
+		if (msleep_interruptible(VRAM_SCANOUT_PERIOD_MS))
+			return -EINTR;
+	}
 	return ret;
 }
 

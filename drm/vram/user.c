@@ -6,8 +6,9 @@
  * on purpose has a block per extent in the allocator, which no memory cgroup is
  * charged for. Files are no limit, because a user can open many. So each user
  * has a share, whether or not the kernel has CONFIG_CGROUP_DMEM, with which the
- * administrator can limit VRAM further. CAP_SYS_RESOURCE lifts the share, but not
- * the limit of all users together, which keeps space for the display.
+ * administrator can limit VRAM further. CAP_SYS_RESOURCE lifts the share. All
+ * users together cannot take space from the display, because of the buffers'
+ * placement (mgr.c), but two of them can take all that fixed buffers get.
  */
 #include <drm/drm_managed.h>
 #include <linux/capability.h>
@@ -76,30 +77,6 @@ static void vram_user_drop_unused(struct vram_device *vram,
 	kfree(user);
 }
 
-/* Charge the current user, unless it is privileged. */
-static int vram_user_take(struct vram_device *vram, struct vram_bo *bo,
-			  u64 fixed, u64 pieces)
-{
-	u64 share = vram->mgr.fixed_limit / 2;
-	struct vram_user *user;
-
-	if (capable(CAP_SYS_RESOURCE))
-		return 0;
-
-	user = vram_user_find(vram, from_kuid(&init_user_ns, current_uid()));
-	if (IS_ERR(user))
-		return PTR_ERR(user);
-	if (fixed > share - min(share, user->fixed) ||
-	    pieces > VRAM_USER_MAX_PIECES - user->pieces) {
-		vram_user_drop_unused(vram, user);
-		return -ENOSPC;
-	}
-	user->fixed += fixed;
-	user->pieces += pieces;
-	bo->user = user;
-	return 0;
-}
-
 /**
  * vram_user_charge - charge the current user for a new buffer
  * @vram: the card
@@ -108,24 +85,32 @@ static int vram_user_take(struct vram_device *vram, struct vram_bo *bo,
  * Undone by vram_user_uncharge().
  *
  * Context: may sleep.
- * Return: 0; -ENOSPC if a limit would be exceeded; -ENOMEM.
+ * Return: 0; -ENOSPC if the user, without CAP_SYS_RESOURCE, would exceed its
+ * share; -ENOMEM.
  */
 int vram_user_charge(struct vram_device *vram, struct vram_bo *bo)
 {
 	u64 fixed = vram_user_fixed(bo), pieces = vram_user_pieces(bo);
-	int ret;
+	u64 share = vram->mgr.fixed_limit / 2;
+	struct vram_user *user;
 
 	if (!fixed && !pieces)
 		return 0;
 
 	guard(mutex)(&vram->users_lock);
-	if (fixed > vram->mgr.fixed_limit - vram->fixed)
+	user = vram_user_find(vram, from_kuid(&init_user_ns, current_uid()));
+	if (IS_ERR(user))
+		return PTR_ERR(user);
+	if ((user->fixed + fixed > share ||
+	     user->pieces + pieces > VRAM_USER_MAX_PIECES) &&
+	    !capable(CAP_SYS_RESOURCE)) {
+		vram_user_drop_unused(vram, user);
 		return -ENOSPC;
-	ret = vram_user_take(vram, bo, fixed, pieces);
-	if (!ret)
-		vram->fixed += fixed;
-	bo->charged = !ret;
-	return ret;
+	}
+	user->fixed += fixed;
+	user->pieces += pieces;
+	bo->user = user;
+	return 0;
 }
 
 /**
@@ -139,13 +124,10 @@ void vram_user_uncharge(struct vram_device *vram, struct vram_bo *bo)
 {
 	struct vram_user *user = bo->user;
 
-	if (!bo->charged)
+	if (!user)
 		return;
 
 	guard(mutex)(&vram->users_lock);
-	vram->fixed -= vram_user_fixed(bo);
-	if (!user)
-		return;
 	user->fixed -= vram_user_fixed(bo);
 	user->pieces -= vram_user_pieces(bo);
 	vram_user_drop_unused(vram, user);

@@ -140,9 +140,8 @@ struct vram_system {
  *	ioctls and commits that create, move or pin buffers
  * @bos: all buffers by struct vram_bo.id; holds no references
  * @next_id: next id to try in @bos
- * @users_lock: guards @users, the users in it, and @fixed
+ * @users_lock: guards @users and the users in it
  * @users: struct vram_user by uid, of users with charged buffers
- * @fixed: bytes of all charged buffers that may only be in VRAM
  * @io_maps: number of VRAM mappings held by kernel clients
  * @imports: imports that have no handle yet; has its own lock
  * @pm_notifier: moves buffers for hibernation
@@ -161,9 +160,8 @@ struct vram_device {
 	struct rw_semaphore reset_lock;
 	struct xarray bos;
 	u32 next_id;
-	struct mutex users_lock;	/* users, fixed */
+	struct mutex users_lock;	/* users */
 	struct xarray users;
-	u64 fixed;
 	atomic_t io_maps;
 	struct early_imports imports;
 	struct notifier_block pm_notifier;
@@ -210,8 +208,6 @@ struct vram_client {
  * @client: the client that created it, with a reference; NULL for the kernel's
  *	own; constant
  * @user: charged for what cannot be taken back, or NULL; constant
- * @charged: counts in vram_device.fixed, and in @user unless that is NULL;
- *	constant
  * @memcg: charged for the pages in system memory, with a reference; NULL if the
  *	kernel has no memory cgroups; constant
  * @dummy: page for CPU mappings of a revoked buffer, or NULL; guarded by the
@@ -239,7 +235,6 @@ struct vram_bo {
 	u32 place;
 	struct vram_client *client;
 	struct vram_user *user;
-	bool charged;
 	struct mem_cgroup *memcg;
 	struct page *dummy;
 	unsigned int vmaps;
@@ -443,13 +438,11 @@ int vram_bo_move_to(struct vram_bo *bo, u32 mem_type, bool interruptible);
 int vram_bo_pin_system(struct vram_bo *bo, bool interruptible);
 int vram_bo_scanout_placement(struct vram_bo *bo, u64 end,
 			      struct vram_scanout_placement *scanout);
-bool vram_bo_has_scanout_space(const struct vram_bo *bo);
+bool vram_bo_fits_scanout(const struct vram_bo *bo);
 int vram_bo_pin_scanout(struct vram_bo *bo, u64 end);
 void vram_bo_unpin(struct vram_bo *bo);
 int vram_bos_begin_move(struct vram_device *vram);
 void vram_bos_end_move(struct vram_device *vram);
-int vram_bos_block_moves(struct vram_device *vram);
-void vram_bos_unblock_moves(struct vram_device *vram);
 void vram_bos_wait_moves(struct vram_device *vram);
 void vram_bos_revoke(struct vram_device *vram);
 void vram_bos_rearm(struct vram_device *vram);

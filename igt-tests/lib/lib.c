@@ -73,25 +73,26 @@ struct phyr_device copy_device(int index)
 	return find_device(PHYR_COPY_DRIVER, index);
 }
 
-static uint64_t vram_size(const struct phyr_device *device)
-{
-	struct drm_phyr_vram_info info;
-	int fd = open_device(device);
-
-	igt_assert_eq(phyr_vram_info(fd, &info), 0);
-	close(fd);
-	return info.vram_size;
-}
-
 struct phyr_device small_vram_device(void)
 {
-	struct phyr_device devices[8], *small = devices;
+	struct phyr_device devices[8], *small = NULL;
 	int nr = phyr_device_list(PHYR_VRAM_DRIVER, devices, 8);
+	uint64_t smallest = UINT64_MAX;
 
-	igt_assert_f(nr > 0, "no device is bound to phyr_vram\n");
-	for (int i = 1; i < nr; i++)
-		if (vram_size(&devices[i]) < vram_size(small))
-			small = &devices[i];
+	for (int i = 0; i < nr; i++) {
+		struct drm_phyr_vram_info info;
+		int fd = open_device(&devices[i]);
+
+		igt_assert_eq(phyr_vram_info(fd, &info), 0);
+		close(fd);
+		/* A card with a display keeps space for it. */
+		if (info.fixed_size < info.vram_size ||
+		    info.vram_size >= smallest)
+			continue;
+		smallest = info.vram_size;
+		small = &devices[i];
+	}
+	igt_assert_f(small, "no device without a display is bound to phyr_vram\n");
 	return *small;
 }
 

@@ -35,6 +35,7 @@ bool is_on_switch(void);
 
 /* Devices. */
 struct phyr_device vram_device(int index);
+/* The smallest card without a display. */
 struct phyr_device small_vram_device(void);
 struct phyr_device copy_device(int index);
 int open_vram(int index);

@@ -97,10 +97,16 @@ static void export_after_close(void)
 static void outlives_client(void)
 {
 	struct phyr_device card = vram_device(0);
-	uint64_t free = vram_free(&card);
-	int vram = open_device(&card), dmabuf = create_dmabuf(vram, SZ_1M, 0);
+	struct drm_phyr_vram_info info;
+	int vram = open_device(&card), dmabuf;
+	uint64_t free;
 	void *mem;
 
+	igt_assert_eq(phyr_vram_info(vram, &info), 0);
+	free = info.vram_size;
+	/* Buffers of earlier subtests may still be on their way. */
+	wait_for_vram_free(&card, free);
+	dmabuf = create_dmabuf(vram, SZ_1M, 0);
 	close(vram);
 	igt_assert_eq_u64(vram_free(&card), free - SZ_1M);
 	mem = map_dmabuf(dmabuf, SZ_1M);

@@ -84,41 +84,47 @@ static void vram_space_fixed_get_a_quarter(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, space_create_error(card, PAGES(1), ANYWHERE), 0);
 }
 
+/* Sizes of what is in front of the first picture when it is placed, in pages */
+static const unsigned int space_places[] = { 0, 16, 32, 48, 64, 80, 96, 112, 128 };
+
+static void space_place_desc(const unsigned int *at, char *desc)
+{
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "page_%u", *at);
+}
+
+KUNIT_ARRAY_PARAM(space_place, space_places, space_place_desc);
+
 /* Wherever the first picture is, the next one finds space. */
 static void vram_space_beside_shown(struct kunit *test)
 {
-	unsigned int at, i;
+	unsigned int at = *(const unsigned int *)test->param_value, i;
+	struct card *card = space_card(test);
+	struct vram_bo *first, *next, *before = NULL, *last = NULL;
 
-	for (at = 0; at <= SPACE - PICTURE; at += 16) {
-		struct card *card = space_card(test);
-		struct vram_bo *first, *next, *before = NULL, *last = NULL;
+	if (at)
+		before = card_bo(test, card, PAGES(at), ANYWHERE, 0);
+	next = card_bo(test, card, PAGES(PICTURE), ANYWHERE, PAGES(1));
+	dma_resv_lock(next->tbo.base.resv, NULL);
+	KUNIT_EXPECT_EQ(test, vram_bo_move_to(next, TTM_PL_TT, false), 0);
+	dma_resv_unlock(next->tbo.base.resv);
+	card_bo_fill(card, next, at);
+	first = card_bo(test, card, PAGES(PICTURE), ANYWHERE, 0);
+	KUNIT_ASSERT_EQ(test, space_show(first), 0);
+	if (before)
+		card_bo_put(test, before);
+	for (i = 0; i < ALL - PICTURE; i++)
+		last = card_bo(test, card, PAGES(1), ANYWHERE, 0);
+	KUNIT_EXPECT_EQ(test, last->place, TTM_PL_VRAM);
+	card_expect_avail(test, card, 0);
 
-		if (at)
-			before = card_bo(test, card, PAGES(at), ANYWHERE, 0);
-		next = card_bo(test, card, PAGES(PICTURE), ANYWHERE, PAGES(1));
-		dma_resv_lock(next->tbo.base.resv, NULL);
-		KUNIT_EXPECT_EQ(test, vram_bo_move_to(next, TTM_PL_TT, false),
-				0);
-		dma_resv_unlock(next->tbo.base.resv);
-		card_bo_fill(card, next, at);
-		first = card_bo(test, card, PAGES(PICTURE), ANYWHERE, 0);
-		KUNIT_ASSERT_EQ(test, space_show(first), 0);
-		if (before)
-			card_bo_put(test, before);
-		for (i = 0; i < ALL - PICTURE; i++)
-			last = card_bo(test, card, PAGES(1), ANYWHERE, 0);
-		KUNIT_EXPECT_EQ(test, last->place, TTM_PL_VRAM);
-		card_expect_avail(test, card, 0);
-
-		KUNIT_ASSERT_EQ(test, space_show(next), 0);
-		KUNIT_EXPECT_EQ(test, card_bo_extents(next), 1);
-		KUNIT_EXPECT_LE(test, space_pfn(next) + PICTURE, SPACE);
-		card_bo_expect_filled(test, card, next, at);
-		vram_front_unpin(first);
-		KUNIT_EXPECT_EQ(test, space_show(first), 0);
-		vram_front_unpin(first);
-		vram_front_unpin(next);
-	}
+	KUNIT_ASSERT_EQ(test, space_show(next), 0);
+	KUNIT_EXPECT_EQ(test, card_bo_extents(next), 1);
+	KUNIT_EXPECT_LE(test, space_pfn(next) + PICTURE, SPACE);
+	card_bo_expect_filled(test, card, next, at);
+	vram_front_unpin(first);
+	KUNIT_EXPECT_EQ(test, space_show(first), 0);
+	vram_front_unpin(first);
+	vram_front_unpin(next);
 }
 
 /* The space cannot hold a third picture while two are pinned. */
@@ -189,7 +195,7 @@ static void vram_space_of_fixed(struct kunit *test)
 
 static struct kunit_case vram_space_cases[] = {
 	KUNIT_CASE(vram_space_fixed_get_a_quarter),
-	KUNIT_CASE(vram_space_beside_shown),
+	KUNIT_CASE_PARAM(vram_space_beside_shown, space_place_gen_params),
 	KUNIT_CASE(vram_space_of_three),
 	KUNIT_CASE(vram_space_of_large),
 	KUNIT_CASE(vram_space_of_fixed),

@@ -24,15 +24,15 @@ extern "C" {
 /**
  * struct drm_phyr_vram_info - properties of the card
  * @vram_size: bytes of VRAM available to buffers
- * @fixed_size: bytes of it that all buffers that may only be in VRAM get together
  * @page_size: bytes; sizes and extents are multiples of it
  * @pad: must be zero
+ * @fixed_size: bytes of it that all buffers that may only be in VRAM get together
  */
 struct drm_phyr_vram_info {
 	__u64 vram_size;
-	__u64 fixed_size;
 	__u32 page_size;
 	__u32 pad;
+	__u64 fixed_size;
 };
 
 /* Places allowed for a buffer. The driver moves it between them as needed. */
@@ -54,7 +54,8 @@ struct drm_phyr_vram_info {
  * Buffers that may only be in VRAM are never evicted. All of them together get
  * &struct drm_phyr_vram_info.fixed_size, which is a quarter of VRAM on a card with
  * a display, and those of a user without CAP_SYS_RESOURCE get half of that. Such a
- * user's buffers with a @max_extent get 65,536 extents.
+ * user's buffers with a @max_extent get 65,536 extents. A buffer counts until it
+ * is closed and no device uses it.
  *
  * -EINVAL: an argument violates the rules above. -E2BIG: larger than a quarter
  * of the system's memory, or, if @placement allows only VRAM, than all such
