@@ -96,5 +96,6 @@ void route_list_decides_once_per_memory(struct kunit *test);
 void route_list_second_memory_out_of_reach(struct kunit *test);
 void route_list_extent_out_of_reach(struct kunit *test);
 void route_name_of_what_was_decided(struct kunit *test);
+void map_extents_no_iova_space(struct kunit *test);
 
 #endif

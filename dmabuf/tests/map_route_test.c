@@ -629,3 +629,19 @@ void route_name_of_what_was_decided(struct kunit *test)
 	t->importer.kind = PHYR_KIND_FROM_STOCK;
 	KUNIT_EXPECT_STREQ(test, phyr_route_name(&t->importer), "sgt");
 }
+
+/* A full address space has one errno, however the memory is mapped. */
+void map_extents_no_iova_space(struct kunit *test)
+{
+	struct map_test *t = test->priv;
+	struct phyr_list *list;
+
+	mock.iommu = true;
+	mock.coherent = false;
+	list = map_test_list(test, t->ram, MAP_RAM, 12, SZ_4K, SZ_8K);
+	mock_fail(MOCK_MAP, 7, -ENOMEM);
+	map_test_expect_error(t, list, -ENOSPC);
+	KUNIT_EXPECT_EQ(test, mock_count(MOCK_MAP), 7);
+	KUNIT_EXPECT_EQ(test, mock_count(MOCK_IOVA_ALLOC), 0);
+	KUNIT_EXPECT_EQ(test, mock_mapped(), 0);
+}

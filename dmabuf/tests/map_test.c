@@ -328,22 +328,6 @@ static void map_extents_each_map_fails(struct kunit *test)
 	}
 }
 
-/* A full address space has one errno, however the memory is mapped. */
-static void map_extents_no_iova_space(struct kunit *test)
-{
-	struct map_test *t = test->priv;
-	struct phyr_list *list;
-
-	mock.iommu = true;
-	mock.coherent = false;
-	list = map_test_stairs(test, t->ram, MAP_RAM, 12);
-	mock_fail(MOCK_MAP, 7, -ENOMEM);
-	map_test_expect_error(t, list, -ENOSPC);
-	KUNIT_EXPECT_EQ(test, mock_count(MOCK_MAP), 7);
-	KUNIT_EXPECT_EQ(test, mock_count(MOCK_IOVA_ALLOC), 0);
-	KUNIT_EXPECT_EQ(test, mock_mapped(), 0);
-}
-
 static void map_extents_over_many_chunks(struct kunit *test)
 {
 	const unsigned int nr = 3 * DMA_RANGE_CHUNK_MAX + 1;
