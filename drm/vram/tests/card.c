@@ -4,6 +4,7 @@
  */
 #include <drm/drm_drv.h>
 #include <drm/drm_kunit_helpers.h>
+#include <drm/drm_managed.h>
 #include <drm/ttm/ttm_placement.h>
 #include <drm/ttm/ttm_tt.h>
 #include <linux/module.h>
@@ -22,6 +23,8 @@ static int fail_after = -1;
 KUNIT_DEFINE_ACTION_WRAPPER(card_vfree, vfree, void *);
 KUNIT_DEFINE_ACTION_WRAPPER(card_mem_put, phyr_mem_put, struct phyr_mem *);
 KUNIT_DEFINE_ACTION_WRAPPER(card_bo_put_action, vram_bo_put, struct vram_bo *);
+KUNIT_DEFINE_ACTION_WRAPPER(card_fronts_stop, vram_fronts_stop,
+			    struct vram_display *);
 
 static void card_xa_destroy(void *bos)
 {
@@ -95,17 +98,29 @@ struct card *card_create(struct kunit *test, u64 size, u64 reserved)
 }
 
 /**
- * card_create_display - create a card whose last quarter is for fixed buffers
+ * card_create_display - create a card with a display that has fronts
  * @test: the test; owns the card
  * @size: bytes of VRAM
  * @reserved: bytes at the start of VRAM to exclude from allocation
+ *
+ * The last quarter of VRAM is for buffers that may only be in VRAM.
  *
  * Return: the card.
  */
 struct card *card_create_display(struct kunit *test, u64 size, u64 reserved)
 {
 	struct card *card = card_create(test, size, reserved);
+	struct vram_display *display;
 
+	/* A lock of it is destroyed with the device. */
+	display = drmm_kzalloc(&card->vram->drm, sizeof(*display), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, display);
+	display->vram = card->vram;
+	KUNIT_ASSERT_EQ(test, vram_fronts_init(display), 0);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test,
+							   card_fronts_stop,
+							   display));
+	card->vram->display = display;
 	vram_mgr_reserve_scanout(&card->vram->mgr);
 	return card;
 }

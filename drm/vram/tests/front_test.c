@@ -3,7 +3,6 @@
  * Buffers that are scanned out while they are pinned in system memory
  */
 #include <drm/drm_fourcc.h>
-#include <drm/drm_managed.h>
 #include <kunit/test.h>
 #include <linux/dma-fence.h>
 
@@ -12,25 +11,6 @@
 
 #define PAGES(n)	((u64)(n) << PAGE_SHIFT)
 #define ANYWHERE	(DRM_PHYR_VRAM_PLACE_VRAM | DRM_PHYR_VRAM_PLACE_SYSTEM)
-
-KUNIT_DEFINE_ACTION_WRAPPER(fronts_fini, vram_fronts_stop,
-			    struct vram_display *);
-
-/* The mutex is destroyed with the device, so the display must live as long. */
-static struct card *card_with_display(struct kunit *test)
-{
-	struct card *card = card_create_display(test, SZ_1M, 0);
-	struct vram_display *display;
-
-	display = drmm_kzalloc(&card->vram->drm, sizeof(*display), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, display);
-	display->vram = card->vram;
-	KUNIT_ASSERT_EQ(test, vram_fronts_init(display), 0);
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, fronts_fini,
-							   display));
-	card->vram->display = display;
-	return card;
-}
 
 /* Lines of one page: scan out @height of them, from line @y on. */
 static int scan_out(struct vram_bo *bo, u32 y, u32 height, u64 *offset)
@@ -80,7 +60,7 @@ static void expect_front(struct kunit *test, struct card *card, u64 offset,
 
 static void vram_front_of_shown(struct kunit *test)
 {
-	struct card *card = card_with_display(test);
+	struct card *card = card_create_display(test, SZ_1M, 0);
 	struct vram_bo *bo = card_bo(test, card, PAGES(6), ANYWHERE, PAGES(1));
 	u64 offset;
 
@@ -111,7 +91,7 @@ static void vram_front_of_shown(struct kunit *test)
 /* TTM looks for buffers by their VRAM, for ever if one is not there. */
 static void vram_front_of_evict_all(struct kunit *test)
 {
-	struct card *card = card_with_display(test);
+	struct card *card = card_create_display(test, SZ_1M, 0);
 	struct vram_bo *bo = card_bo(test, card, PAGES(6), ANYWHERE, 0);
 	struct vram_bo *other = card_bo(test, card, PAGES(6), ANYWHERE, 0);
 	struct ttm_resource_manager *man = &card->vram->mgr.base;
@@ -139,7 +119,7 @@ static void vram_front_of_evict_all(struct kunit *test)
 
 static void vram_front_ends_with_scanout(struct kunit *test)
 {
-	struct card *card = card_with_display(test);
+	struct card *card = card_create_display(test, SZ_1M, 0);
 	struct vram_bo *bo = card_bo(test, card, PAGES(6), ANYWHERE, 0);
 	u64 first, second;
 
@@ -160,7 +140,7 @@ static void vram_front_ends_with_scanout(struct kunit *test)
 
 static void vram_front_of_mapped(struct kunit *test)
 {
-	struct card *card = card_with_display(test);
+	struct card *card = card_create_display(test, SZ_1M, 0);
 	struct vram_bo *bo = card_bo(test, card, PAGES(6), ANYWHERE, 0);
 	u64 offset;
 
@@ -182,7 +162,7 @@ static void vram_front_of_mapped(struct kunit *test)
 /* Only what is scanned out is copied, but all of it moves back. */
 static void vram_front_copies_part(struct kunit *test)
 {
-	struct card *card = card_with_display(test);
+	struct card *card = card_create_display(test, SZ_1M, 0);
 	struct vram_bo *bo = card_bo(test, card, PAGES(6), ANYWHERE, 0);
 	u64 offset;
 
@@ -201,7 +181,7 @@ static void vram_front_copies_part(struct kunit *test)
 
 static void vram_front_of_pinned(struct kunit *test)
 {
-	struct card *card = card_with_display(test);
+	struct card *card = card_create_display(test, SZ_1M, 0);
 	struct vram_bo *bo = card_bo(test, card, PAGES(6), ANYWHERE, 0);
 	u64 offset;
 
@@ -217,7 +197,7 @@ static void vram_front_of_pinned(struct kunit *test)
 
 static void vram_front_without_room(struct kunit *test)
 {
-	struct card *card = card_with_display(test);
+	struct card *card = card_create_display(test, SZ_1M, 0);
 	struct vram_bo *bo = card_bo(test, card, PAGES(6), ANYWHERE, 0);
 	struct vram_bo *other;
 	u64 offset;
@@ -249,7 +229,7 @@ static const struct dma_fence_ops fence_ops = {
 /* A pending fence is not waited for: the front stays. */
 static void vram_front_of_busy(struct kunit *test)
 {
-	struct card *card = card_with_display(test);
+	struct card *card = card_create_display(test, SZ_1M, 0);
 	struct vram_bo *bo = card_bo(test, card, PAGES(6), ANYWHERE, 0);
 	struct dma_fence *fence = kzalloc(sizeof(*fence), GFP_KERNEL);
 	spinlock_t lock;	/* of the fence */

@@ -3,7 +3,6 @@
  * Space for scan-out, and for buffers that are never evicted
  */
 #include <drm/drm_fourcc.h>
-#include <drm/drm_managed.h>
 #include <drm/phyr_vram_drm.h>
 #include <kunit/test.h>
 
@@ -17,24 +16,6 @@
 #define ALL	256
 #define SPACE	192
 #define PICTURE	64
-
-KUNIT_DEFINE_ACTION_WRAPPER(fronts_stop, vram_fronts_stop,
-			    struct vram_display *);
-
-static struct card *space_card(struct kunit *test)
-{
-	struct card *card = card_create_display(test, PAGES(ALL), 0);
-	struct vram_display *display;
-
-	display = drmm_kzalloc(&card->vram->drm, sizeof(*display), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, display);
-	display->vram = card->vram;
-	KUNIT_ASSERT_EQ(test, vram_fronts_init(display), 0);
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, fronts_stop,
-							   display));
-	card->vram->display = display;
-	return card;
-}
 
 static int space_show(struct vram_bo *bo)
 {
@@ -66,7 +47,7 @@ static int space_create_error(struct card *card, u64 size, u32 placement)
 
 static void vram_space_fixed_get_a_quarter(struct kunit *test)
 {
-	struct card *card = space_card(test);
+	struct card *card = card_create_display(test, PAGES(ALL), 0);
 	struct vram_bo *bo;
 	int i;
 
@@ -98,7 +79,7 @@ KUNIT_ARRAY_PARAM(space_place, space_places, space_place_desc);
 static void vram_space_beside_shown(struct kunit *test)
 {
 	unsigned int at = *(const unsigned int *)test->param_value, i;
-	struct card *card = space_card(test);
+	struct card *card = card_create_display(test, PAGES(ALL), 0);
 	struct vram_bo *first, *next, *before = NULL, *last = NULL;
 
 	if (at)
@@ -130,7 +111,7 @@ static void vram_space_beside_shown(struct kunit *test)
 /* The space cannot hold a third picture while two are pinned. */
 static void vram_space_of_three(struct kunit *test)
 {
-	struct card *card = space_card(test);
+	struct card *card = card_create_display(test, PAGES(ALL), 0);
 	struct vram_bo *bos[4];
 	unsigned int i, shown = 0;
 	int ret = 0;
@@ -153,7 +134,7 @@ static void vram_space_of_three(struct kunit *test)
 /* A large picture leaves space for a picture that is not. */
 static void vram_space_of_large(struct kunit *test)
 {
-	struct card *card = space_card(test);
+	struct card *card = card_create_display(test, PAGES(ALL), 0);
 	struct vram_bo *large = card_bo(test, card, PAGES(2 * PICTURE),
 					ANYWHERE, PAGES(1));
 	struct vram_bo *next = card_bo(test, card, PAGES(PICTURE), ANYWHERE,
@@ -177,7 +158,7 @@ static void vram_space_of_large(struct kunit *test)
 /* One that is never evicted is shown from its quarter, or by a copy. */
 static void vram_space_of_fixed(struct kunit *test)
 {
-	struct card *card = space_card(test);
+	struct card *card = card_create_display(test, PAGES(ALL), 0);
 	struct vram_bo *bo = card_bo(test, card, PAGES(20), VRAM_ONLY,
 				     PAGES(1));
 	struct vram_bo *half = card_bo(test, card, PAGES(30), VRAM_ONLY,
