@@ -73,6 +73,9 @@ static int submit(struct world *world)
 	job.dst_offset = any_place(world, dst->size, job.len);
 	overlaps = src == dst && job.src_offset < job.dst_offset + job.len &&
 		   job.dst_offset < job.src_offset + job.len;
+	/* The latest marked job has not failed, if there is one. */
+	EXPECT(world, phyr_syncobj_status(file->fd, file->syncobj), 0, 1,
+	       -EINVAL);
 	if (percent(world, 70))
 		job.out_syncobj = file->syncobj;
 	if (percent(world, 20))

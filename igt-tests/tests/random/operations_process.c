@@ -56,8 +56,7 @@ static void be_fork(struct world *world, const struct mapping *mapping)
 	struct buffer *buffer = mapping->buffer;
 	uint64_t half = mapping->len / SZ_4K / 2 * SZ_4K;
 
-	compare(world, mapping->mem, buffer->bytes + mapping->offset,
-		mapping->offset, mapping->len);
+	compare(world, buffer, mapping->mem, mapping->offset, mapping->len);
 	if (half)
 		EXPECT(world, munmap(mapping->mem + half, mapping->len - half),
 		       0);
@@ -243,8 +242,7 @@ static int access_by_proc(struct world *world)
 				    (uintptr_t)mapping->mem + offset), len);
 	}
 	EXPECT(world, close(mem), 0);
-	compare(world, write ? mapping->mem + offset : bytes,
-		buffer->bytes + mapping->offset + offset,
+	compare(world, buffer, write ? mapping->mem + offset : bytes,
 		mapping->offset + offset, len);
 	return 0;
 }
@@ -342,7 +340,7 @@ static int close_with_write(struct world *world)
 	/* The worker's source is zero. */
 	if (!memcmp(mem, bytes, job.len))
 		memset(buffer->bytes, 0, job.len);
-	compare(world, mem, buffer->bytes, 0, buffer->size);
+	compare(world, buffer, mem, 0, buffer->size);
 	free(bytes);
 	EXPECT(world, munmap(mem, buffer->size), 0);
 	return 0;

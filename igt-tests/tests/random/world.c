@@ -461,8 +461,10 @@ static void wait_for_dmabuf(struct world *world, struct buffer *buffer,
 		fds.events = POLLIN;
 	MUST(world, fds.fd >= 0);
 	EXPECT(world, poll_again(&fds, PHYR_WAIT_SECONDS), 1);
-	if (fds.fd != buffer->dmabuf)
-		EXPECT(world, close(fds.fd), 0);
+	if (fds.fd == buffer->dmabuf)
+		return;
+	EXPECT(world, phyr_sync_file_status(fds.fd), 1);
+	EXPECT(world, close(fds.fd), 0);
 }
 
 void wait_for_jobs(struct world *world, struct buffer *buffer, bool write)
@@ -496,23 +498,91 @@ static struct mapping *mapping_of(struct world *world, struct buffer *buffer,
 	return NULL;
 }
 
-void compare(struct world *world, const uint8_t *mem, const uint8_t *bytes,
-	     uint64_t offset, uint64_t len)
-{
-	char text[128];
+/* Bytes that differ: their number, how many of them are zero, first and last. */
+struct difference {
+	uint64_t nr;
+	uint64_t zero;
+	uint64_t first;
+	uint64_t last;
+};
 
-	if (!memcmp(mem, bytes, len))
-		return;
+static struct difference difference(const uint8_t *mem, const uint8_t *bytes,
+				    uint64_t len)
+{
+	struct difference it = { 0 };
+
 	for (uint64_t i = 0; i < len; i++) {
 		if (mem[i] == bytes[i])
 			continue;
-		snprintf(text, sizeof(text), "byte %#" PRIx64
-			 " (%#" PRIx64 " of %#" PRIx64
-			 " compared) is %#x, not %#x", offset + i, i, len,
-			 mem[i], bytes[i]);
-		broken(world, text);
+		if (!it.nr++)
+			it.first = i;
+		it.zero += !mem[i];
+		it.last = i;
 	}
-	broken(world, "bytes change while they are compared");
+	return it;
+}
+
+/* How many bytes differ in a mapping that is new; -1 if there is none. */
+static int64_t difference_elsewhere(struct world *world, struct buffer *buffer,
+				    uint64_t offset, uint64_t len)
+{
+	uint64_t first = offset & ~(SZ_4K - 1);
+	uint64_t mapped = offset - first + len;
+	uint8_t *mem;
+
+	if (need_dmabuf(world, buffer) < 0)
+		return -1;
+	mem = phyr_mmap(buffer->dmabuf, mapped, PROT_READ, first);
+	if (mem == MAP_FAILED)
+		return -1;
+	return difference(mem + (offset - first), buffer->bytes + offset,
+			  len).nr;
+}
+
+/* What is known about a buffer with wrong bytes, and of the engines' jobs. */
+static void print_state(struct world *world, struct buffer *buffer)
+{
+	char path[128], command[160];
+
+	igt_info("buffer %d: %" PRIu64 " bytes, placement %u, at %s%s\n",
+		 NR(world, buffer), buffer->size, buffer->placement,
+		 buffer->home ? buffer->home->device.busid : "nobody's",
+		 buffer->pinned ? ", may be pinned" : "");
+	for (unsigned int i = 0; i < MAX_NODES; i++) {
+		if (!world->nodes[i].engine)
+			continue;
+		phyr_device_debugfs(&world->nodes[i].device, "jobs", path,
+				    sizeof(path));
+		snprintf(command, sizeof(command), "cat %s", path);
+		igt_info("%s\n", command);
+		fflush(stdout);
+		if (system(command))
+			igt_info("no list of jobs\n");
+	}
+}
+
+void compare(struct world *world, struct buffer *buffer, const uint8_t *mem,
+	     uint64_t offset, uint64_t len)
+{
+	const uint8_t *bytes = buffer->bytes + offset;
+	struct difference now, later;
+	char text[256];
+
+	if (!memcmp(mem, bytes, len))
+		return;
+	now = difference(mem, bytes, len);
+	sleep(1);
+	later = difference(mem, bytes, len);
+	print_state(world, buffer);
+	snprintf(text, sizeof(text), "byte %#" PRIx64 " of buffer %d (%#" PRIx64
+		 " of %#" PRIx64 " compared) is %#x, not %#x; %" PRIu64
+		 " differ, %" PRIu64 " of them 0, the last %#" PRIx64
+		 "; %" PRIu64 " after 1 s, %" PRId64 " in a new mapping",
+		 offset + now.first, NR(world, buffer), now.first, len,
+		 mem[now.first], bytes[now.first], now.nr, now.zero,
+		 offset + now.last, later.nr,
+		 difference_elsewhere(world, buffer, offset, len));
+	broken(world, text);
 }
 
 /* Read or write the bytes; NOT_NOW if they cannot be mapped. */
@@ -545,7 +615,7 @@ static int access_bytes(struct world *world, struct buffer *buffer,
 	if (write)
 		memcpy(at, expected, len);
 	else
-		compare(world, at, expected, offset, len);
+		compare(world, buffer, at, offset, len);
 	if (mapped)
 		EXPECT(world, munmap(mem, mapped), 0);
 	return 0;

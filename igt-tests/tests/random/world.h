@@ -204,8 +204,12 @@ void wait_for_file(struct world *world, struct file *file);
 void wait_for_jobs(struct world *world, struct buffer *buffer, bool write);
 /* The DMA_BUF_SYNC_* direction that its exporter supports. */
 uint64_t sync_kind(const struct buffer *buffer, uint64_t wanted);
-/* Fail the test unless the @len bytes at @mem are @bytes. */
-void compare(struct world *world, const uint8_t *mem, const uint8_t *bytes,
+/*
+ * Fail the test unless the @len bytes at @mem are those of @buffer at @offset.
+ * The message tells whether they stay wrong, and whether other mappings show
+ * the same.
+ */
+void compare(struct world *world, struct buffer *buffer, const uint8_t *mem,
 	     uint64_t offset, uint64_t len);
 int check_bytes(struct world *world, struct buffer *buffer, uint64_t offset,
 		uint64_t len);
