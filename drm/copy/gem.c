@@ -120,10 +120,24 @@ static void copy_bo_free(struct drm_gem_object *obj)
 	copy_bo_release(bo);
 }
 
+/*
+ * For an importer, which may write the pages. The shmem helper would leave them
+ * clean for reclaim to drop.
+ */
+static int copy_bo_own_pin(struct drm_gem_object *obj)
+{
+	struct drm_gem_shmem_object *shmem = &to_copy_bo(obj)->shmem;
+	int ret = drm_gem_shmem_pin_locked(shmem);
+
+	if (!ret)
+		shmem->pages_mark_dirty_on_put = true;
+	return ret;
+}
+
 static const struct drm_gem_object_funcs copy_bo_own_funcs = {
 	.free = copy_bo_free,
 	.print_info = drm_gem_shmem_object_print_info,
-	.pin = drm_gem_shmem_object_pin,
+	.pin = copy_bo_own_pin,
 	.unpin = drm_gem_shmem_object_unpin,
 	.get_sg_table = drm_gem_shmem_object_get_sg_table,
 	.vmap = drm_gem_shmem_object_vmap,

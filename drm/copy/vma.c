@@ -10,7 +10,6 @@
 #include <linux/highmem.h>
 #include <linux/huge_mm.h>
 #include <linux/mm.h>
-#include <linux/pagemap.h>
 
 #include <drm/drm_gem.h>
 #include <drm/drm_vma_manager.h>
@@ -67,8 +66,9 @@ static vm_fault_t copy_vma_huge_fault(struct vm_fault *vmf, unsigned int order)
 	if (shmem->pages && offset < obj->size) {
 		page = shmem->pages[offset >> PAGE_SHIFT];
 		ret = copy_vma_insert(vmf, page, order);
-		if (ret == VM_FAULT_NOPAGE && vma->vm_flags & VM_WRITE)
-			folio_mark_dirty(page_folio(page));
+		/* mprotect() can make the mapping writable later. */
+		if (ret == VM_FAULT_NOPAGE && vma->vm_flags & VM_MAYWRITE)
+			shmem->pages_mark_dirty_on_put = true;
 	}
 	dma_resv_unlock(obj->resv);
 	return ret;
@@ -107,7 +107,7 @@ static int copy_vma_access(struct vm_area_struct *vma, unsigned long addr,
 		if (write) {
 			memcpy_to_page(page, offset_in_page(offset), buf + done,
 				       part);
-			folio_mark_dirty(page_folio(page));
+			shmem->pages_mark_dirty_on_put = true;
 		} else {
 			memcpy_from_page(buf + done, page,
 					 offset_in_page(offset), part);

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <xf86drm.h>
 
+#include "foreign.h"
 #include "lib.h"
 
 IGT_TEST_DESCRIPTION("Export and import of buffers as dma-bufs");
@@ -294,6 +295,52 @@ static void bad_export(void)
 	close(vram);
 }
 
+/* Drop all clean pages that nobody uses, as reclaim does. */
+static void drop_pages(void)
+{
+	write_file("/proc/sys/vm/drop_caches", "1");
+}
+
+/* Nobody but the importer has used the pages: their exporter has to keep them. */
+static void importer_writes(void)
+{
+	int engine = open_copy(0), other = open_copy(1), dmabuf;
+	uint32_t handle = create_own(engine, SZ_64K);
+	uint32_t src = create_own(other, SZ_64K), imported;
+
+	fill_own(other, src, SZ_64K, 1);
+	dmabuf = export_buffer(engine, handle);
+	imported = import_buffer(other, dmabuf);
+	copy_bytes(other, src, imported, SZ_64K);
+	igt_assert_eq(phyr_close_handle(other, imported), 0);
+	close(dmabuf);
+	wait_for_no_attachment(NULL, NULL);
+
+	drop_pages();
+	assert_own(engine, handle, SZ_64K, 1);
+	close(other);
+	close(engine);
+}
+
+/* All faults happen while the mapping is read-only. */
+static void written_later(void)
+{
+	int engine = open_copy(0);
+	uint32_t handle = create_own(engine, SZ_64K);
+	uint8_t *mem = phyr_copy_mmap(engine, handle, SZ_64K, PROT_READ);
+
+	igt_assert(mem != MAP_FAILED);
+	for (uint64_t i = 0; i < SZ_64K; i += SZ_4K)
+		igt_assert_eq(mem[i], 0);
+	igt_assert_eq(mprotect(mem, SZ_64K, PROT_READ | PROT_WRITE), 0);
+	phyr_fill(mem, 2, 0, SZ_64K);
+	munmap(mem, SZ_64K);
+
+	drop_pages();
+	assert_own(engine, handle, SZ_64K, 2);
+	close(engine);
+}
+
 static void races(void)
 {
 	int vram = open_vram(0), dmabuf = create_dmabuf(vram, SZ_64K, SZ_4K);
@@ -383,6 +430,14 @@ igt_main()
 	igt_describe("Invalid handles cannot be exported");
 	igt_subtest("bad-export")
 		bad_export();
+
+	igt_describe("What an importer wrote into the engine's buffer stays when memory is reclaimed");
+	igt_subtest("importer-writes")
+		importer_writes();
+
+	igt_describe("So does what was written after mprotect() made a mapping writable");
+	igt_subtest("written-later")
+		written_later();
 
 	igt_describe("Several clients import, export and close at the same time");
 	igt_subtest("races")
