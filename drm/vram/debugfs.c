@@ -3,7 +3,8 @@
  * debugfs files, readable by root only because they show physical addresses
  *
  *	vram		size BYTES free BYTES bar ADDR
- *			block OFFSET LEN buffer ID, for each allocated block
+ *			block OFFSET LEN buffer ID, for each allocated block,
+ *			those of a buffer's front included
  *	buffers		buffer ID size BYTES place PLACE extents N dmabufs N
  *			followed by the buffer's phyr list:
  *			phyr ADDR LEN offset OFFSET pages yes|no
@@ -23,10 +24,10 @@
 
 #include "vram.h"
 
-static void vram_show_blocks(struct seq_file *m, struct vram_device *vram,
-			     struct vram_bo *bo)
+static void vram_show_blocks(struct seq_file *m, struct vram_bo *bo,
+			     struct ttm_resource *res)
 {
-	struct ttm_resource *res = bo->tbo.resource;
+	struct vram_device *vram = ttm_to_vram(bo->tbo.bdev);
 	struct gpu_buddy_block *block;
 
 	if (!res || res->mem_type != TTM_PL_VRAM)
@@ -51,7 +52,8 @@ static int vram_show(struct seq_file *m, void *unused)
 
 	while ((bo = vram_bo_next(vram, &id))) {
 		dma_resv_lock(bo->tbo.base.resv, NULL);
-		vram_show_blocks(m, vram, bo);
+		vram_show_blocks(m, bo, bo->tbo.resource);
+		vram_show_blocks(m, bo, bo->front);
 		dma_resv_unlock(bo->tbo.base.resv);
 		vram_bo_put(bo);
 	}
