@@ -41,19 +41,23 @@ static uint64_t beside(struct world *world, uint64_t limit)
 	return limit + steps[below(world, ARRAY_SIZE(steps))];
 }
 
-/* Sizes up to that of VRAM are the most likely ones: others take seconds. */
+/*
+ * Sizes up to that of VRAM are the most likely ones: others take seconds. A card
+ * has a quarter of RAM for all its buffers in system memory; while a buffer that
+ * takes all of it gets its pages, other clients find no room.
+ */
 static uint64_t any_limit(struct world *world, uint64_t vram)
 {
-	if (vram && percent(world, 60))
+	if (vram && percent(world, 50))
 		return beside(world, vram);
-	switch (below(world, 6)) {
+	if (world->clients == 1 && percent(world, 40))
+		return beside(world, ram_bytes() / 4);
+	switch (below(world, 5)) {
 	case 0:
 		return beside(world, 1ull << 30);
 	case 1:
-		return beside(world, ram_bytes() / 4);
-	case 2:
 		return beside(world, SZ_4G);
-	case 3:
+	case 2:
 		return beside(world, vram ? 4 * vram : SZ_16M);
 	}
 	return beside(world, ram_bytes());
