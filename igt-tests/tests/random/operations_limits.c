@@ -226,6 +226,7 @@ static int create_large_dumb(struct world *world)
 	struct drm_mode_create_dumb dumb = { .width = 1024, .bpp = 32 };
 	struct drm_phyr_vram_info info;
 	struct large large;
+	int err;
 
 	if (!file)
 		return NOT_NOW;
@@ -236,9 +237,11 @@ static int create_large_dumb(struct world *world)
 		.size = (uint64_t)dumb.height * SZ_4K, .vram = info.vram_size,
 	};
 	NOTE("CREATE_DUMB of %u lines of 4 KiB", dumb.height);
-	if (expect_size(world, &large,
-			phyr_ioctl(file->fd, DRM_IOCTL_MODE_CREATE_DUMB,
-				   &dumb)))
+	err = phyr_ioctl(file->fd, DRM_IOCTL_MODE_CREATE_DUMB, &dumb);
+	/* DRM's core calculates with 32 bits. */
+	if (large.size > UINT32_MAX)
+		return EXPECT(world, err, -EINVAL);
+	if (expect_size(world, &large, err))
 		return -ENOSPC;
 	MUST(world, dumb.size == large.size);
 	large.handle = dumb.handle;
