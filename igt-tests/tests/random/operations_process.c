@@ -350,16 +350,25 @@ static int close_with_write(struct world *world)
  * A hung engine
  */
 
-/* Wait for all jobs of the engine, also those of closed files. */
+/*
+ * Wait for all jobs of the engine, also those of closed files and of clients
+ * that were killed, which wait for nothing but their turn: if none ran between
+ * two of this client's, there is none.
+ */
 static void drain_engine(struct world *world, const struct node *node)
 {
 	struct worker worker = open_worker(world, node);
+	uint64_t before, after = 0;
 
 	for (unsigned int i = 0; i < MAX_FILES; i++)
 		if (world->files[i].node == node)
 			wait_for_file(world, &world->files[i]);
-	queue_copies(world, &worker, 1);
-	EXPECT(world, phyr_syncobj_wait(worker.fd, worker.syncobj), 0);
+	do {
+		before = after;
+		queue_copies(world, &worker, 1);
+		EXPECT(world, phyr_syncobj_wait(worker.fd, worker.syncobj), 0);
+		after = last_job(&node->device).seqno;
+	} while (after != before + 1);
 	EXPECT(world, close(worker.fd), 0);
 }
 
