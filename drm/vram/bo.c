@@ -209,16 +209,19 @@ static int vram_bo_move_scanout(struct vram_bo *bo, u64 end)
 }
 
 /**
- * vram_bo_fits_scanout - test whether a buffer's size and placement guarantee space
+ * vram_bo_fits_scanout - test whether a buffer always finds space for scan-out
  * @bo: the buffer
+ * @end: bytes from the start of VRAM that it must end at or before
  *
  * Return: true if the space for scan-out has room for it as soon as at most one
- * other picture is pinned; false if it is too large, or may only be in VRAM.
+ * other picture is pinned; false if it is too large, may only be in VRAM, or
+ * @end leaves too little of the space.
  */
-bool vram_bo_fits_scanout(const struct vram_bo *bo)
+bool vram_bo_fits_scanout(const struct vram_bo *bo, u64 end)
 {
-	return !vram_bo_is_fixed(bo) && bo->tbo.base.size <=
-	       vram_mgr_max_picture(&ttm_to_vram(bo->tbo.bdev)->mgr);
+	return !vram_bo_is_fixed(bo) &&
+	       vram_mgr_fits_scanout(&ttm_to_vram(bo->tbo.bdev)->mgr,
+				     bo->tbo.base.size, end);
 }
 
 /**
@@ -256,7 +259,8 @@ int vram_bo_pin_scanout(struct vram_bo *bo, u64 end)
 		/* It is back in VRAM after a suspend. */
 		bo->evicted = false;
 	}
-	return ret == -ENOSPC && !vram_bo_fits_scanout(bo) ? -EBUSY : ret;
+	return ret == -ENOSPC && !vram_bo_fits_scanout(bo, end) ?
+	       -EBUSY : ret;
 }
 
 /**

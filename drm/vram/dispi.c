@@ -95,6 +95,17 @@ u64 vram_dispi_end(struct vram_display *display, u32 pitch)
 }
 
 /**
+ * vram_dispi_min_pitch - find a pitch with which the display reaches far enough
+ * @end: bytes from the start of VRAM; at most three quarters of it
+ *
+ * Return: the smallest pitch for which vram_dispi_end() is at least @end.
+ */
+u32 vram_dispi_min_pitch(u64 end)
+{
+	return ALIGN(DIV_ROUND_UP_ULL(end, U16_MAX), VRAM_PITCH_ALIGN);
+}
+
+/**
  * vram_dispi_show - scan out a picture
  * @display: the display
  * @scanout: the picture; the atomic checks have accepted its size and pitch

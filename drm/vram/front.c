@@ -204,7 +204,7 @@ static int vram_front_create(struct vram_bo *bo, u64 end)
 	if (!ret)
 		ret = ttm_bo_mem_space(&bo->tbo, &scanout.base, &res, &ctx);
 	if (ret)
-		return ret == -ENOSPC && !vram_bo_fits_scanout(bo) ?
+		return ret == -ENOSPC && !vram_bo_fits_scanout(bo, end) ?
 		       -EBUSY : ret;
 
 	/* All of it: nobody may see what the VRAM held before. */

@@ -499,6 +499,25 @@ u64 vram_mgr_max_picture(struct vram_mgr *mgr)
 }
 
 /**
+ * vram_mgr_fits_scanout - test whether a picture always finds space
+ * @mgr: the allocator
+ * @size: bytes
+ * @end: bytes from the start of VRAM that the picture must end at or before
+ *
+ * Wherever one other picture is pinned. That one takes at most two thirds of the
+ * space, and those only at the start or the end.
+ *
+ * Return: true if it does.
+ */
+bool vram_mgr_fits_scanout(struct vram_mgr *mgr, u64 size, u64 end)
+{
+	u64 start = mgr->buddy.size - mgr->base.size;
+	u64 max = vram_mgr_max_picture(mgr);
+
+	return size <= max && start + 2 * max + size <= end;
+}
+
+/**
  * vram_mgr_reserve_scanout - reserve space for scan-out
  * @mgr: the allocator, without buffers
  *

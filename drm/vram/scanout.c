@@ -141,6 +141,23 @@ static bool vram_scanout_covers(const struct vram_plane_state *state)
 	return drm_rect_equals(&state->base.dst, &screen);
 }
 
+/*
+ * With a small pitch the display reaches only the start of VRAM, which another
+ * picture may occupy. Then take one with which it reaches the space for scan-out.
+ */
+static u32 vram_scanout_shadow_pitch(struct vram_display *display,
+				     const struct vram_scanout *scanout)
+{
+	u32 pitch = ALIGN(scanout->width * scanout->format->cpp[0],
+			  VRAM_PITCH_ALIGN);
+	struct vram_mgr *mgr = &display->vram->mgr;
+
+	if (vram_mgr_fits_scanout(mgr, PAGE_ALIGN((u64)pitch * scanout->height),
+				  vram_dispi_end(display, pitch)))
+		return pitch;
+	return max(pitch, vram_dispi_min_pitch(mgr->fixed_start));
+}
+
 static int vram_scanout_pin_shadow(struct vram_display *display,
 				   struct vram_plane_state *state,
 				   struct vram_plane_state *old)
@@ -150,8 +167,7 @@ static int vram_scanout_pin_shadow(struct vram_display *display,
 	u64 size;
 	int ret;
 
-	scanout->pitch = ALIGN(scanout->width * scanout->format->cpp[0],
-			       VRAM_PITCH_ALIGN);
+	scanout->pitch = vram_scanout_shadow_pitch(display, scanout);
 	size = PAGE_ALIGN((u64)scanout->pitch * scanout->height);
 	if (old && old->shadow && vram_scanout_shows_same(state, old)) {
 		bo = old->shown;

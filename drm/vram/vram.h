@@ -406,6 +406,7 @@ u64 vram_mgr_avail(struct vram_mgr *mgr);
 void vram_mgr_close(struct vram_mgr *mgr);
 void vram_mgr_open(struct vram_mgr *mgr);
 u64 vram_mgr_max_picture(struct vram_mgr *mgr);
+bool vram_mgr_fits_scanout(struct vram_mgr *mgr, u64 size, u64 end);
 void vram_mgr_reserve_scanout(struct vram_mgr *mgr);
 unsigned int vram_mgr_find_windows(struct vram_mgr *mgr, u64 size, u64 end,
 				   u64 starts[VRAM_MGR_WINDOWS]);
@@ -438,7 +439,7 @@ int vram_bo_move_to(struct vram_bo *bo, u32 mem_type, bool interruptible);
 int vram_bo_pin_system(struct vram_bo *bo, bool interruptible);
 int vram_bo_scanout_placement(struct vram_bo *bo, u64 end,
 			      struct vram_scanout_placement *scanout);
-bool vram_bo_fits_scanout(const struct vram_bo *bo);
+bool vram_bo_fits_scanout(const struct vram_bo *bo, u64 end);
 int vram_bo_pin_scanout(struct vram_bo *bo, u64 end);
 void vram_bo_unpin(struct vram_bo *bo);
 int vram_bos_begin_move(struct vram_device *vram);
@@ -529,6 +530,7 @@ int vram_dispi_init(struct vram_display *display, int bar);
 void vram_dispi_start(struct vram_display *display);
 void vram_dispi_clear(struct vram_display *display);
 u64 vram_dispi_end(struct vram_display *display, u32 pitch);
+u32 vram_dispi_min_pitch(u64 end);
 void vram_dispi_show(struct vram_display *display,
 		     const struct vram_scanout *scanout);
 void vram_dispi_show_black(struct vram_display *display);

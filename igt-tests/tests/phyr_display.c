@@ -113,6 +113,10 @@ igt_main()
 	igt_subtest("out-of-reach-vram")
 		out_of_reach(IN_VRAM);
 
+	igt_describe("A picture of short lines is shown although a large one occupies all that they reach");
+	igt_subtest("out-of-reach-beside-large")
+		out_of_reach_beside_large();
+
 	igt_describe("A dumb buffer with the legacy calls");
 	igt_subtest("legacy")
 		legacy_calls();

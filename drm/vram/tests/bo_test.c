@@ -123,8 +123,8 @@ static void vram_bo_pin_scanout_beyond_end(struct kunit *test)
 	struct card *card = card_create_display(test, SZ_1M, 0);
 	struct vram_bo *bo = card_bo(test, card, PAGES(8), ANYWHERE, 0);
 
-	KUNIT_EXPECT_EQ(test, pin_scanout(bo, PAGES(7)), -ENOSPC);
-	KUNIT_EXPECT_EQ(test, pin_scanout(bo, 0), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, pin_scanout(bo, PAGES(7)), -EBUSY);
+	KUNIT_EXPECT_EQ(test, pin_scanout(bo, 0), -EBUSY);
 	KUNIT_EXPECT_EQ(test, bo->tbo.pin_count, 0);
 	KUNIT_EXPECT_EQ(test, pin_scanout(bo, PAGES(8)), 0);
 	KUNIT_EXPECT_EQ(test, vram_resource_offset(bo->tbo.resource), 0);

@@ -17,7 +17,8 @@
 #define SPACE	192
 #define PICTURE	64
 
-static int space_show(struct vram_bo *bo)
+/* As with short lines, with which the display reaches @end only. */
+static int space_show_before(struct vram_bo *bo, u64 end)
 {
 	struct vram_scanout scanout = {
 		.format = drm_format_info(DRM_FORMAT_XRGB8888),
@@ -26,7 +27,12 @@ static int space_show(struct vram_bo *bo)
 		.height = PFN_DOWN(bo->tbo.base.size),
 	};
 
-	return vram_front_pin(bo, PAGES(ALL), &scanout);
+	return vram_front_pin(bo, end, &scanout);
+}
+
+static int space_show(struct vram_bo *bo)
+{
+	return space_show_before(bo, PAGES(ALL));
 }
 
 /* Number of the first page in VRAM */
@@ -155,6 +161,26 @@ static void vram_space_of_large(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, space_show(beyond), -EBUSY);
 }
 
+/* -EBUSY lets scan-out copy the picture to where the display reaches it. */
+static void vram_space_of_short_lines(struct kunit *test)
+{
+	struct card *card = card_create_display(test, PAGES(ALL), 0);
+	struct vram_bo *large = card_bo(test, card, PAGES(2 * PICTURE),
+					ANYWHERE, PAGES(1));
+	struct vram_bo *bo = card_bo(test, card, PAGES(4), ANYWHERE, 0);
+
+	KUNIT_ASSERT_EQ(test, space_show(large), 0);
+	KUNIT_EXPECT_EQ(test, space_pfn(large), 0);
+	KUNIT_EXPECT_EQ(test, space_show_before(bo, PAGES(2 * PICTURE)), -EBUSY);
+	KUNIT_EXPECT_EQ(test, space_show_before(bo, PAGES(2 * PICTURE + 4)), 0);
+	vram_front_unpin(bo);
+	vram_front_unpin(large);
+
+	KUNIT_EXPECT_EQ(test, space_show_before(bo, PAGES(4)), 0);
+	KUNIT_EXPECT_EQ(test, space_pfn(bo), 0);
+	vram_front_unpin(bo);
+}
+
 /* One that is never evicted is shown from its quarter, or by a copy. */
 static void vram_space_of_fixed(struct kunit *test)
 {
@@ -179,6 +205,7 @@ static struct kunit_case vram_space_cases[] = {
 	KUNIT_CASE_PARAM(vram_space_beside_shown, space_place_gen_params),
 	KUNIT_CASE(vram_space_of_three),
 	KUNIT_CASE(vram_space_of_large),
+	KUNIT_CASE(vram_space_of_short_lines),
 	KUNIT_CASE(vram_space_of_fixed),
 	{}
 };

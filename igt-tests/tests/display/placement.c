@@ -201,3 +201,31 @@ void out_of_reach(uint32_t placement)
 	remove_fb(&display, &fb);
 	close_display(&display);
 }
+
+/* A large picture occupies all of VRAM that short lines reach. */
+void out_of_reach_beside_large(void)
+{
+	struct display display = open_display();
+	struct fb large, fb;
+
+	use_mode(&display, 640, 480);
+	large = create_fb(&display, (struct fb){
+		.width = 640,
+		.height = 480,
+		.format = DRM_FORMAT_XRGB8888,
+		.pitch = 34800,
+	}, 121);
+	show(&display, &large);
+	assert_not_copied(&display, &large);
+	assert_shown(&display, &large);
+	igt_assert_lte_u64(64 * 2 * 65535,
+			   offset_in_vram(&display, large.handle) + large.size);
+
+	display.mode = make_mode(64, 64);
+	fb = create_mode_fb(&display, DRM_FORMAT_RGB565, 122);
+	show(&display, &fb);
+	assert_shown(&display, &fb);
+	remove_fb(&display, &large);
+	remove_fb(&display, &fb);
+	close_display(&display);
+}

@@ -28,6 +28,7 @@ void fragmented(uint32_t placement);
 void from_system(void);
 void system_only(void);
 void out_of_reach(uint32_t placement);
+void out_of_reach_beside_large(void);
 
 /* part.c */
 void pan_over_picture(uint32_t format);
