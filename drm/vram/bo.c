@@ -188,7 +188,7 @@ int vram_bo_scanout_placement(struct vram_bo *bo, u64 end,
 	place.flags = TTM_PL_FLAG_CONTIGUOUS;
 	if (scanout->base.num_placement)
 		place.flags |= TTM_PL_FLAG_FALLBACK;
-	n = vram_mgr_find_windows(mgr, size, end, starts);
+	n = vram_mgr_find_windows(mgr, size, end, bo->tbo.resource, starts);
 	for (i = 0; i < n; i++) {
 		place.fpfn = PHYS_PFN(starts[i]);
 		place.lpfn = PHYS_PFN(starts[i] + size);

@@ -529,12 +529,18 @@ void vram_mgr_reserve_scanout(struct vram_mgr *mgr)
 	mgr->fixed_limit = mgr->buddy.size - mgr->fixed_start;
 }
 
-static bool vram_mgr_shows_within(struct vram_mgr *mgr, u64 start, u64 end)
+/* Does anything but @except, which may be NULL, show between these offsets? */
+static bool vram_mgr_shows_within(struct vram_mgr *mgr, u64 start, u64 end,
+				  const struct ttm_resource *except)
 {
 	struct vram_resource *vres;
 	u64 offset;
 
+	lockdep_assert_held(&mgr->lock);
+
 	list_for_each_entry(vres, &mgr->shown, shown_link) {
+		if (except && &vres->base == except)
+			continue;
 		offset = vram_resource_offset(&vres->base);
 		if (offset < end && offset + vres->base.size > start)
 			return true;
@@ -547,17 +553,23 @@ static bool vram_mgr_shows_within(struct vram_mgr *mgr, u64 start, u64 end)
  * so that what is left of the space has no hole and the next picture fits.
  */
 static unsigned int vram_mgr_find_edges(struct vram_mgr *mgr, u64 size, u64 end,
+					const struct ttm_resource *now,
 					u64 starts[VRAM_MGR_WINDOWS])
 {
-	u64 first = mgr->buddy.size - mgr->base.size;
-	unsigned int n = 0;
+	u64 edges[] = {
+		mgr->buddy.size - mgr->base.size,
+		mgr->fixed_start - size,
+	};
+	unsigned int i, n = 0;
+
+	lockdep_assert_held(&mgr->lock);
 
 	if (size > 2 * vram_mgr_max_picture(mgr))
 		return 0;
-	if (first + size <= end)
-		starts[n++] = first;
-	if (mgr->fixed_start <= end)
-		starts[n++] = mgr->fixed_start - size;
+	for (i = 0; i < ARRAY_SIZE(edges); i++)
+		if (edges[i] + size <= end &&
+		    !vram_mgr_shows_within(mgr, edges[i], edges[i] + size, now))
+			starts[n++] = edges[i];
 	return n;
 }
 
@@ -566,34 +578,36 @@ static unsigned int vram_mgr_find_edges(struct vram_mgr *mgr, u64 size, u64 end,
  * @mgr: the allocator
  * @size: bytes
  * @end: bytes from the start of VRAM that the space must end at or before
+ * @now: the VRAM that the picture has now, or NULL
  * @starts: out: offsets of the space
  *
  * Beside what is displayed. A picture of more than vram_mgr_max_picture() gets
- * what its size leaves for the next picture, even if that is displayed.
+ * space only where it leaves enough for the next picture.
  *
  * Context: takes the allocator's lock; may sleep.
  * Return: number of @starts; 0 if there is no such space.
  */
 unsigned int vram_mgr_find_windows(struct vram_mgr *mgr, u64 size, u64 end,
+				   const struct ttm_resource *now,
 				   u64 starts[VRAM_MGR_WINDOWS])
 {
 	u64 start = mgr->buddy.size - mgr->base.size;
 	struct vram_resource *vres;
 	unsigned int n = 0;
 
-	if (size > vram_mgr_max_picture(mgr))
-		return vram_mgr_find_edges(mgr, size, end, starts);
-
 	guard(mutex)(&mgr->lock);
+
+	if (size > vram_mgr_max_picture(mgr))
+		return vram_mgr_find_edges(mgr, size, end, now, starts);
 
 	end = min(end, mgr->fixed_start);
 	if (start + size <= end &&
-	    !vram_mgr_shows_within(mgr, start, start + size))
+	    !vram_mgr_shows_within(mgr, start, start + size, NULL))
 		starts[n++] = start;
 	list_for_each_entry(vres, &mgr->shown, shown_link) {
 		start = vram_resource_offset(&vres->base) + vres->base.size;
 		if (n < VRAM_MGR_WINDOWS && start + size <= end &&
-		    !vram_mgr_shows_within(mgr, start, start + size))
+		    !vram_mgr_shows_within(mgr, start, start + size, NULL))
 			starts[n++] = start;
 	}
 	return n;

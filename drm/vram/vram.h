@@ -409,6 +409,7 @@ u64 vram_mgr_max_picture(struct vram_mgr *mgr);
 bool vram_mgr_fits_scanout(struct vram_mgr *mgr, u64 size, u64 end);
 void vram_mgr_reserve_scanout(struct vram_mgr *mgr);
 unsigned int vram_mgr_find_windows(struct vram_mgr *mgr, u64 size, u64 end,
+				   const struct ttm_resource *now,
 				   u64 starts[VRAM_MGR_WINDOWS]);
 void vram_mgr_show(struct vram_mgr *mgr, struct ttm_resource *res);
 void vram_mgr_hide(struct vram_mgr *mgr, struct ttm_resource *res);

@@ -161,6 +161,26 @@ static void vram_space_of_large(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, space_show(beyond), -EBUSY);
 }
 
+/* One that cannot be shown beside another evicts nobody, itself included. */
+static void vram_space_of_two_large(struct kunit *test)
+{
+	struct card *card = card_create_display(test, PAGES(ALL), 0);
+	struct vram_bo *large = card_bo(test, card, PAGES(2 * PICTURE),
+					ANYWHERE, PAGES(1));
+	struct vram_bo *rest, *second;
+
+	KUNIT_ASSERT_EQ(test, space_show(large), 0);
+	second = card_bo(test, card, PAGES(PICTURE + 1), ANYWHERE, PAGES(1));
+	rest = card_bo(test, card, PAGES(PICTURE - 1), ANYWHERE, PAGES(1));
+	card_expect_avail(test, card, 0);
+	KUNIT_EXPECT_EQ(test, space_show(second), -EBUSY);
+	KUNIT_EXPECT_EQ(test, second->place, TTM_PL_VRAM);
+	KUNIT_EXPECT_EQ(test, rest->place, TTM_PL_VRAM);
+	vram_front_unpin(large);
+	KUNIT_EXPECT_EQ(test, space_show(second), 0);
+	vram_front_unpin(second);
+}
+
 /* -EBUSY lets scan-out copy the picture to where the display reaches it. */
 static void vram_space_of_short_lines(struct kunit *test)
 {
@@ -205,6 +225,7 @@ static struct kunit_case vram_space_cases[] = {
 	KUNIT_CASE_PARAM(vram_space_beside_shown, space_place_gen_params),
 	KUNIT_CASE(vram_space_of_three),
 	KUNIT_CASE(vram_space_of_large),
+	KUNIT_CASE(vram_space_of_two_large),
 	KUNIT_CASE(vram_space_of_short_lines),
 	KUNIT_CASE(vram_space_of_fixed),
 	{}
