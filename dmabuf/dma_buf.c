@@ -80,7 +80,9 @@ static bool phyr_buffer_fits(struct phyr_buffer *buffer, u64 size)
  *
  * The dma-buf's release must call phyr_buffer_remove_dma_buf().
  *
- * Context: takes the reservation lock.
+ * Context: takes the reservation lock, uninterruptibly: on failure the caller
+ * must release @dmabuf, which does so, too. An exporter whose moves hold the
+ * lock for long waits for it interruptibly before it creates @dmabuf.
  * Return: 0; -EINVAL if @dmabuf's ops do not start with PHYR_DMA_BUF_OPS or
  * lack pin (such a dma-buf cannot move), if its reservation object is not
  * @buffer's, or if its size differs from that of another dma-buf or of the list
@@ -120,7 +122,7 @@ EXPORT_SYMBOL_NS_GPL(phyr_buffer_add_dma_buf, "PHYR_EXPORTER");
  * @buffer: the buffer
  * @dmabuf: its dma-buf; ignored if it was never added
  *
- * Context: the dma-buf's release; takes the reservation lock.
+ * Context: the dma-buf's release; takes the reservation lock, uninterruptibly.
  */
 void phyr_buffer_remove_dma_buf(struct phyr_buffer *buffer,
 				struct dma_buf *dmabuf)
@@ -160,7 +162,11 @@ static void phyr_invalidate_mappings(struct dma_buf_attachment *attach)
 	importer->ops->invalidate(importer);
 	importer->invalidating = false;
 
-	/* The exporter waits for the same fences, then for this unmap. */
+	/*
+	 * The exporter waits for the same fences, then for this unmap: it must
+	 * not reuse the memory before them. The wait ends, because a fence may
+	 * not depend on a reservation lock, and the exporter holds this one.
+	 */
 	dma_resv_wait_timeout(attach->dmabuf->resv, DMA_RESV_USAGE_BOOKKEEP,
 			      false, MAX_SCHEDULE_TIMEOUT);
 	phyr_attachment_unmap(importer);

@@ -244,8 +244,9 @@ const struct phyr_dma_buf_ops *vram_dma_buf_ops(const struct vram_bo *bo)
  * @gem: the buffer
  * @flags: O_* for the dma-buf's file
  *
- * Context: object_name_lock is held; may sleep.
- * Return: the dma-buf, or ERR_PTR: -ENOMEM, or as dma_buf_export().
+ * Context: object_name_lock is held; takes the reservation lock; may sleep.
+ * Return: the dma-buf, or ERR_PTR: -ENOMEM, -ERESTARTSYS if a signal interrupts
+ * the wait for the reservation lock, or as dma_buf_export().
  */
 struct dma_buf *vram_prime_export(struct drm_gem_object *gem, int flags)
 {
@@ -260,6 +261,14 @@ struct dma_buf *vram_prime_export(struct drm_gem_object *gem, int flags)
 	};
 	struct dma_buf *dmabuf;
 	int ret;
+
+	/*
+	 * A move can hold the lock for long. Wait for it here: once there is a
+	 * dma-buf, its release needs the lock and cannot be interrupted.
+	 */
+	if (dma_resv_lock_interruptible(gem->resv, NULL))
+		return ERR_PTR(-ERESTARTSYS);
+	dma_resv_unlock(gem->resv);
 
 	dmabuf = drm_gem_dmabuf_export(gem->dev, &info);
 	if (IS_ERR(dmabuf))

@@ -3,7 +3,12 @@
  * Description of VRAM and of system pages as phyr lists
  */
 #include <kunit/test.h>
+#include <linux/completion.h>
+#include <linux/delay.h>
 #include <linux/dma-fence.h>
+#include <linux/fcntl.h>
+#include <linux/file.h>
+#include <linux/fs.h>
 #include <linux/sched.h>
 #include <linux/workqueue.h>
 
@@ -300,6 +305,58 @@ static void vram_pin_system_interrupted(struct kunit *test)
 	slow_dma_finish(test, &dma, bo);
 }
 
+/**
+ * struct slow_move - a task that holds a buffer's reservation lock for long
+ * @work: the task
+ * @resv: the buffer's reservation object
+ * @locked: the task has the lock
+ */
+struct slow_move {
+	struct work_struct work;
+	struct dma_resv *resv;
+	struct completion locked;
+};
+
+static void slow_move_work(struct work_struct *work)
+{
+	struct slow_move *move = container_of(work, struct slow_move, work);
+
+	dma_resv_lock(move->resv, NULL);
+	complete(&move->locked);
+	msleep(500);
+	dma_resv_unlock(move->resv);
+}
+
+/* There is no dma-buf afterwards, whose release would wait for the lock. */
+static void vram_prime_export_interrupted(struct kunit *test)
+{
+	static const struct file_operations fops = { .owner = THIS_MODULE };
+	struct card *card = card_create(test, SZ_1M, 0);
+	struct vram_bo *bo = card_bo(test, card, PAGES(5),
+				     DRM_PHYR_VRAM_PLACE_VRAM, 0);
+	const struct drm_driver *driver = card->vram->drm.driver;
+	struct drm_driver exporter = *driver;
+	struct slow_move move = { .resv = bo->tbo.base.resv };
+	struct dma_buf *dmabuf;
+
+	exporter.fops = &fops;
+	card->vram->drm.driver = &exporter;
+	init_completion(&move.locked);
+	INIT_WORK_ONSTACK(&move.work, slow_move_work);
+	schedule_work(&move.work);
+	wait_for_completion(&move.locked);
+
+	set_tsk_thread_flag(current, TIF_SIGPENDING);
+	dmabuf = vram_prime_export(&bo->tbo.base, O_RDWR);
+	clear_tsk_thread_flag(current, TIF_SIGPENDING);
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(dmabuf), -ERESTARTSYS);
+	if (!IS_ERR(dmabuf))
+		__fput_sync(dmabuf->file);
+	flush_work(&move.work);
+	destroy_work_on_stack(&move.work);
+	card->vram->drm.driver = driver;
+}
+
 /* The dma-buf core warns of a vmap that fails, so it waits. */
 static void vram_dma_buf_vmap_not_interrupted(struct kunit *test)
 {
@@ -351,6 +408,7 @@ static struct kunit_case vram_prime_cases[] = {
 	KUNIT_CASE(vram_describe_system_pages),
 	KUNIT_CASE(vram_dma_buf_pin_of_evicted),
 	KUNIT_CASE_SLOW(vram_pin_system_interrupted),
+	KUNIT_CASE_SLOW(vram_prime_export_interrupted),
 	KUNIT_CASE_SLOW(vram_dma_buf_vmap_not_interrupted),
 	KUNIT_CASE(vram_dma_buf_ops_by_placement),
 	{}
