@@ -84,13 +84,30 @@ static int phyr_reaches_system(struct phyr_buffer *buffer,
 	return 0;
 }
 
+/*
+ * Check what a pin cannot change: pages that are in system memory already. Which
+ * pages a buffer gets when it moves there, only the move can tell.
+ */
+static int phyr_route_pages(struct phyr_buffer *buffer,
+			    struct phyr_attachment *importer)
+{
+	struct phyr_list *list = phyr_buffer_get_list(buffer);
+
+	if (IS_ERR(list))
+		return PTR_ERR(list);
+	return phyr_list_is_pageless(list) ? 0 :
+					     phyr_route_list(importer, list);
+}
+
 static int phyr_pin_system(struct phyr_buffer *buffer,
 			   struct phyr_attachment *importer)
 {
 	struct phyr_list *list;
 	int ret;
 
-	ret = buffer->ops->pin_system(buffer);
+	ret = phyr_route_pages(buffer, importer);
+	if (!ret)
+		ret = buffer->ops->pin_system(buffer);
 	if (ret)
 		return ret;
 

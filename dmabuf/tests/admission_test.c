@@ -133,6 +133,9 @@ static const struct admission admissions[] = {
 	  .pinned = PHYR_PINNED_SYSTEM },
 	{ "static, RAM high", .is_static = true, .mask = DMA_BIT_MASK(32),
 	  .required = DMA_BIT_MASK(33), .ret = -EREMOTEIO },
+	{ "static, RAM high, in system", .is_static = true, .in_system = true,
+	  .mask = DMA_BIT_MASK(32), .required = DMA_BIT_MASK(33),
+	  .ret = -EREMOTEIO },
 	{ "static, bounce", .is_static = true, .bounce = true, .mask = ~0ULL,
 	  .ret = -EREMOTEIO },
 	{ "static, bounce IOMMU", .is_static = true, .bounce = true,
@@ -219,9 +222,11 @@ static void admit_once(struct buffer_test *t, const struct admission *want,
 	KUNIT_EXPECT_EQ(test, t->stock_pins, 0);
 	KUNIT_EXPECT_EQ(test, mock_mapped(), 0);
 	KUNIT_EXPECT_TRUE(test, list_empty(&t->buffer.attachments));
-	/* A refused importer does not move the buffer in vain. */
+	/* A refused importer does not move or pin the buffer in vain. */
 	if (ret && (want->bounce || want->other_ops))
 		KUNIT_EXPECT_EQ(test, t->in_system, want->in_system);
+	if (ret && want->in_system)
+		KUNIT_EXPECT_EQ(test, t->pin_calls, 0);
 }
 
 static void admit_decides(struct kunit *test)

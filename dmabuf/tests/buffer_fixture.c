@@ -78,6 +78,7 @@ static int buffer_test_pin_system(struct phyr_buffer *buffer)
 
 	dma_resv_assert_held(buffer->resv);
 
+	t->pin_calls++;
 	if (t->pin_err)
 		return t->pin_err;
 	if (!t->in_system) {

@@ -69,6 +69,7 @@ struct buffer_importer {
  * @describe: replaces the rest of describe(), or NULL
  * @describe_err: error of describe(), or 0
  * @pin_err: error of pin_system(), or 0
+ * @pin_calls: number of pin_system() calls
  * @pins: pins less unpins in system memory
  * @stock_pins: pins less unpins by static importers
  * @fence: fence of running DMA, or NULL
@@ -93,6 +94,7 @@ struct buffer_test {
 	struct phyr_list *(*describe)(struct buffer_test *t);
 	int describe_err;
 	int pin_err;
+	unsigned int pin_calls;
 	int pins;
 	int stock_pins;
 	struct dma_fence *fence;
