@@ -222,7 +222,8 @@ static int phyr_buffer_wait_idle(struct phyr_buffer *buffer, bool interruptible,
  * phyr_buffer_move_end(); sleeps.
  * Return: 0, also for a revoked buffer, which has no native mappings; -EBUSY
  * with @no_wait, or if an importer that cannot be notified uses the buffer of
- * an exporter without pin_system; -ERESTARTSYS with @interruptible.
+ * an exporter without pin_system, revoked or not; -ERESTARTSYS with
+ * @interruptible.
  */
 int phyr_buffer_move_begin(struct phyr_buffer *buffer, bool interruptible,
 			   bool no_wait)
@@ -231,12 +232,13 @@ int phyr_buffer_move_begin(struct phyr_buffer *buffer, bool interruptible,
 
 	dma_resv_assert_held(buffer->resv);
 
+	/* Of a revoked buffer, too: a static importer goes on using its table. */
+	if (buffer->pins)
+		return -EBUSY;
 	if (buffer->state == PHYR_BUFFER_REVOKED) {
 		phyr_buffer_leave(buffer);
 		return 0;
 	}
-	if (buffer->pins)
-		return -EBUSY;
 
 	ret = phyr_buffer_wait_idle(buffer, interruptible, no_wait);
 	if (ret)

@@ -784,6 +784,28 @@ static void module_init_primes_lockdep(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, phyr_init(), -ENOMEM);
 }
 
+/* A static importer's table of system memory outlives the revoke. */
+static void move_of_revoked_and_pinned(struct kunit *test)
+{
+	struct buffer_test *t = test->priv;
+	struct buffer_importer *importer;
+
+	buffer_test_use_ops(t, &buffer_test_ops_fixed);
+	t->in_system = true;
+	importer = buffer_test_stock(t, 0, NULL, true);
+	buffer_test_revoke(t);
+
+	buffer_lock(t);
+	KUNIT_EXPECT_EQ(test, phyr_buffer_move_begin(&t->buffer, false, false),
+			-EBUSY);
+	buffer_unlock(t);
+	buffer_test_end_importer(importer);
+	buffer_lock(t);
+	KUNIT_EXPECT_EQ(test, phyr_buffer_move_begin(&t->buffer, false, false),
+			0);
+	buffer_unlock(t);
+}
+
 static struct kunit_case attach_test_cases[] = {
 	KUNIT_CASE(attach_says_which_way_and_why),
 	KUNIT_CASE(attach_checks_its_arguments),
@@ -820,6 +842,7 @@ static struct kunit_case attach_test_cases[] = {
 static struct kunit_case negotiation_test_cases[] = {
 	KUNIT_CASE_PARAM(attach_negotiates, buffer_negotiation_gen_params),
 	KUNIT_CASE(attach_static_without_pin_system),
+	KUNIT_CASE(move_of_revoked_and_pinned),
 	{}
 };
 
