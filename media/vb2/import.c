@@ -61,7 +61,8 @@ static void vb2_phyr_import_unmap(struct vb2_phyr_import *import)
 
 	dma_resv_assert_held(import->dmabuf->resv);
 
-	WRITE_ONCE(import->ranges, NULL);
+	WRITE_ONCE(import->have, 0);
+	import->ranges = NULL;
 	if (ranges)
 		phyr_unmap(import->attach, ranges);
 	/* Pairs with vb2_phyr_import_is_mapped(). */
@@ -76,13 +77,14 @@ static bool vb2_phyr_import_is_busy(const struct vb2_phyr_import *import)
 }
 
 /*
- * Check without a lock for a valid mapping. Sees every invalidation that
- * returned before the call, but may miss a concurrent one.
+ * Check without a lock for a valid mapping that is long enough. Sees every
+ * invalidation that returned before the call, but may miss a concurrent one.
  */
 static bool vb2_phyr_import_is_mapped(const struct vb2_phyr_import *import)
 {
-	/* If this sees stale cleared by an unmap, it sees ranges cleared. */
-	return !smp_load_acquire(&import->stale) && READ_ONCE(import->ranges);
+	/* If this sees stale cleared by an unmap, it sees have cleared. */
+	return !smp_load_acquire(&import->stale) &&
+	       READ_ONCE(import->have) >= READ_ONCE(import->need);
 }
 
 /*
@@ -246,21 +248,42 @@ int vb2_phyr_import_attach(struct vb2_phyr_import *import)
 }
 
 /**
+ * vb2_phyr_import_set_need - note how much of a dma-buf a plane needs
+ * @import: the import
+ * @len: bytes from the start of the dma-buf, not 0
+ *
+ * A mapping that is shorter is replaced when the next frame starts.
+ *
+ * Context: under vb2_queue.lock.
+ */
+void vb2_phyr_import_set_need(struct vb2_phyr_import *import, u64 len)
+{
+	lockdep_assert_held(import->queue->vb2.lock);
+
+	if (len > import->need)
+		WRITE_ONCE(import->need, len);
+}
+
+/**
  * vb2_phyr_import_map - map an import unless it has a valid mapping
- * @import: the import, attached; no frame uses it if its mapping is stale
+ * @import: the import, attached; no frame uses it if its mapping is stale or too
+ *	short
+ *
+ * Maps only what the planes need: the dma-buf may be larger than the device's
+ * address space.
  *
  * Context: under the reservation lock; may sleep.
  * Return: 0 or an error of phyr_map().
  */
 int vb2_phyr_import_map(struct vb2_phyr_import *import)
 {
-	struct dma_buf *dmabuf = import->dmabuf;
+	u64 need = READ_ONCE(import->need);
 	struct vb2_phyr_queue *queue = import->queue;
 	struct dma_range_list *ranges;
 
-	dma_resv_assert_held(dmabuf->resv);
+	dma_resv_assert_held(import->dmabuf->resv);
 
-	if (import->stale) {
+	if (import->stale || (import->ranges && import->have < need)) {
 		/* Frames of a queue do not overlap. */
 		if (WARN_ON_ONCE(vb2_phyr_import_is_busy(import)))
 			return -EBUSY;
@@ -269,10 +292,11 @@ int vb2_phyr_import_map(struct vb2_phyr_import *import)
 	if (import->ranges)
 		return 0;
 
-	ranges = phyr_map(import->attach, 0, dmabuf->size, queue->vb2.dma_dir);
+	ranges = phyr_map(import->attach, 0, need, queue->vb2.dma_dir);
 	if (IS_ERR(ranges))
 		return PTR_ERR(ranges);
-	WRITE_ONCE(import->ranges, ranges);
+	import->ranges = ranges;
+	WRITE_ONCE(import->have, need);
 	atomic64_inc(&queue->mapped);
 	return 0;
 }

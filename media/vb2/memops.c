@@ -197,6 +197,17 @@ static int vb2_phyr_check_lengths(struct vb2_buffer *vb)
 	return 0;
 }
 
+/* The length of a plane is often that of the dma-buf: 0 in QBUF means that. */
+static void vb2_phyr_set_needs(struct vb2_buffer *vb)
+{
+	unsigned int plane;
+
+	for (plane = 0; plane < vb->num_planes; plane++)
+		vb2_phyr_import_set_need(vb2_phyr_plane_import(vb, plane),
+					 vb2_get_plane_payload(vb, plane) ?:
+					 vb2_plane_size(vb, plane));
+}
+
 /*
  * What may fail or wait before the frame's fence is published; under all
  * reservation locks of @vb.
@@ -304,7 +315,10 @@ EXPORT_SYMBOL_NS_GPL(vb2_phyr_unprepare_streaming, "PHYR");
  * vb2_phyr_prepare - validate, attach and map the planes of a buffer
  * @vb: the buffer, being queued
  *
- * Must be called from &vb2_ops.buf_prepare, which must return its error.
+ * Must be called from &vb2_ops.buf_prepare, which must return its error. If the
+ * frame is smaller than the planes, the driver sets their payload before:
+ * only that is mapped. Without a payload all of the plane is.
+ *
  * videobuf2 attaches nothing if the plane's dma-buf is the same as last time,
  * but that may have moved or been revoked since.
  *
@@ -334,6 +348,7 @@ int vb2_phyr_prepare(struct vb2_buffer *vb)
 	if (ret)
 		return ret;
 
+	vb2_phyr_set_needs(vb);
 	vb2_phyr_imports_trim(queue);
 	do {
 		ret = vb2_phyr_for_planes(vb, vb2_phyr_import_try_ready);

@@ -31,16 +31,19 @@ struct dma_fence;
  * @planes: number of vb2 planes that hold it; guarded by vb2_phyr_queue.lock
  * @turn: vb2_phyr_queue.turn when the last plane let go of it; guarded by
  *	vb2_phyr_queue.lock
+ * @need: bytes that planes have needed of it, at most; written under
+ *	vb2_queue.lock before the buffer is queued
  * @prepared: vb2_phyr_prepare() was called since a plane holds it; written
  *	under vb2_queue.lock before the buffer is queued
  * @attach_lock: held while @attach is created
  * @attach: attachment of @dev to @dmabuf, or NULL; written once
  * @ranges: the mapping, or NULL; written under the reservation lock, valid
  *	under that lock or while @frame is pending
+ * @have: bytes that @ranges maps, or 0; written under the reservation lock
  * @stale: @ranges was invalidated; written under the reservation lock
  * @frame: fence of the last frame, or NULL; guarded by the reservation lock
  *
- * vb2_phyr_import_is_mapped() reads @ranges and @stale without a lock.
+ * vb2_phyr_import_is_mapped() reads @need, @have and @stale without a lock.
  */
 struct vb2_phyr_import {
 	refcount_t ref;
@@ -52,11 +55,13 @@ struct vb2_phyr_import {
 	struct hlist_node hash;
 	unsigned int planes;
 	u64 turn;
+	u64 need;
 	bool prepared;
 
 	struct mutex attach_lock;	/* creation of attach */
 	struct phyr_attachment *attach;
 	struct dma_range_list *ranges;
+	u64 have;
 	bool stale;
 	struct dma_fence *frame;
 };
@@ -67,6 +72,7 @@ struct vb2_phyr_import *vb2_phyr_import_get(struct vb2_phyr_queue *queue,
 void vb2_phyr_import_put(struct vb2_phyr_import *import);
 int vb2_phyr_import_try_ready(struct vb2_phyr_import *import);
 int vb2_phyr_import_attach(struct vb2_phyr_import *import);
+void vb2_phyr_import_set_need(struct vb2_phyr_import *import, u64 len);
 int vb2_phyr_import_map(struct vb2_phyr_import *import);
 void vb2_phyr_import_start(struct vb2_phyr_import *import,
 			   struct dma_fence *frame);

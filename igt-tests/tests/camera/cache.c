@@ -208,10 +208,11 @@ void idle(void)
 }
 
 /*
- * Dma-bufs of 256 MiB, one after the other, at two indices. The camera's 4 GiB
- * of IOVA space have room for a few of them: the queue must give up those that
- * it only caches. Each one is all of a card's memory, so that neither memory
- * nor time is spent on them.
+ * Dma-bufs of 256 MiB, one after the other, at two indices. Their exporter maps
+ * all of each, however small the frames are, and the camera's 4 GiB of IOVA
+ * space have room for a few of them: the queue must give up those that it only
+ * caches. Each one is all of a card's memory, so that neither memory nor time is
+ * spent on them.
  */
 void given_up(void)
 {
@@ -228,7 +229,7 @@ void given_up(void)
 	video_request(&video, V4L2_MEMORY_DMABUF, 2);
 	video_start(&video);
 	for (int i = 0; i < COUNT; i++) {
-		dmabufs[i] = test_export(test, PHYR_TEST_STYLE_PHYR, 0, 1,
+		dmabufs[i] = test_export(test, PHYR_TEST_STYLE_STOCK, 0, 1,
 					 256 * SZ_1M, 0);
 		video_queue(&video, i % 2, &dmabufs[i]);
 		video_take(&video);

@@ -4,32 +4,38 @@
  *
  * Wrong use by a driver, and what a dma-buf that cannot be mapped leads to. The
  * cases call the memory operations as videobuf2 and a driver would. The dma-buf
- * is a stock one, whose map fails for lack of memory.
+ * is a stock one, whose map fails for lack of memory unless a case wants it.
  */
 #include <kunit/device.h>
 #include <kunit/test.h>
 #include <linux/completion.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-fence.h>
+#include <linux/dma-mapping.h>
 #include <linux/dma-resv.h>
 #include <linux/fcntl.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/phyr.h>
+#include <linux/scatterlist.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <media/videobuf2-phyr.h>
 
 #define MEMOPS_BUFFERS 2
+#define MEMOPS_ADDR	SZ_1M
 
 /**
- * struct memops_exporter - a dma-buf that can be attached, not mapped
+ * struct memops_exporter - a dma-buf that can be attached
  * @dmabuf: the dma-buf
+ * @can_map: it can be mapped, too
  * @maps: calls of map_dma_buf
  * @attached: current attachments
  * @released: the last reference is gone
  */
 struct memops_exporter {
 	struct dma_buf *dmabuf;
+	bool can_map;
 	unsigned int maps;
 	unsigned int attached;
 	struct completion released;
@@ -40,6 +46,7 @@ struct memops_exporter {
  * @queue: the queue
  * @lock: vb2_queue.lock; each case holds it, as an ioctl does
  * @dev: the importing device
+ * @dma_mask: of @dev
  * @vbs: the buffers
  * @exporters: the dma-bufs
  */
@@ -47,6 +54,7 @@ struct memops_test {
 	struct vb2_phyr_queue queue;
 	struct mutex lock;		/* vb2_queue.lock */
 	struct device *dev;
+	u64 dma_mask;
 	struct vb2_buffer vbs[MEMOPS_BUFFERS];
 	struct memops_exporter exporters[MEMOPS_BUFFERS];
 };
@@ -71,13 +79,26 @@ static struct sg_table *memops_map(struct dma_buf_attachment *at,
 {
 	struct memops_exporter *exporter = at->dmabuf->priv;
 
+	struct sg_table *sgt;
+
 	exporter->maps++;
-	return ERR_PTR(-ENOMEM);
+	sgt = exporter->can_map ? kzalloc_obj(*sgt) : NULL;
+	if (!sgt)
+		return ERR_PTR(-ENOMEM);
+	if (sg_alloc_table(sgt, 1, GFP_KERNEL)) {
+		kfree(sgt);
+		return ERR_PTR(-ENOMEM);
+	}
+	sg_dma_address(sgt->sgl) = MEMOPS_ADDR;
+	sg_dma_len(sgt->sgl) = at->dmabuf->size;
+	return sgt;
 }
 
 static void memops_unmap(struct dma_buf_attachment *at, struct sg_table *sgt,
 			 enum dma_data_direction dir)
 {
+	sg_free_table(sgt);
+	kfree(sgt);
 }
 
 static void memops_release(struct dma_buf *dmabuf)
@@ -110,7 +131,7 @@ static void memops_export(struct kunit *test, struct memops_exporter *exporter)
 
 	init_completion(&exporter->released);
 	info.ops = &memops_dma_buf_ops;
-	info.size = SZ_4K;
+	info.size = SZ_16K;
 	info.flags = O_RDWR;
 	info.priv = exporter;
 	exporter->dmabuf = dma_buf_export(&info);
@@ -130,10 +151,13 @@ static int memops_init(struct kunit *test)
 	t->dev = kunit_device_register(test, "camera");
 	if (IS_ERR(t->dev))
 		return PTR_ERR(t->dev);
+	t->dma_mask = DMA_BIT_MASK(32);
+	t->dev->dma_mask = &t->dma_mask;
 
 	mutex_init(&t->lock);
 	t->queue.vb2.lock = &t->lock;
 	t->queue.vb2.dma_dir = DMA_FROM_DEVICE;
+	t->queue.vb2.mem_ops = &vb2_phyr_memops;
 	vb2_phyr_init(&t->queue);
 	for (i = 0; i < MEMOPS_BUFFERS; i++) {
 		memops_export(test, &t->exporters[i]);
@@ -320,6 +344,42 @@ static void prepare_while_fenced(struct kunit *test)
 	memops_plane_put(t, 0);
 }
 
+/* Transfer a frame of @payload bytes in a plane of @len. */
+static void memops_frame(struct kunit *test, u32 payload, u32 len,
+			 unsigned int maps, u64 mapped)
+{
+	struct memops_test *t = test->priv;
+	struct vb2_buffer *vb = &t->vbs[0];
+	struct dma_fence *fence;
+
+	vb->planes[0].length = len;
+	vb->planes[0].bytesused = payload;
+	KUNIT_EXPECT_EQ(test, vb2_phyr_prepare(vb), 0);
+	fence = vb2_phyr_begin(vb);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, fence);
+	KUNIT_EXPECT_EQ(test, t->exporters[0].maps, maps);
+	KUNIT_EXPECT_EQ(test, dma_range_list_len(vb2_phyr_plane_ranges(vb, 0)),
+			mapped);
+	vb2_phyr_end(vb, fence, 0);
+}
+
+/* The dma-buf may be larger than the device's address space. */
+static void map_what_the_plane_needs(struct kunit *test)
+{
+	struct memops_test *t = test->priv;
+
+	guard(mutex)(&t->lock);
+	t->exporters[0].can_map = true;
+	memops_plane_get(t, 0);
+	memops_frame(test, 0, SZ_4K, 1, SZ_4K);
+	memops_frame(test, 100, SZ_16K, 1, SZ_4K);
+	memops_frame(test, SZ_8K + 100, SZ_16K, 2, SZ_8K + 100);
+	memops_frame(test, SZ_4K, SZ_4K, 2, SZ_8K + 100);
+	memops_frame(test, 0, SZ_16K, 3, SZ_16K);
+	memops_plane_put(t, 0);
+	KUNIT_EXPECT_EQ(test, t->exporters[0].attached, 0);
+}
+
 static struct kunit_case memops_cases[] = {
 	KUNIT_CASE(prepare_without_init),
 	KUNIT_CASE(begin_without_prepare),
@@ -328,6 +388,7 @@ static struct kunit_case memops_cases[] = {
 	KUNIT_CASE(map_retries_after_giving_up),
 	KUNIT_CASE(prepare_while_locked),
 	KUNIT_CASE(prepare_while_fenced),
+	KUNIT_CASE(map_what_the_plane_needs),
 	{ }
 };
 
