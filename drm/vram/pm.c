@@ -14,8 +14,9 @@
  *
  * A pin of an importer does not keep a buffer in VRAM here: only importers that
  * can be revoked may pin VRAM (dmabuf/), and a suspend revokes, as a reset or an
- * unbind does. The importer keeps its pin and may map again, at any time. What
- * it maps while the card sleeps is system memory.
+ * unbind does. The importer keeps its pin, unless it gives it up when it is
+ * notified, and may map again, at any time. What it maps while the card sleeps
+ * is system memory.
  *
  * Hibernation moves the buffers out twice: the PM notifier moves those that are
  * neither pinned nor fixed to VRAM before userspace is frozen, so that a lack of
@@ -58,6 +59,27 @@ static unsigned long vram_pm_time_left(unsigned long deadline)
 }
 
 /*
+ * TTM does not move pinned buffers. An importer may give up its pin when it is
+ * notified, as the RDMA core does, so bo->lifted_pins and not a local variable
+ * has the number of pins to put back.
+ */
+static void vram_pm_lift_pins(struct vram_bo *bo)
+{
+	while (bo->tbo.pin_count) {
+		ttm_bo_unpin(&bo->tbo);
+		bo->lifted_pins++;
+	}
+}
+
+static void vram_pm_put_pins_back(struct vram_bo *bo)
+{
+	while (bo->lifted_pins) {
+		bo->lifted_pins--;
+		ttm_bo_pin(&bo->tbo);
+	}
+}
+
+/*
  * Move a buffer that may be pinned. Importers that add a fence when they are
  * notified are waited for, too. Return: 0; -EBUSY after the deadline; -ENOMEM,
  * -ENOSPC.
@@ -69,13 +91,11 @@ static int vram_pm_move(struct vram_bo *bo, u32 mem_type,
 	struct ttm_placement placement = { .num_placement = 1,
 					   .placement = &place };
 	struct ttm_operation_ctx ctx = { .no_wait_gpu = true };
-	unsigned int i, pins = bo->tbo.pin_count;
 	int ret;
 
 	dma_resv_assert_held(bo->tbo.base.resv);
 
-	for (i = 0; i < pins; i++)
-		ttm_bo_unpin(&bo->tbo);
+	vram_pm_lift_pins(bo);
 	do {
 		ret = -EBUSY;
 		if (dma_resv_wait_timeout(bo->tbo.base.resv,
@@ -87,8 +107,7 @@ static int vram_pm_move(struct vram_bo *bo, u32 mem_type,
 	} while (ret == -EBUSY && vram_pm_time_left(deadline) &&
 		 !dma_resv_test_signaled(bo->tbo.base.resv,
 					 DMA_RESV_USAGE_BOOKKEEP));
-	for (i = 0; i < pins; i++)
-		ttm_bo_pin(&bo->tbo);
+	vram_pm_put_pins_back(bo);
 	return ret;
 }
 

@@ -223,6 +223,8 @@ struct vram_client {
  * @front_node: in vram_display.fronts if there is a @front
  * @leaves_front: a move keeps the VRAM as @front; guarded by the reservation
  *	lock
+ * @lifted_pins: pins that a move puts back at its end; 0 when there is none.
+ *	Guarded by the reservation lock
  * @evicted: was moved to system memory because the card sleeps, and will be
  *	moved back; guarded by the reservation lock
  */
@@ -244,6 +246,7 @@ struct vram_bo {
 	struct ttm_resource *front;
 	struct list_head front_node;
 	bool leaves_front;
+	unsigned int lifted_pins;
 	bool evicted;
 };
 
