@@ -264,6 +264,27 @@ int vram_bo_pin_scanout(struct vram_bo *bo, u64 end)
 }
 
 /**
+ * vram_bo_unpin_locked - undo a pin of an importer
+ * @bo: the buffer
+ *
+ * An importer may call dma_buf_unpin() in its invalidate callback, and be
+ * unprepared for another call of that callback before this returns: both are
+ * true of the RDMA core. So this does not move the buffer, and a move that
+ * notifies the importer puts one pin less back.
+ *
+ * Context: the reservation lock is held.
+ */
+void vram_bo_unpin_locked(struct vram_bo *bo)
+{
+	dma_resv_assert_held(bo->tbo.base.resv);
+
+	if (bo->lifted_pins)
+		bo->lifted_pins--;
+	else
+		ttm_bo_unpin(&bo->tbo);
+}
+
+/**
  * vram_bo_unpin - unpin a buffer
  * @bo: the buffer
  *

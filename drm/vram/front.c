@@ -11,7 +11,8 @@
  *						the VRAM that it leaves, at which
  *						the registers point, is the front
  *	scan-out of a buffer that has a vmap	VRAM is allocated for the front
- *	last unpin by anything but scan-out	the buffer moves back to the front
+ *	last unpin by anything but scan-out	the buffer moves back to the front;
+ *						not if an importer unpins
  *	end of scan-out				the front is freed
  *
  * The writer does not report what it writes, and without a front the screen
@@ -162,8 +163,8 @@ int vram_front_pin_system(struct vram_bo *bo, bool interruptible)
  * vram_front_unpin_system - undo a pin in system memory
  * @bo: the buffer
  *
- * Also for other pins, and in an importer's invalidate callback, where a move may
- * have lifted the pin. If only scan-out needs the buffer now, it moves back to
+ * Also for other pins, but not for those of dma_buf_unpin(): importers are
+ * notified of a move. If only scan-out needs the buffer now, it moves back to
  * its front, unless that had to wait for a fence, or the card is being reset: then
  * it is shown by its front until the end of scan-out.
  *
@@ -175,11 +176,6 @@ void vram_front_unpin_system(struct vram_bo *bo)
 	struct ttm_resource *res;
 
 	dma_resv_assert_held(bo->tbo.base.resv);
-
-	if (bo->lifted_pins) {
-		bo->lifted_pins--;
-		return;
-	}
 
 	ttm_bo_unpin(&bo->tbo);
 	if (!bo->front || bo->tbo.pin_count != bo->scanouts ||

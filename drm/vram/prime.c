@@ -140,10 +140,7 @@ static int vram_dma_buf_pin(struct dma_buf_attachment *attach)
 
 static void vram_dma_buf_unpin(struct dma_buf_attachment *attach)
 {
-	struct vram_bo *bo = to_vram_bo(attach->dmabuf->priv);
-
-	dma_resv_assert_held(attach->dmabuf->resv);
-	vram_front_unpin_system(bo);
+	vram_bo_unpin_locked(to_vram_bo(attach->dmabuf->priv));
 }
 
 /*

@@ -445,6 +445,7 @@ int vram_bo_scanout_placement(struct vram_bo *bo, u64 end,
 			      struct vram_scanout_placement *scanout);
 bool vram_bo_fits_scanout(const struct vram_bo *bo, u64 end);
 int vram_bo_pin_scanout(struct vram_bo *bo, u64 end);
+void vram_bo_unpin_locked(struct vram_bo *bo);
 void vram_bo_unpin(struct vram_bo *bo);
 int vram_bos_begin_move(struct vram_device *vram);
 void vram_bos_end_move(struct vram_device *vram);

@@ -226,6 +226,89 @@ void card_bo_expect_filled(struct kunit *test, struct card *card,
 						   (u8)(first + i), PAGE_SIZE));
 }
 
+/* As the RDMA core does. */
+static void card_import_invalidate(struct dma_buf_attachment *attach)
+{
+	struct card_importer *importer = attach->importer_priv;
+
+	importer->invalidated++;
+	if (importer->pinned)
+		dma_buf_unpin(attach);
+	importer->pinned = false;
+}
+
+static const struct dma_buf_attach_ops card_import_ops = {
+	.allow_peer2peer = true,
+	.invalidate_mappings = card_import_invalidate,
+};
+
+/**
+ * card_import - export a buffer to an importer
+ * @test: the test
+ * @importer: out: the importer; card_import_end() ends it
+ * @bo: the buffer
+ */
+void card_import(struct kunit *test, struct card_importer *importer,
+		 struct vram_bo *bo)
+{
+	struct dma_buf *dmabuf = &importer->dmabuf;
+
+	*importer = (struct card_importer){
+		.dmabuf = {
+			.size = bo->tbo.base.size,
+			.ops = &bo->phyr.ops->ops,
+			.priv = &bo->tbo.base,
+			.resv = bo->tbo.base.resv,
+		},
+		.attach = {
+			.dmabuf = dmabuf,
+			.importer_ops = &card_import_ops,
+			.importer_priv = importer,
+		},
+	};
+	INIT_LIST_HEAD(&dmabuf->attachments);
+	list_add(&importer->attach.node, &dmabuf->attachments);
+	KUNIT_ASSERT_EQ(test, phyr_buffer_add_dma_buf(&bo->phyr, dmabuf), 0);
+}
+
+/**
+ * card_import_end - undo card_import()
+ * @importer: the importer
+ */
+void card_import_end(struct card_importer *importer)
+{
+	struct vram_bo *bo = to_vram_bo(importer->dmabuf.priv);
+
+	phyr_buffer_remove_dma_buf(&bo->phyr, &importer->dmabuf);
+}
+
+/**
+ * card_import_pin - pin the buffer for an importer
+ * @test: the test
+ * @importer: the importer
+ */
+void card_import_pin(struct kunit *test, struct card_importer *importer)
+{
+	dma_resv_lock(importer->dmabuf.resv, NULL);
+	KUNIT_EXPECT_EQ(test, dma_buf_pin(&importer->attach), 0);
+	importer->pinned = true;
+	dma_resv_unlock(importer->dmabuf.resv);
+}
+
+/**
+ * card_import_unpin - unpin the buffer, as if it had been notified
+ * @importer: the importer
+ *
+ * Notes only afterwards that the pin is gone, as the RDMA core does.
+ */
+void card_import_unpin(struct card_importer *importer)
+{
+	dma_resv_lock(importer->dmabuf.resv, NULL);
+	dma_buf_unpin(&importer->attach);
+	importer->pinned = false;
+	dma_resv_unlock(importer->dmabuf.resv);
+}
+
 /**
  * card_bo_extents - vram_bo_extents() under the reservation lock
  * @bo: the buffer

@@ -6,6 +6,7 @@
 #define _PHYR_VRAM_CARD_H
 
 #include <kunit/test.h>
+#include <linux/dma-buf.h>
 #include <linux/prandom.h>
 
 #include "../vram.h"
@@ -27,6 +28,20 @@ struct card {
 	u64 size;
 };
 
+/**
+ * struct card_importer - an importer of a buffer, without a device
+ * @dmabuf: the dma-buf
+ * @attach: its attachment
+ * @invalidated: calls of its invalidate callback
+ * @pinned: it has pinned the buffer, and unpins when it is notified
+ */
+struct card_importer {
+	struct dma_buf dmabuf;
+	struct dma_buf_attachment attach;
+	unsigned int invalidated;
+	bool pinned;
+};
+
 struct card *card_create(struct kunit *test, u64 size, u64 reserved);
 struct card *card_create_display(struct kunit *test, u64 size, u64 reserved);
 void card_unplug(struct card *card);
@@ -37,6 +52,11 @@ u8 *card_bo_page(struct card *card, struct vram_bo *bo, u32 page);
 void card_bo_fill(struct card *card, struct vram_bo *bo, u8 first);
 void card_bo_expect_filled(struct kunit *test, struct card *card,
 			   struct vram_bo *bo, u8 first);
+void card_import(struct kunit *test, struct card_importer *importer,
+		 struct vram_bo *bo);
+void card_import_end(struct card_importer *importer);
+void card_import_pin(struct kunit *test, struct card_importer *importer);
+void card_import_unpin(struct card_importer *importer);
 unsigned int card_bo_extents(struct vram_bo *bo);
 void card_expect_avail(struct kunit *test, struct card *card, u64 avail);
 void card_seed(struct kunit *test, struct rnd_state *rnd);

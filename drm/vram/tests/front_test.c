@@ -159,6 +159,34 @@ static void vram_front_of_mapped(struct kunit *test)
 	vram_front_unpin(bo);
 }
 
+/* A move back would notify the importer before its unpin returns. */
+static void vram_front_importer_unpins(struct kunit *test)
+{
+	struct card *card = card_create_display(test, SZ_1M, 0);
+	struct vram_bo *bo = card_bo(test, card, PAGES(6), ANYWHERE, 0);
+	struct card_importer importer;
+	u64 offset;
+
+	card_bo_fill(card, bo, 1);
+	card_import(test, &importer, bo);
+	KUNIT_ASSERT_EQ(test, scan_out(bo, 0, 6, &offset), 0);
+	KUNIT_ASSERT_EQ(test, pin_system(bo), 0);
+	importer.invalidated = 0;
+	card_import_pin(test, &importer);
+	unpin_system(bo);
+	KUNIT_EXPECT_EQ(test, bo->tbo.pin_count, 2);
+
+	card_import_unpin(&importer);
+	KUNIT_EXPECT_EQ(test, importer.invalidated, 0);
+	KUNIT_EXPECT_EQ(test, bo->tbo.pin_count, 1);
+	KUNIT_EXPECT_NOT_NULL(test, bo->front);
+	card_bo_expect_filled(test, card, bo, 1);
+	vram_front_unpin(bo);
+	KUNIT_EXPECT_EQ(test, bo->tbo.pin_count, 0);
+	KUNIT_EXPECT_NULL(test, bo->front);
+	card_import_end(&importer);
+}
+
 /* Only what is scanned out is copied, but all of it moves back. */
 static void vram_front_copies_part(struct kunit *test)
 {
@@ -262,6 +290,7 @@ static struct kunit_case vram_front_cases[] = {
 	KUNIT_CASE(vram_front_of_evict_all),
 	KUNIT_CASE(vram_front_ends_with_scanout),
 	KUNIT_CASE(vram_front_of_mapped),
+	KUNIT_CASE(vram_front_importer_unpins),
 	KUNIT_CASE(vram_front_copies_part),
 	KUNIT_CASE(vram_front_of_pinned),
 	KUNIT_CASE(vram_front_without_room),

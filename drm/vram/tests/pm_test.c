@@ -3,7 +3,6 @@
  * System sleep of a card without a display
  */
 #include <kunit/test.h>
-#include <linux/dma-buf.h>
 #include <linux/dma-fence.h>
 
 #include "redirect.h"
@@ -85,58 +84,28 @@ static void vram_pm_prepare_and_complete(struct kunit *test)
 	unpin(pinned);
 }
 
-/* The importer's pin ends with the first notification. */
-static void unpin_when_invalidated(struct dma_buf_attachment *attach)
-{
-	bool *pinned = attach->importer_priv;
-
-	if (*pinned)
-		dma_buf_unpin(attach);
-	*pinned = false;
-}
-
-static const struct dma_buf_attach_ops unpinning_ops = {
-	.allow_peer2peer = true,
-	.invalidate_mappings = unpin_when_invalidated,
-};
-
-/* An importer that unpins in its callback leaves the pins of others. */
+/* An importer that unpins when it is notified leaves the pins of others. */
 static void vram_pm_importer_unpins(struct kunit *test)
 {
 	struct card *card = card_with_pm(test);
 	struct vram_bo *bo = card_bo(test, card, PAGES(5), ANYWHERE, 0);
 	struct device *dev = card->vram->drm.dev;
-	struct dma_buf dmabuf = {
-		.size = PAGES(5),
-		.ops = &bo->phyr.ops->ops,
-		.priv = &bo->tbo.base,
-		.resv = bo->tbo.base.resv,
-		.attachments = LIST_HEAD_INIT(dmabuf.attachments),
-	};
-	bool pinned = true;
-	struct dma_buf_attachment attach = {
-		.dmabuf = &dmabuf,
-		.importer_ops = &unpinning_ops,
-		.importer_priv = &pinned,
-	};
+	struct card_importer importer;
 
-	list_add(&attach.node, &dmabuf.attachments);
-	KUNIT_ASSERT_EQ(test, phyr_buffer_add_dma_buf(&bo->phyr, &dmabuf), 0);
+	card_import(test, &importer, bo);
 	pin(bo);
-	dma_resv_lock(dmabuf.resv, NULL);
-	KUNIT_EXPECT_EQ(test, dma_buf_pin(&attach), 0);
-	dma_resv_unlock(dmabuf.resv);
+	card_import_pin(test, &importer);
 	KUNIT_EXPECT_EQ(test, bo->tbo.pin_count, 2);
 
 	KUNIT_EXPECT_EQ(test, vram_pm_ops.prepare(dev), 0);
-	KUNIT_EXPECT_FALSE(test, pinned);
+	KUNIT_EXPECT_FALSE(test, importer.pinned);
 	KUNIT_EXPECT_EQ(test, bo->tbo.pin_count, 1);
 	KUNIT_EXPECT_EQ(test, bo->lifted_pins, 0);
 	vram_pm_ops.complete(dev);
 	KUNIT_EXPECT_EQ(test, bo->place, TTM_PL_VRAM);
 	KUNIT_EXPECT_EQ(test, bo->tbo.pin_count, 1);
 	unpin(bo);
-	phyr_buffer_remove_dma_buf(&bo->phyr, &dmabuf);
+	card_import_end(&importer);
 }
 
 static const char *fence_name(struct dma_fence *fence)
