@@ -643,6 +643,8 @@ static int __init phyr_init(void)
 
 	ret = phyr_prime_lockdep();
 	if (!ret)
+		ret = phyr_list_init();
+	if (!ret)
 		phyr_debugfs_init();
 	return ret;
 }
@@ -651,6 +653,7 @@ module_init(phyr_init);
 static void __exit phyr_exit(void)
 {
 	phyr_debugfs_exit();
+	phyr_list_exit();
 }
 module_exit(phyr_exit);
 

@@ -14,6 +14,8 @@
 #include <linux/phyr_exporter.h>
 #include <linux/phyr_inject.h>
 
+struct phyr_index;
+
 static inline struct phyr_buffer *phyr_dma_buf_buffer(struct dma_buf *dmabuf)
 {
 	const struct phyr_dma_buf_ops *ops =
@@ -105,7 +107,39 @@ struct phyr_chunk {
 
 int phyr_chunk_check_overlap(const struct phyr_chunk *chunk);
 
+/* One entry of an index stands for so many entries of its list. */
+#define PHYR_INDEX_STRIDE	16
+/* A list of more entries than this has an index. */
+#define PHYR_INDEX_MIN		(4 * PHYR_INDEX_STRIDE)
+
+/**
+ * struct phyr_index_entry - a position in a list
+ * @start: bytes of the list before it
+ * @at: the chunk, scatterlist entry or segment
+ * @i: for a chunk, the entry's position in it
+ */
+struct phyr_index_entry {
+	u64 start;
+	const void *at;
+	unsigned int i;
+};
+
+struct phyr_index *phyr_index_create(u64 count);
+void phyr_index_free(struct phyr_index *index);
+int phyr_index_add(struct phyr_index *index, const void *at, unsigned int i,
+		   u64 len);
+const struct phyr_index_entry *phyr_index_find(const struct phyr_index *index,
+					       u64 offset);
+
+int phyr_list_init(void);
+void phyr_list_exit(void);
 const struct phyr_chunk *phyr_list_first(const struct phyr_list *list);
+u64 phyr_list_skip(const struct phyr_list *list);
+struct phyr_mem *phyr_list_mem(const struct phyr_list *list);
+const struct phyr_chunk *phyr_list_seek(const struct phyr_list *list,
+					u64 *offset, unsigned int *index);
+const struct phyr_chunk *phyr_list_find_chunk(const struct phyr_list *list,
+					      u64 *offset);
 const struct phyr_chunk *phyr_chunk_seek(const struct phyr_chunk *chunk,
 					 u64 *offset, unsigned int *index);
 
@@ -178,9 +212,12 @@ struct dma_range_chunk {
  * @iova: PHYR_MAP_IOVA: the IOVA range
  * @chunk: PHYR_MAP_BUS, PHYR_MAP_WINDOW: chunk of the phyr list it starts in
  * @chunk_skip: PHYR_MAP_BUS, PHYR_MAP_WINDOW: bytes of @chunk before its start
+ * @start: PHYR_MAP_BUS, PHYR_MAP_WINDOW: bytes of the phyr list before its start
  * @delta: PHYR_MAP_BUS, PHYR_MAP_WINDOW: as in struct phyr_route
  * @chunks: PHYR_MAP_EXTENT: the stored ranges
  * @sgt: PHYR_MAP_SGT: the table; not owned by the segment
+ * @index: PHYR_MAP_EXTENT, PHYR_MAP_SGT: of @chunks or @sgt; NULL for a short
+ *	one
  */
 struct dma_range_segment {
 	struct dma_range_segment *next;
@@ -192,10 +229,16 @@ struct dma_range_segment {
 		struct {
 			const struct phyr_chunk *chunk;
 			u64 chunk_skip;
+			u64 start;
 			u64 delta;
 		};
-		struct dma_range_chunk *chunks;
-		struct sg_table *sgt;
+		struct {
+			union {
+				struct dma_range_chunk *chunks;
+				struct sg_table *sgt;
+			};
+			struct phyr_index *index;
+		};
 	};
 };
 
@@ -215,6 +258,7 @@ struct dma_range_segment {
  * @moved: still mapped, but the buffer has left this memory, which may belong to
  *	somebody else
  * @segments: the first segment
+ * @index: of the segments; NULL for a few
  * @first: storage of the first segment; most lists have no other
  */
 struct dma_range_list {
@@ -229,6 +273,7 @@ struct dma_range_list {
 	u64 len;
 	bool moved;
 	struct dma_range_segment *segments;
+	struct phyr_index *index;
 	struct dma_range_segment first;
 };
 
@@ -239,6 +284,9 @@ void dma_range_list_unmap(struct dma_range_list *ranges);
 void dma_range_segment_unmap(struct dma_range_list *ranges,
 			     struct dma_range_segment *segment);
 void dma_range_segment_free(struct dma_range_segment *segment);
+int dma_range_segment_create_index(struct dma_range_segment *segment,
+				   u64 count);
+int dma_range_list_create_index(struct dma_range_list *ranges);
 
 /**
  * struct phyr_export - a dma-buf of a buffer

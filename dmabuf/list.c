@@ -8,10 +8,28 @@
  * no large allocation.
  *
  * Invariants of a finished list: it is not empty; every entry is page-aligned,
- * inside its memory's window and not empty; no two entries overlap; extents
- * that are adjacent in the buffer and in memory are one entry; the lengths add
- * up to the buffer's size. A finished list is constant and refcounted: every
- * mapping holds the list it was created from, also after the buffer has moved.
+ * inside its memory's window and not empty; extents that are adjacent in the
+ * buffer and in memory are one entry; the lengths add up to the buffer's size.
+ * A finished list is constant and refcounted: every mapping holds the list it
+ * was created from, also after the buffer has moved. A long one has an index
+ * (index.c), so that a byte at a random offset is found in O(log n).
+ *
+ * There are two kinds of list. An exporter's list (phyr_list_finish())
+ * describes memory that the exporter allocated: a malformed one is a bug and
+ * warns, and no two entries may overlap. Finding an overlap takes a sort, so
+ * only debug kernels and check_lists look for it (overlap.c).
+ *
+ * A composed list (phyr_list_finish_composed()) describes what userspace named:
+ * pinned user memory, or parts of other buffers. A malformed one is userspace's
+ * fault and never warns; the same page may occur again. It starts and ends at
+ * any byte: @skip bytes of the first page and the rest of the last page do not
+ * belong to the buffer. Only whole pages can be mapped, so the entries are
+ * whole pages, and walks cut them.
+ *
+ * Composed lists own what they describe: a release hook unpins it or drops the
+ * references. The last reference to a list is often dropped under a reservation
+ * lock, while the hook may take the mmap lock, folio locks or other reservation
+ * locks. It is therefore called from a workqueue, without any lock.
  */
 #include <linux/export.h>
 #include <linux/kref.h>
@@ -19,6 +37,7 @@
 #include <linux/overflow.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/workqueue.h>
 
 #include "internal.h"
 
@@ -27,20 +46,60 @@
 /**
  * struct phyr_list - a buffer's extents
  * @ref: references
+ * @skip: bytes of the first page before the buffer
+ * @finished: the list is constant
+ * @mixed: not all entries are in one memory
+ * @pageless: some entry is not in system memory
  * @tail: chunk that gets the next entry
  * @count: number of entries
- * @size: bytes; valid once finished
- * @finished: the list is constant
+ * @size: bytes of the buffer; valid once finished
+ * @index: index of the entries, or NULL; valid once finished
+ * @release: called after the last reference is dropped, or NULL
+ * @priv: for @release
+ * @work: calls @release
  * @head: the first chunk, with room for PHYR_LIST_INLINE entries
  */
 struct phyr_list {
 	struct kref ref;
+	unsigned int skip;
+	bool finished;
+	bool mixed;
+	bool pageless;
 	struct phyr_chunk *tail;
 	u64 count;
 	u64 size;
-	bool finished;
+	struct phyr_index *index;
+	void (*release)(struct phyr_list *list, void *priv);
+	void *priv;
+	struct work_struct work;
 	struct phyr_chunk head;
 };
+
+/* Runs the release hooks. */
+static struct workqueue_struct *phyr_list_wq;
+
+/**
+ * phyr_list_init - prepare for release hooks
+ *
+ * Context: module init.
+ * Return: 0 or -ENOMEM.
+ */
+int phyr_list_init(void)
+{
+	/* Hooks may take long, and nothing in reclaim waits for them. */
+	phyr_list_wq = alloc_workqueue("phyr_release", WQ_UNBOUND, 0);
+	return phyr_list_wq ? 0 : -ENOMEM;
+}
+
+/**
+ * phyr_list_exit - run the release hooks that are left
+ *
+ * Context: module exit; may sleep.
+ */
+void phyr_list_exit(void)
+{
+	destroy_workqueue(phyr_list_wq);
+}
 
 /**
  * phyr_list_create - create an empty list
@@ -156,6 +215,8 @@ int phyr_list_append(struct phyr_list *list, struct phyr_mem *mem,
 	tail->nr++;
 	tail->len += len;
 	list->count++;
+	list->mixed |= mem != list->head.mem;
+	list->pageless |= mem->kind != PHYR_MEM_RAM;
 	return 0;
 }
 EXPORT_SYMBOL_NS_GPL(phyr_list_append, "PHYR_EXPORTER");
@@ -175,28 +236,20 @@ static int phyr_check_entry(const struct phyr_mem *mem,
 	return 0;
 }
 
-/**
- * phyr_list_check - validate a list
- * @list: the list
- * @size: required total in bytes
- *
- * For lists that userspace can influence: returns an error and does not warn.
- * Takes one pass if addresses ascend; otherwise also a merge sort in single
- * pages.
- *
- * Context: may sleep, and does for a long list.
- * Return: 0; -EINVAL for an empty list, a wrong total, or an entry that is
- * empty, not page-aligned, overflowing, outside its memory or overlapping
- * another; -EOVERFLOW for a total beyond size_t; -ENOMEM.
+/*
+ * Validate each entry and add up the lengths. @ascending is set if the
+ * addresses ascend, so that no two entries can overlap.
  */
-int phyr_list_check(struct phyr_list *list, u64 size)
+static int phyr_list_check_entries(const struct phyr_list *list, u64 *total,
+				   bool *ascending)
 {
-	struct phyr_chunk *chunk;
-	bool ascending = true;
-	u64 end = 0, total = 0;
+	const struct phyr_chunk *chunk;
 	unsigned int i;
+	u64 end = 0;
 	int ret;
 
+	*total = 0;
+	*ascending = true;
 	if (!list->count)
 		return -EINVAL;
 
@@ -207,47 +260,147 @@ int phyr_list_check(struct phyr_list *list, u64 size)
 			ret = phyr_check_entry(chunk->mem, vec);
 			if (ret)
 				return ret;
-			if (check_add_overflow(total, vec->len, &total) ||
-			    overflows_type(total, size_t))
+			if (check_add_overflow(*total, vec->len, total) ||
+			    overflows_type(*total, size_t))
 				return -EOVERFLOW;
-			ascending &= vec->paddr >= end;
+			*ascending &= vec->paddr >= end;
 			end = vec->paddr + vec->len;
 		}
 		cond_resched();
 	}
+	return 0;
+}
 
+/**
+ * phyr_list_check - validate an exporter's list
+ * @list: the list
+ * @size: required total in bytes
+ *
+ * Returns an error and does not warn. Takes one pass. With CONFIG_DMABUF_DEBUG,
+ * or the module parameter check_lists, it also looks for overlaps: unless
+ * addresses ascend, that is a merge sort in single pages.
+ *
+ * Context: may sleep, and does for a long list.
+ * Return: 0; -EINVAL for an empty list, a wrong total, or an entry that is
+ * empty, not page-aligned, overflowing, outside its memory or, if that is
+ * looked for, overlapping another; -EOVERFLOW for a total beyond size_t;
+ * -ENOMEM.
+ */
+int phyr_list_check(struct phyr_list *list, u64 size)
+{
+	bool ascending;
+	u64 total;
+	int ret;
+
+	ret = phyr_list_check_entries(list, &total, &ascending);
+	if (ret)
+		return ret;
 	if (total != size)
 		return -EINVAL;
 	return ascending ? 0 : phyr_chunk_check_overlap(&list->head);
 }
 EXPORT_SYMBOL_NS_GPL(phyr_list_check, "PHYR_EXPORTER");
 
+static int phyr_list_create_index(struct phyr_list *list)
+{
+	struct phyr_chunk *chunk;
+	struct phyr_index *index;
+	unsigned int i;
+
+	if (list->count <= PHYR_INDEX_MIN)
+		return 0;
+
+	index = phyr_index_create(list->count);
+	if (!index)
+		return -ENOMEM;
+
+	for (chunk = &list->head; chunk; chunk = chunk->next) {
+		for (i = 0; i < chunk->nr; i++) {
+			if (phyr_index_add(index, chunk, i,
+					   chunk->vecs[i].len)) {
+				phyr_index_free(index);
+				return -ENOMEM;
+			}
+		}
+		cond_resched();
+	}
+	list->index = index;
+	return 0;
+}
+
+/* Make a valid list constant. */
+static int phyr_list_seal(struct phyr_list *list, unsigned int skip, u64 size)
+{
+	int ret;
+
+	ret = phyr_list_create_index(list);
+	if (ret)
+		return ret;
+
+	list->skip = skip;
+	list->size = size;
+	list->finished = true;
+	return 0;
+}
+
 /**
- * phyr_list_finish - validate a list and make it constant
+ * phyr_list_finish - validate an exporter's list and make it constant
  * @list: the list
  * @size: size in bytes of the dma-buf that it describes
  * @exporter: name for the warning about a malformed list
  *
  * Context: may sleep, and does for a long list.
  * Return: as phyr_list_check(). Any error but -ENOMEM is a bug of the exporter;
- * the first one is warned about.
+ * the first one is warned about. -EINVAL also for a list that is finished.
  */
 int phyr_list_finish(struct phyr_list *list, u64 size, const char *exporter)
 {
 	int ret;
 
+	if (WARN_ON_ONCE(list->finished))
+		return -EINVAL;
+
 	ret = phyr_list_check(list, size);
 	WARN_ONCE(ret && ret != -ENOMEM,
 		  "%s: malformed phyr list of %llu entries for %llu bytes: %pe\n",
 		  exporter, list->count, size, ERR_PTR(ret));
-	if (ret)
-		return ret;
-
-	list->size = size;
-	list->finished = true;
-	return 0;
+	return ret ?: phyr_list_seal(list, 0, size);
 }
 EXPORT_SYMBOL_NS_GPL(phyr_list_finish, "PHYR_EXPORTER");
+
+/**
+ * phyr_list_finish_composed - validate a composed list and make it constant
+ * @list: the list, of whole pages; a page may occur more than once
+ * @skip: bytes of the first page before the first byte; less than PAGE_SIZE
+ * @size: bytes from there; the buffer ends in the last page of the list
+ *
+ * For lists that userspace composes: pinned user memory, parts of buffers. A
+ * malformed list is an error and no bug of the caller: does not warn.
+ *
+ * Context: may sleep, and does for a long list.
+ * Return: 0; -EINVAL for an empty list, an entry that is empty, not
+ * page-aligned, overflowing or outside its memory, an @skip of a page or more,
+ * a @size of 0 or one that does not end in the last page, or a list that is
+ * finished; -EOVERFLOW for a total beyond size_t; -ENOMEM.
+ */
+int phyr_list_finish_composed(struct phyr_list *list, u64 skip, u64 size)
+{
+	bool ascending;
+	u64 total, end;
+	int ret;
+
+	if (list->finished)
+		return -EINVAL;
+
+	ret = phyr_list_check_entries(list, &total, &ascending);
+	if (ret)
+		return ret;
+	if (!size || skip >= PAGE_SIZE || check_add_overflow(skip, size, &end) ||
+	    end > total || total - end >= PAGE_SIZE)
+		return -EINVAL;
+	return phyr_list_seal(list, skip, size);
+}
+EXPORT_SYMBOL_NS_GPL(phyr_list_finish_composed, "PHYR_EXPORTER");
 
 /**
  * phyr_list_get - take a reference
@@ -263,9 +416,8 @@ struct phyr_list *phyr_list_get(struct phyr_list *list)
 }
 EXPORT_SYMBOL_NS_GPL(phyr_list_get, "PHYR_EXPORTER");
 
-static void phyr_list_release(struct kref *ref)
+static void phyr_list_free(struct phyr_list *list)
 {
-	struct phyr_list *list = container_of(ref, struct phyr_list, ref);
 	struct phyr_chunk *chunk, *next;
 
 	for (chunk = list->head.next; chunk; chunk = next) {
@@ -276,7 +428,64 @@ static void phyr_list_release(struct kref *ref)
 	}
 	if (list->head.mem)
 		phyr_mem_put(list->head.mem);
+	phyr_index_free(list->index);
 	kfree(list);
+}
+
+static void phyr_list_work(struct work_struct *work)
+{
+	struct phyr_list *list = container_of(work, struct phyr_list, work);
+
+	list->release(list, list->priv);
+	phyr_list_free(list);
+}
+
+/**
+ * phyr_list_set_release - set the hook for the last reference
+ * @list: the list, finished or not, to which the caller has the only reference
+ * @release: called once, after the last reference is dropped, with @priv and
+ *	with the list, which it may walk but not keep
+ * @priv: for @release
+ *
+ * From here on the list owns what it describes: @release unpins the memory or
+ * drops the references to it, also if the list is never finished. It is called
+ * from a workqueue, without any lock, and may sleep. A module that passes a
+ * function of its own must call phyr_list_flush() before it is unloaded.
+ *
+ * Context: any.
+ */
+void phyr_list_set_release(struct phyr_list *list,
+			   void (*release)(struct phyr_list *list, void *priv),
+			   void *priv)
+{
+	INIT_WORK(&list->work, phyr_list_work);
+	list->priv = priv;
+	list->release = release;
+}
+EXPORT_SYMBOL_NS_GPL(phyr_list_set_release, "PHYR_EXPORTER");
+
+/**
+ * phyr_list_flush - wait for release hooks
+ *
+ * Returns when the hook of every list whose last reference was dropped before
+ * the call has run.
+ *
+ * Context: no lock that a hook takes is held; sleeps.
+ */
+void phyr_list_flush(void)
+{
+	flush_workqueue(phyr_list_wq);
+}
+EXPORT_SYMBOL_NS_GPL(phyr_list_flush, "PHYR_EXPORTER");
+
+static void phyr_list_release(struct kref *ref)
+{
+	struct phyr_list *list = container_of(ref, struct phyr_list, ref);
+
+	if (list->release)
+		queue_work(phyr_list_wq, &list->work);
+	else
+		phyr_list_free(list);
 }
 
 /**
@@ -293,7 +502,7 @@ void phyr_list_put(struct phyr_list *list)
 EXPORT_SYMBOL_NS_GPL(phyr_list_put, "PHYR_EXPORTER");
 
 /**
- * phyr_list_is_finished - test whether phyr_list_finish() has accepted a list
+ * phyr_list_is_finished - test whether a list was accepted
  * @list: the list
  *
  * Context: any.
@@ -306,7 +515,7 @@ bool phyr_list_is_finished(const struct phyr_list *list)
 
 /**
  * phyr_list_is_pageless - test whether a list has page-less memory
- * @list: finished list
+ * @list: the list
  *
  * Context: any.
  * Return: true if any extent lies outside system memory, so that the list
@@ -314,12 +523,33 @@ bool phyr_list_is_finished(const struct phyr_list *list)
  */
 bool phyr_list_is_pageless(const struct phyr_list *list)
 {
-	const struct phyr_chunk *chunk;
+	return list->pageless;
+}
 
-	for (chunk = &list->head; chunk; chunk = chunk->next)
-		if (chunk->mem->kind != PHYR_MEM_RAM)
-			return true;
-	return false;
+/**
+ * phyr_list_mem - get the only memory of a list
+ * @list: list with at least one entry
+ *
+ * Context: any.
+ * Return: the memory that contains all entries, without a reference; NULL if
+ * they are in several.
+ */
+struct phyr_mem *phyr_list_mem(const struct phyr_list *list)
+{
+	return list->mixed ? NULL : list->head.mem;
+}
+
+/**
+ * phyr_list_skip - get the start of the buffer in a list
+ * @list: finished list
+ *
+ * Context: any.
+ * Return: bytes of the first page before the first byte; 0 unless the list is
+ * composed.
+ */
+u64 phyr_list_skip(const struct phyr_list *list)
+{
+	return list->skip;
 }
 
 /**
@@ -327,7 +557,7 @@ bool phyr_list_is_pageless(const struct phyr_list *list)
  * @list: the list
  *
  * Context: any.
- * Return: size in bytes.
+ * Return: size of the buffer in bytes.
  */
 u64 phyr_list_size(const struct phyr_list *list)
 {
@@ -348,13 +578,38 @@ u64 phyr_list_count(const struct phyr_list *list)
 }
 EXPORT_SYMBOL_NS_GPL(phyr_list_count, "PHYR_EXPORTER");
 
+/*
+ * Find the extent that contains the byte @offset, counted from entry @i of
+ * @chunk. Skips whole chunks where it can.
+ */
+static const struct phyr_chunk *
+phyr_chunk_seek_from(const struct phyr_chunk *chunk, unsigned int i,
+		     u64 *offset, unsigned int *index)
+{
+	for (; chunk; chunk = chunk->next, i = 0) {
+		if (!i && *offset >= chunk->len) {
+			*offset -= chunk->len;
+			continue;
+		}
+		for (; i < chunk->nr; i++) {
+			if (*offset < chunk->vecs[i].len)
+				goto found;
+			*offset -= chunk->vecs[i].len;
+		}
+	}
+	i = 0;
+found:
+	*index = i;
+	return chunk;
+}
+
 /**
- * phyr_chunk_seek - find the extent that contains a byte
+ * phyr_chunk_seek - find the extent that contains a byte, without an index
  * @chunk: chunk to start from
  * @offset: in: bytes from the start of @chunk; out: bytes into the extent
  * @index: out: the extent's index in the chunk returned
  *
- * Skips whole chunks first, then extents.
+ * Linear: for short lists, and for bytes in or near @chunk.
  *
  * Context: any.
  * Return: the chunk, or NULL if @offset is at or beyond the end of the list.
@@ -362,14 +617,55 @@ EXPORT_SYMBOL_NS_GPL(phyr_list_count, "PHYR_EXPORTER");
 const struct phyr_chunk *phyr_chunk_seek(const struct phyr_chunk *chunk,
 					 u64 *offset, unsigned int *index)
 {
-	unsigned int i = 0;
+	return phyr_chunk_seek_from(chunk, 0, offset, index);
+}
 
-	for (; chunk && *offset >= chunk->len; chunk = chunk->next)
-		*offset -= chunk->len;
-	for (; chunk && *offset >= chunk->vecs[i].len; i++)
-		*offset -= chunk->vecs[i].len;
+/**
+ * phyr_list_seek - find the extent that contains a byte
+ * @list: the list
+ * @offset: in: bytes from the start of the first entry, the list's skip
+ *	included; out: bytes into the extent
+ * @index: out: the extent's index in the chunk returned
+ *
+ * O(log n) in a finished list. Reads at most PHYR_INDEX_STRIDE extents, or the
+ * PHYR_INDEX_MIN extents of a list that has no index.
+ *
+ * Context: any.
+ * Return: the chunk, or NULL if @offset is at or beyond the end of the list.
+ */
+const struct phyr_chunk *phyr_list_seek(const struct phyr_list *list,
+					u64 *offset, unsigned int *index)
+{
+	const struct phyr_index_entry *from;
 
-	*index = i;
+	if (!list->index)
+		return phyr_chunk_seek_from(&list->head, 0, offset, index);
+
+	from = phyr_index_find(list->index, *offset);
+	*offset -= from->start;
+	return phyr_chunk_seek_from(from->at, from->i, offset, index);
+}
+
+/**
+ * phyr_list_find_chunk - find the chunk that contains a byte
+ * @list: the list
+ * @offset: in: bytes from the start of the first entry; less than the sum of
+ *	all. Out: bytes into the chunk
+ *
+ * Takes as long as phyr_list_seek(), and adds up the extents of one chunk.
+ *
+ * Context: any.
+ * Return: the chunk.
+ */
+const struct phyr_chunk *phyr_list_find_chunk(const struct phyr_list *list,
+					      u64 *offset)
+{
+	const struct phyr_chunk *chunk;
+	unsigned int index;
+
+	chunk = phyr_list_seek(list, offset, &index);
+	while (index--)
+		*offset += chunk->vecs[index].len;
 	return chunk;
 }
 
@@ -389,15 +685,21 @@ const struct phyr_chunk *phyr_list_first(const struct phyr_list *list)
  * phyr_cursor_init - start a walk of a list
  * @cursor: the cursor
  * @list: finished list; must outlive the walk
- * @offset: bytes to skip
- * @len: bytes to walk; @offset + @len must not exceed the list's size
+ * @offset: bytes of the buffer to skip
+ * @len: bytes to walk; cut at the end of the buffer
  *
  * Context: any.
  */
 void phyr_cursor_init(struct phyr_cursor *cursor, const struct phyr_list *list,
 		      u64 offset, u64 len)
 {
-	cursor->chunk = phyr_chunk_seek(&list->head, &offset, &cursor->index);
+	/* The rest of a composed list's last page is somebody else's. */
+	if (list->finished) {
+		offset = min(offset, list->size);
+		len = min(len, list->size - offset);
+	}
+	offset += list->skip;
+	cursor->chunk = phyr_list_seek(list, &offset, &cursor->index);
 	cursor->skip = offset;
 	cursor->left = len;
 }

@@ -471,6 +471,8 @@ int phyr_route_list(struct phyr_attachment *attach, struct phyr_list *list)
 		if (IS_ERR(route))
 			return PTR_ERR(route);
 		route->used = true;
+		if (route->whole && phyr_list_mem(list))
+			return 0;
 		if (!route->whole &&
 		    !phyr_route_reaches_chunk(route, attach->attach->dev,
 					      chunk))
@@ -578,7 +580,7 @@ static int phyr_map_extents(struct dma_range_list *ranges,
 			    struct phyr_cursor *cursor)
 {
 	struct dma_range_chunk **end = &segment->chunks, *chunk = NULL;
-	u64 left = cursor->left;
+	u64 left = cursor->left, count = 0;
 	struct phys_vec vec;
 	dma_addr_t addr;
 	int ret;
@@ -609,9 +611,12 @@ static int phyr_map_extents(struct dma_range_list *ranges,
 		chunk->nr++;
 		chunk->len += vec.len;
 		left -= vec.len;
+		count++;
 	}
-	return 0;
 
+	ret = dma_range_segment_create_index(segment, count);
+	if (!ret)
+		return 0;
 unmap:
 	dma_range_segment_unmap(ranges, segment);
 	dma_range_segment_free(segment);
@@ -619,10 +624,14 @@ unmap:
 }
 
 /* Length of the run of one memory that starts @skip bytes into @chunk. */
-static u64 phyr_run_len(const struct phyr_chunk *chunk, u64 skip, u64 left)
+static u64 phyr_run_len(const struct phyr_list *list,
+			const struct phyr_chunk *chunk, u64 skip, u64 left)
 {
 	const struct phyr_mem *mem = chunk->mem;
 	u64 len = 0;
+
+	if (phyr_list_mem(list))
+		return left;
 
 	for (; chunk && chunk->mem == mem && len < left; chunk = chunk->next) {
 		len += chunk->len - skip;
@@ -631,11 +640,15 @@ static u64 phyr_run_len(const struct phyr_chunk *chunk, u64 skip, u64 left)
 	return min(len, left);
 }
 
-/* Map @len bytes of one memory, from @skip bytes into @chunk, as @segment. */
+/*
+ * Map @len bytes of one memory, from @skip bytes into @chunk, as @segment. They
+ * are @start bytes from the start of the list.
+ */
 static int phyr_map_run(struct phyr_attachment *attach,
 			struct dma_range_list *ranges,
 			struct dma_range_segment *segment,
-			const struct phyr_chunk *chunk, u64 skip, u64 len)
+			const struct phyr_chunk *chunk, u64 skip, u64 start,
+			u64 len)
 {
 	struct phyr_cursor cursor = { .left = len };
 	struct phyr_route *route;
@@ -660,6 +673,7 @@ static int phyr_map_run(struct phyr_attachment *attach,
 	case PHYR_MAP_WINDOW:
 		segment->chunk = chunk;
 		segment->chunk_skip = skip;
+		segment->start = start;
 		segment->delta = route->delta;
 		return phyr_map_offset(route, ranges->dev, &cursor);
 	case PHYR_MAP_SGT:
@@ -668,26 +682,28 @@ static int phyr_map_run(struct phyr_attachment *attach,
 	return -EINVAL;
 }
 
-/* Map @left bytes from @skip, run by run; on error mapped runs stay mapped. */
+/* Map @left bytes from @start, run by run; on error mapped runs stay mapped. */
 static int phyr_map_runs(struct phyr_attachment *attach,
-			 struct dma_range_list *ranges, u64 skip, u64 left)
+			 struct dma_range_list *ranges, u64 start, u64 left)
 {
-	const struct phyr_chunk *chunk = phyr_list_first(ranges->list);
 	struct dma_range_segment *segment = &ranges->first;
 	struct dma_range_segment **end = &ranges->segments;
-	u64 len;
+	const struct phyr_chunk *chunk;
+	u64 skip = start, len;
 	int ret;
 
+	chunk = phyr_list_find_chunk(ranges->list, &skip);
 	while (left) {
 		for (; skip >= chunk->len; chunk = chunk->next)
 			skip -= chunk->len;
-		len = phyr_run_len(chunk, skip, left);
+		len = phyr_run_len(ranges->list, chunk, skip, left);
 
 		if (!segment)
 			segment = kzalloc_obj(*segment, GFP_KERNEL_ACCOUNT);
 		if (!segment)
 			return -ENOMEM;
-		ret = phyr_map_run(attach, ranges, segment, chunk, skip, len);
+		ret = phyr_map_run(attach, ranges, segment, chunk, skip, start,
+				   len);
 		if (ret) {
 			if (segment != &ranges->first)
 				kfree(segment);
@@ -698,9 +714,10 @@ static int phyr_map_runs(struct phyr_attachment *attach,
 		end = &segment->next;
 		segment = NULL;
 		skip += len;
+		start += len;
 		left -= len;
 	}
-	return 0;
+	return dma_range_list_create_index(ranges);
 }
 
 /**
@@ -712,6 +729,7 @@ static int phyr_map_runs(struct phyr_attachment *attach,
  * @dir: direction
  *
  * Maps whole pages. A walk of the mapping starts and ends at the exact byte.
+ * Finds @offset in O(log n), however long @list is.
  *
  * Context: the reservation lock is held; may sleep.
  * Return: the mapping, or ERR_PTR: -EREMOTEIO if the device cannot reach the
@@ -721,8 +739,9 @@ struct dma_range_list *phyr_map_list(struct phyr_attachment *attach,
 				     struct phyr_list *list, u64 offset,
 				     u64 len, enum dma_data_direction dir)
 {
-	u64 start = round_down(offset, PAGE_SIZE);
-	u64 end = round_up(offset + len, PAGE_SIZE);
+	u64 first = phyr_list_skip(list) + offset;
+	u64 start = round_down(first, PAGE_SIZE);
+	u64 end = round_up(first + len, PAGE_SIZE);
 	struct dma_range_list *ranges;
 	int ret;
 
@@ -735,7 +754,7 @@ struct dma_range_list *phyr_map_list(struct phyr_attachment *attach,
 	ranges->list = phyr_list_get(list);
 	ranges->dev = attach->attach->dev;
 	ranges->dir = dir;
-	ranges->skip = offset - start;
+	ranges->skip = first - start;
 	ranges->len = len;
 
 	ret = phyr_map_runs(attach, ranges, start, end - start);

@@ -2,15 +2,23 @@
 /*
  * Overlap of entries that are not in ascending order
  *
+ * An exporter whose list has a page twice has a bug. Finding it takes longer
+ * than most maps, so only CONFIG_DMABUF_DEBUG and check_lists enable it.
+ *
  * Sorts a copy page by page and merges the sorted pages pairwise. Needs as
  * much memory as the list itself, in single pages, and two pages more.
  */
 #include <linux/mm.h>
+#include <linux/moduleparam.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
 
 #include "internal.h"
+
+static bool check_lists = IS_ENABLED(CONFIG_DMABUF_DEBUG);
+module_param(check_lists, bool, 0644);
+MODULE_PARM_DESC(check_lists, "sort the lists of exporters to find entries that overlap (default: CONFIG_DMABUF_DEBUG)");
 
 struct sort_page {
 	struct sort_page *next;		/* in its run, or in the pool */
@@ -221,17 +229,21 @@ static int sort_merge_all(struct sort_state *state)
 }
 
 /**
- * phyr_chunk_check_overlap - find two entries that overlap
+ * phyr_chunk_check_overlap - find two entries that overlap, if so configured
  * @chunk: a list's first chunk; no entry is empty or overflows
  *
  * Context: may sleep, and does for a long list.
- * Return: 0; -EINVAL if two entries overlap; -ENOMEM.
+ * Return: 0, also if overlaps are not looked for; -EINVAL if two entries
+ * overlap; -ENOMEM.
  */
 int phyr_chunk_check_overlap(const struct phyr_chunk *chunk)
 {
 	struct sort_state state = {};
 	struct sort_page *next;
 	int ret;
+
+	if (!READ_ONCE(check_lists))
+		return 0;
 
 	ret = sort_load(&state, chunk);
 	if (!ret)

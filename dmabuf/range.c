@@ -10,6 +10,10 @@
  *
  * Nothing is stored for the importer's segment limits either: the cursor
  * splits ranges during the walk.
+ *
+ * A walk may start at any byte. It takes O(log n) to get there: stored ranges,
+ * tables and segments have an index (index.c) if there are many, and the phyr
+ * list has its own.
  */
 #include <linux/dma-map-ops.h>
 #include <linux/export.h>
@@ -160,8 +164,106 @@ void dma_range_list_unmap(struct dma_range_list *ranges)
 	ranges->len = 0;
 }
 
+static int dma_range_index_extents(struct phyr_index *index,
+				   const struct dma_range_segment *segment)
+{
+	const struct dma_range_chunk *chunk;
+	unsigned int i;
+	int ret;
+
+	for (chunk = segment->chunks; chunk; chunk = chunk->next) {
+		for (i = 0; i < chunk->nr; i++) {
+			ret = phyr_index_add(index, chunk, i,
+					     chunk->ranges[i].len);
+			if (ret)
+				return ret;
+		}
+		cond_resched();
+	}
+	return 0;
+}
+
+static int dma_range_index_sgt(struct phyr_index *index,
+			       const struct dma_range_segment *segment)
+{
+	struct scatterlist *sg;
+	unsigned int i;
+	int ret;
+
+	for_each_sgtable_dma_sg(segment->sgt, sg, i) {
+		ret = phyr_index_add(index, sg, 0, sg_dma_len(sg));
+		if (ret)
+			return ret;
+		cond_resched();
+	}
+	return 0;
+}
+
 /**
- * dma_range_segment_free - free the stored ranges of a segment
+ * dma_range_segment_create_index - index the stored ranges of a segment
+ * @segment: segment with stored ranges or a table
+ * @count: number of ranges or entries; a few need no index
+ *
+ * Context: may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int dma_range_segment_create_index(struct dma_range_segment *segment, u64 count)
+{
+	struct phyr_index *index;
+	int ret;
+
+	segment->index = NULL;
+	if (count <= PHYR_INDEX_MIN)
+		return 0;
+
+	index = phyr_index_create(count);
+	if (!index)
+		return -ENOMEM;
+
+	if (segment->mode == PHYR_MAP_EXTENT)
+		ret = dma_range_index_extents(index, segment);
+	else
+		ret = dma_range_index_sgt(index, segment);
+	if (ret)
+		phyr_index_free(index);
+	else
+		segment->index = index;
+	return ret;
+}
+
+/**
+ * dma_range_list_create_index - index the segments of a list
+ * @ranges: list with all its segments; a few need no index
+ *
+ * Context: may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int dma_range_list_create_index(struct dma_range_list *ranges)
+{
+	const struct dma_range_segment *segment;
+	u64 count = 0;
+	int ret;
+
+	for (segment = ranges->segments; segment; segment = segment->next)
+		count++;
+	if (count <= PHYR_INDEX_MIN)
+		return 0;
+
+	ranges->index = phyr_index_create(count);
+	if (!ranges->index)
+		return -ENOMEM;
+
+	for (segment = ranges->segments; segment; segment = segment->next) {
+		ret = phyr_index_add(ranges->index, segment, 0, segment->len);
+		if (ret)
+			return ret;
+		cond_resched();
+	}
+	return 0;
+}
+
+/**
+ * dma_range_segment_free - free what is stored for a segment
  * @segment: the segment; the list frees the segment itself
  *
  * Context: may sleep.
@@ -170,6 +272,8 @@ void dma_range_segment_free(struct dma_range_segment *segment)
 {
 	struct dma_range_chunk *chunk, *next;
 
+	if (segment->mode == PHYR_MAP_EXTENT || segment->mode == PHYR_MAP_SGT)
+		phyr_index_free(segment->index);
 	if (segment->mode != PHYR_MAP_EXTENT)
 		return;
 
@@ -199,6 +303,7 @@ void dma_range_list_free(struct dma_range_list *ranges)
 		if (segment != &ranges->first)
 			kfree(segment);
 	}
+	phyr_index_free(ranges->index);
 	phyr_list_put(ranges->list);
 	kfree(ranges);
 }
@@ -257,13 +362,74 @@ const char *dma_range_list_mode(const struct dma_range_list *ranges)
 }
 EXPORT_SYMBOL_NS_GPL(dma_range_list_mode, "PHYR");
 
+/* Find the chunk of the phyr list; returns bytes into the extent. */
+static u64 dma_range_seek_phyr(struct dma_range_cursor *cursor,
+			       const struct dma_range_segment *segment,
+			       u64 offset)
+{
+	/* The next segment of a walk starts in a chunk that is known. */
+	if (offset) {
+		offset += segment->start;
+		cursor->chunk = phyr_list_seek(cursor->ranges->list, &offset,
+					       &cursor->index);
+	} else {
+		offset = segment->chunk_skip;
+		cursor->chunk = phyr_chunk_seek(segment->chunk, &offset,
+						&cursor->index);
+	}
+	return offset;
+}
+
+static u64 dma_range_seek_extent(struct dma_range_cursor *cursor,
+				 const struct dma_range_segment *segment,
+				 u64 offset)
+{
+	const struct dma_range_chunk *chunk = segment->chunks;
+	const struct phyr_index_entry *from;
+	unsigned int i = 0;
+
+	if (segment->index) {
+		from = phyr_index_find(segment->index, offset);
+		offset -= from->start;
+		chunk = from->at;
+		i = from->i;
+	}
+	while (offset >= chunk->ranges[i].len) {
+		offset -= chunk->ranges[i].len;
+		if (++i == chunk->nr) {
+			chunk = chunk->next;
+			i = 0;
+		}
+	}
+	cursor->chunk = chunk;
+	cursor->index = i;
+	return offset;
+}
+
+static u64 dma_range_seek_sgt(struct dma_range_cursor *cursor,
+			      const struct dma_range_segment *segment,
+			      u64 offset)
+{
+	const struct phyr_index_entry *from;
+	struct scatterlist *sg;
+
+	if (segment->index) {
+		from = phyr_index_find(segment->index, offset);
+		offset -= from->start;
+		sg = (struct scatterlist *)from->at;
+	} else {
+		sg = segment->sgt->sgl;
+	}
+	for (; offset >= sg_dma_len(sg); sg = sg_next(sg))
+		offset -= sg_dma_len(sg);
+	cursor->chunk = sg;
+	return offset;
+}
+
 /* Position the cursor at @offset; @offset < @segment->len. */
 static void dma_range_seek(struct dma_range_cursor *cursor,
 			   const struct dma_range_segment *segment, u64 offset)
 {
-	const struct dma_range_chunk *chunk;
-	struct scatterlist *sg;
-
 	cursor->segment = segment;
 	cursor->segment_left = segment->len - offset;
 	cursor->chunk = NULL;
@@ -271,29 +437,19 @@ static void dma_range_seek(struct dma_range_cursor *cursor,
 
 	switch (segment->mode) {
 	case PHYR_MAP_IOVA:
+		cursor->skip = offset;
 		break;
 	case PHYR_MAP_BUS:
 	case PHYR_MAP_WINDOW:
-		offset += segment->chunk_skip;
-		cursor->chunk = phyr_chunk_seek(segment->chunk, &offset,
-						&cursor->index);
+		cursor->skip = dma_range_seek_phyr(cursor, segment, offset);
 		break;
 	case PHYR_MAP_EXTENT:
-		chunk = segment->chunks;
-		for (; offset >= chunk->len; chunk = chunk->next)
-			offset -= chunk->len;
-		for (; offset >= chunk->ranges[cursor->index].len;)
-			offset -= chunk->ranges[cursor->index++].len;
-		cursor->chunk = chunk;
+		cursor->skip = dma_range_seek_extent(cursor, segment, offset);
 		break;
 	case PHYR_MAP_SGT:
-		sg = segment->sgt->sgl;
-		for (; offset >= sg_dma_len(sg); sg = sg_next(sg))
-			offset -= sg_dma_len(sg);
-		cursor->chunk = sg;
+		cursor->skip = dma_range_seek_sgt(cursor, segment, offset);
 		break;
 	}
-	cursor->skip = offset;
 }
 
 /**
@@ -302,6 +458,8 @@ static void dma_range_seek(struct dma_range_cursor *cursor,
  * @ranges: the list
  * @offset: bytes to skip; the walk is empty at or beyond the end of the list
  *
+ * O(log n) for any @offset.
+ *
  * Context: any, while the reservation lock, or a fence in the reservation
  * object, keeps @ranges mapped.
  */
@@ -309,6 +467,7 @@ void dma_range_cursor_init(struct dma_range_cursor *cursor,
 			   const struct dma_range_list *ranges, u64 offset)
 {
 	const struct dma_range_segment *segment = ranges->segments;
+	const struct phyr_index_entry *from;
 	u64 skip;
 
 	memset(cursor, 0, sizeof(*cursor));
@@ -318,6 +477,11 @@ void dma_range_cursor_init(struct dma_range_cursor *cursor,
 
 	cursor->left = ranges->len - offset;
 	skip = ranges->skip + offset;
+	if (ranges->index) {
+		from = phyr_index_find(ranges->index, skip);
+		skip -= from->start;
+		segment = from->at;
+	}
 	for (; skip >= segment->len; segment = segment->next)
 		skip -= segment->len;
 	dma_range_seek(cursor, segment, skip);

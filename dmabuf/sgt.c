@@ -52,6 +52,10 @@ dma_range_list_from_sgt(struct sg_table *sgt, const struct phyr_limits *limits)
 	ranges->first.len = len;
 	ranges->first.sgt = sgt;
 	ranges->segments = &ranges->first;
+	if (dma_range_segment_create_index(&ranges->first, sgt->nents)) {
+		dma_range_list_free(ranges);
+		return ERR_PTR(-ENOMEM);
+	}
 	return ranges;
 }
 EXPORT_SYMBOL_NS_GPL(dma_range_list_from_sgt, "PHYR");

@@ -7,6 +7,11 @@
 #include "../overlap.c"
 #include "list_test.h"
 
+void list_test_check_overlap(bool on)
+{
+	check_lists = on;
+}
+
 /*
  * Check and finish
  */
@@ -536,9 +541,28 @@ void check_overlap_random(struct kunit *test)
 	KUNIT_EXPECT_LT(test, overlaps, 100);
 }
 
+/* Without check_lists, no list is sorted. */
+void check_overlap_not_asked_for(struct kunit *test)
+{
+	struct phyr_mem *mem = fixture_ram(test);
+	struct phyr_list *list;
+
+	list = list_test_order(test, mem, &list_orders[1], 60);
+	list_test_append(test, list, mem, 0, PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, phyr_list_check(list, 61 * PAGE_SIZE), -EINVAL);
+
+	list_test_check_overlap(false);
+	mock_forget();
+	KUNIT_EXPECT_EQ(test, phyr_list_check(list, 61 * PAGE_SIZE), 0);
+	KUNIT_EXPECT_EQ(test, phyr_list_finish(list, 61 * PAGE_SIZE, "kunit"),
+			0);
+	KUNIT_EXPECT_EQ(test, mock_count(MOCK_ALLOC), 0);
+}
+
 #define LIST_TEST_HUGE	BIT_ULL(22)
 
-static void list_test_huge(struct kunit *test, const struct list_order *order)
+static struct phyr_list *list_test_huge(struct kunit *test,
+					const struct list_order *order)
 {
 	const u64 half = LIST_TEST_HUGE / 2, some = 50000;
 	struct phyr_mem *mem = fixture_ram(test);
@@ -559,11 +583,19 @@ static void list_test_huge(struct kunit *test, const struct list_order *order)
 				      LIST_TEST_STRIDE;
 	KUNIT_EXPECT_EQ(test, i, half + some);
 	KUNIT_EXPECT_EQ(test, wrong, 0);
+	return list;
+}
+
+static u64 list_test_ascending(u64 i)
+{
+	return i * LIST_TEST_STRIDE;
 }
 
 void list_2pow22_ascending(struct kunit *test)
 {
-	list_test_huge(test, &list_orders[0]);
+	struct phyr_list *list = list_test_huge(test, &list_orders[0]);
+
+	seek_reads_two_chunks(test, list, LIST_TEST_HUGE, list_test_ascending);
 }
 
 void list_2pow22_scattered(struct kunit *test)

@@ -65,6 +65,22 @@ bool list_test_is_finished(const struct phyr_list *list)
 	return list->finished;
 }
 
+const struct phyr_index *list_test_index(const struct phyr_list *list)
+{
+	return list->index;
+}
+
+static int list_test_init(struct kunit *test)
+{
+	list_test_check_overlap(true);
+	return mock_init(test);
+}
+
+static void list_test_exit(struct kunit *test)
+{
+	list_test_check_overlap(IS_ENABLED(CONFIG_DMABUF_DEBUG));
+}
+
 /*
  * Append
  */
@@ -775,6 +791,7 @@ static struct kunit_case list_test_cases[] = {
 	KUNIT_CASE(check_overlap_allocates_single_pages),
 	KUNIT_CASE_PARAM(check_overlap_no_memory, list_order_params),
 	KUNIT_CASE(check_overlap_random),
+	KUNIT_CASE(check_overlap_not_asked_for),
 	KUNIT_CASE_SLOW(list_2pow22_ascending),
 	KUNIT_CASE_SLOW(list_2pow22_scattered),
 	KUNIT_CASE(list_2pow16_one_overlap),
@@ -796,7 +813,8 @@ static struct kunit_case list_test_cases[] = {
 
 static struct kunit_suite list_test_suite = {
 	.name = "phyr_list",
-	.init = mock_init,
+	.init = list_test_init,
+	.exit = list_test_exit,
 	.test_cases = list_test_cases,
 };
 

@@ -9,6 +9,7 @@
 #include <linux/bits.h>
 #include <linux/types.h>
 
+struct phyr_index;
 struct phyr_list;
 struct phyr_mem;
 
@@ -23,6 +24,12 @@ struct phyr_mem;
 void list_test_append(struct kunit *test, struct phyr_list *list,
 		      struct phyr_mem *mem, u64 paddr, u64 len);
 bool list_test_is_finished(const struct phyr_list *list);
+const struct phyr_index *list_test_index(const struct phyr_list *list);
+void list_test_check_overlap(bool on);
+
+/* list_composed_test.c */
+void seek_reads_two_chunks(struct kunit *test, struct phyr_list *list, u64 nr,
+			   u64 (*paddr)(u64 i));
 
 /* list_check_test.c, for the suite in list_test.c */
 const void *list_refusal_params(struct kunit *test, const void *prev,
@@ -41,6 +48,7 @@ void check_ascending_allocates_nothing(struct kunit *test);
 void check_overlap_allocates_single_pages(struct kunit *test);
 void check_overlap_no_memory(struct kunit *test);
 void check_overlap_random(struct kunit *test);
+void check_overlap_not_asked_for(struct kunit *test);
 void list_2pow22_ascending(struct kunit *test);
 void list_2pow22_scattered(struct kunit *test);
 void list_2pow16_one_overlap(struct kunit *test);

@@ -50,6 +50,7 @@ static struct {
 	int fail_err;
 	unsigned int allocated;
 	unsigned int tables;
+	u64 bytes;
 	struct list_head live;
 	struct mock_entry log[MOCK_LOG_MAX];
 } mock_state;
@@ -246,6 +247,7 @@ void mock_forget(void)
 	guard(mutex)(&mock_lock);
 
 	mock_state.logged = 0;
+	mock_state.bytes = 0;
 	memset(mock_state.calls, 0, sizeof(mock_state.calls));
 }
 
@@ -273,6 +275,19 @@ unsigned int mock_allocated(void)
 	return mock_state.allocated + mock_state.tables;
 }
 
+/**
+ * mock_bytes - add up the allocations
+ *
+ * Return: bytes that the slab allocator gave for all calls of kmalloc() and
+ * kzalloc() since mock_init() or mock_forget(), whether or not they were freed.
+ */
+u64 mock_bytes(void)
+{
+	guard(mutex)(&mock_lock);
+
+	return mock_state.bytes;
+}
+
 /*
  * Memory
  */
@@ -287,8 +302,10 @@ void *mock_kmalloc(size_t size, gfp_t gfp)
 	if (mock_record(&entry))
 		return NULL;
 	ptr = kmalloc(size, gfp);
-	if (ptr)
+	if (ptr) {
 		mock_state.allocated++;
+		mock_state.bytes += kmalloc_size_roundup(size);
+	}
 	return ptr;
 }
 

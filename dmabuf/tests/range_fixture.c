@@ -113,6 +113,7 @@ void range_test_add_offset(struct range_test *t, enum phyr_map_mode mode,
 	segment = range_test_segment(t, mode, len);
 	segment->chunk = chunk;
 	segment->chunk_skip = skip;
+	segment->start = offset;
 	segment->delta = delta;
 
 	for (i = 0; len; i++) {

@@ -38,6 +38,7 @@
 #include <linux/slab.h>
 #include <linux/sort.h>
 #include <linux/swiotlb.h>
+#include <linux/workqueue.h>
 
 #include "../internal.h"
 #include "mock.h"

@@ -65,6 +65,11 @@ int phyr_list_append(struct phyr_list *list, struct phyr_mem *mem,
 		     phys_addr_t paddr, u64 len);
 int phyr_list_check(struct phyr_list *list, u64 size);
 int phyr_list_finish(struct phyr_list *list, u64 size, const char *exporter);
+int phyr_list_finish_composed(struct phyr_list *list, u64 skip, u64 size);
+void phyr_list_set_release(struct phyr_list *list,
+			   void (*release)(struct phyr_list *list, void *priv),
+			   void *priv);
+void phyr_list_flush(void);
 struct phyr_list *phyr_list_get(struct phyr_list *list);
 void phyr_list_put(struct phyr_list *list);
 u64 phyr_list_size(const struct phyr_list *list);
@@ -141,8 +146,9 @@ struct phyr_dma_buf_ops {
 	/**
 	 * @describe: create a list of the buffer's current memory
 	 *
-	 * Returns a list that phyr_list_finish() has accepted for the size of
-	 * the dma-buf, and passes its reference to the core, or returns an
+	 * Returns a list that phyr_list_finish() or
+	 * phyr_list_finish_composed() has accepted for the size of the
+	 * dma-buf, and passes its reference to the core, or returns an
 	 * ERR_PTR. The core warns about any other list, and the attach or map
 	 * fails with -EINVAL. The core keeps the list until the next move.
 	 * Called under the reservation lock; may sleep.
