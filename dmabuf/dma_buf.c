@@ -15,7 +15,8 @@
  *	dma-buf		importer	data passed
  *	ours		native		phyr list, dma_range list; no sg_table
  *	ours		stock		phyr list, dma_range list, converted to
- *					a page-less sg_table
+ *					an sg_table; page-less memory has no
+ *					pages in it
  *	stock		native		the exporter's sg_table, read through a
  *					dma_range list
  *
@@ -463,9 +464,6 @@ EXPORT_SYMBOL_NS_GPL(phyr_detach, "PHYR");
  * Callbacks of the dma-buf core
  */
 
-/* The longest segment that fits a scatterlist entry */
-#define PHYR_SG_MAX_LEN	ALIGN_DOWN((u64)UINT_MAX, PAGE_SIZE)
-
 static int phyr_dma_buf_admit(struct phyr_buffer *buffer,
 			      struct phyr_attachment *importer)
 {
@@ -569,8 +567,9 @@ EXPORT_SYMBOL_NS_GPL(phyr_dma_buf_detach, "PHYR_EXPORTER");
  * @dir: direction
  *
  * Context: called by the dma-buf core under the reservation lock; may sleep.
- * Return: a page-less table, or ERR_PTR: as phyr_map(), or -EOVERFLOW for more
- * segments than a table can hold.
+ * Return: a table, in which system memory has its pages and page-less memory
+ * has none, or ERR_PTR: as phyr_map(), or -EOVERFLOW for more segments than a
+ * table can hold.
  */
 struct sg_table *phyr_dma_buf_map(struct dma_buf_attachment *attach,
 				  enum dma_data_direction dir)

@@ -370,12 +370,16 @@ bool phyr_routes_are_whole(const struct phyr_attachment *attach);
 const char *phyr_route_name(const struct phyr_attachment *attach);
 bool phyr_list_is_finished(const struct phyr_list *list);
 bool phyr_list_is_pageless(const struct phyr_list *list);
+bool phyr_list_has_pages(const struct phyr_list *list);
 
 int phyr_admit(struct phyr_buffer *buffer, struct phyr_attachment *importer);
 int phyr_admit_again(struct phyr_buffer *buffer,
 		     struct phyr_attachment *importer);
 void phyr_discharge(struct phyr_buffer *buffer,
 		    struct phyr_attachment *importer);
+
+/* The longest segment that fits a scatterlist entry */
+#define PHYR_SG_MAX_LEN	ALIGN_DOWN((u64)UINT_MAX, PAGE_SIZE)
 
 int phyr_sgt_check(struct sg_table *sgt, struct device *dev);
 struct sg_table *phyr_sgt_create(struct dma_range_list *ranges);

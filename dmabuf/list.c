@@ -50,6 +50,7 @@
  * @finished: the list is constant
  * @mixed: not all entries are in one memory
  * @pageless: some entry is not in system memory
+ * @paged: some entry is in system memory
  * @tail: chunk that gets the next entry
  * @count: number of entries
  * @size: bytes of the buffer; valid once finished
@@ -65,6 +66,7 @@ struct phyr_list {
 	bool finished;
 	bool mixed;
 	bool pageless;
+	bool paged;
 	struct phyr_chunk *tail;
 	u64 count;
 	u64 size;
@@ -216,7 +218,10 @@ int phyr_list_append(struct phyr_list *list, struct phyr_mem *mem,
 	tail->len += len;
 	list->count++;
 	list->mixed |= mem != list->head.mem;
-	list->pageless |= mem->kind != PHYR_MEM_RAM;
+	if (mem->kind == PHYR_MEM_RAM)
+		list->paged = true;
+	else
+		list->pageless = true;
 	return 0;
 }
 EXPORT_SYMBOL_NS_GPL(phyr_list_append, "PHYR_EXPORTER");
@@ -524,6 +529,18 @@ bool phyr_list_is_finished(const struct phyr_list *list)
 bool phyr_list_is_pageless(const struct phyr_list *list)
 {
 	return list->pageless;
+}
+
+/**
+ * phyr_list_has_pages - test whether a list has system memory
+ * @list: the list
+ *
+ * Context: any.
+ * Return: true if any extent lies in system memory.
+ */
+bool phyr_list_has_pages(const struct phyr_list *list)
+{
+	return list->paged;
 }
 
 /**

@@ -388,6 +388,22 @@ static void test_read_sgt(struct test_import *import, struct sg_table *sgt)
 		test_put_range(import, sg_dma_address(sg), sg_dma_len(sg));
 }
 
+static void test_read_pages(struct test_import *import, struct device *dev,
+			    struct sg_table *sgt)
+{
+	struct phyr_test_import *args = import->args;
+	struct sg_page_iter iter;
+
+	if (IS_ENABLED(CONFIG_DMABUF_DEBUG)) {
+		args->nr_pages = PHYR_TEST_PAGES_HIDDEN;
+		return;
+	}
+	for_each_sgtable_page(sgt, &iter, 0)
+		args->nr_pages += !!sg_page_iter_page(&iter);
+	if (args->nr_pages)
+		dma_sync_sgtable_for_cpu(dev, sgt, DMA_BIDIRECTIONAL);
+}
+
 static int test_map_phyr(struct phyr_attachment *attach,
 			 struct dma_buf *dmabuf, struct test_import *import)
 {
@@ -453,8 +469,10 @@ static int test_map_stock(struct dma_buf_attachment *attach,
 	if (IS_ERR(sgt)) {
 		ret = PTR_ERR(sgt);
 	} else {
-		if (import->args->iterations == 1)
+		if (import->args->iterations == 1) {
 			test_read_sgt(import, sgt);
+			test_read_pages(import, attach->dev, sgt);
+		}
 		dma_buf_unmap_attachment(attach, sgt, DMA_BIDIRECTIONAL);
 	}
 	dma_resv_unlock(attach->dmabuf->resv);
@@ -512,6 +530,7 @@ static int test_ioctl_import(struct phyr_test_import *args)
 		return -EINVAL;
 	args->nr_ranges = 0;
 	args->total = 0;
+	args->nr_pages = 0;
 	memset(args->mode, 0, sizeof(args->mode));
 
 	dmabuf = dma_buf_get(args->fd);

@@ -45,6 +45,8 @@ struct phyr_test_range {
 #define PHYR_TEST_API_PHYR	0	/* phyr_attach(), phyr_map() */
 #define PHYR_TEST_API_STOCK	1	/* dma_buf_dynamic_attach(), … */
 
+#define PHYR_TEST_PAGES_HIDDEN	(~0ULL)
+
 /**
  * struct phyr_test_import - attach, map and unmap @iterations times, detach
  * @fd: any dma-buf
@@ -60,6 +62,8 @@ struct phyr_test_range {
  * @nr_ranges: out: number of ranges of the last mapping; may exceed
  *	@max_ranges
  * @total: out: bytes of the last mapping
+ * @nr_pages: out: with PHYR_TEST_API_STOCK, pages in the CPU entries of the last
+ *	table; PHYR_TEST_PAGES_HIDDEN if CONFIG_DMABUF_DEBUG hides them
  * @mode: out: dma_range_list_mode(), or "sgt"
  *
  * The ioctl returns the error of the step that failed.
@@ -76,6 +80,7 @@ struct phyr_test_import {
 	__u64 ranges;
 	__u64 nr_ranges;
 	__u64 total;
+	__u64 nr_pages;
 	char mode[16];
 };
 

@@ -27,6 +27,8 @@
 #include <linux/iommu-dma.h>
 #include <linux/kref.h>
 #include <linux/log2.h>
+#include <linux/math64.h>
+#include <linux/memremap.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/overflow.h>

@@ -429,6 +429,30 @@ static void fragmented(void)
 	destroy(&buffer);
 }
 
+/* System memory has its pages in the table, as of any other exporter. */
+static void table_pages(void)
+{
+	static const struct {
+		uint32_t placement;
+		uint64_t pages;
+	} cases[] = {
+		{ IN_SYSTEM, SIZE / SZ_4K },
+		{ IN_VRAM, 0 },
+	};
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct card_buffer buffer = create(cases[i].placement, 7);
+		struct table table = map_table(buffer.dmabuf, SIZE / SZ_4K);
+
+		igt_assert_eq_u64(table.import.total, SIZE);
+		if (table.import.nr_pages != PHYR_TEST_PAGES_HIDDEN)
+			igt_assert_eq_u64(table.import.nr_pages,
+					  cases[i].pages);
+		free(table.range);
+		destroy(&buffer);
+	}
+}
+
 /* dma_buf_phys_vec_to_sgt() fails here behind an IOMMU: see phyr_upstream. */
 static void many_ranges(int64_t start, int64_t stride)
 {
@@ -670,6 +694,10 @@ igt_main()
 	igt_describe("A fragmented VRAM buffer maps to a correct sg_table");
 	igt_subtest("fragmented")
 		fragmented();
+
+	igt_describe("A table of system memory has its pages and can be synced; one of VRAM has none");
+	igt_subtest("table-pages")
+		table_pages();
 
 	igt_describe("512 ranges map to a correct sg_table; the stock helper fails behind an IOMMU");
 	igt_subtest("many-ranges")

@@ -23,6 +23,7 @@ struct pci_dev;
 struct phyr_dma_buf_ops;
 struct phyr_list;
 struct phyr_mem;
+struct sg_table;
 
 /**
  * enum phyr_mem_kind - type of a struct phyr_mem
@@ -74,6 +75,9 @@ struct phyr_list *phyr_list_get(struct phyr_list *list);
 void phyr_list_put(struct phyr_list *list);
 u64 phyr_list_size(const struct phyr_list *list);
 u64 phyr_list_count(const struct phyr_list *list);
+int phyr_list_to_sgt(const struct phyr_list *list, struct sg_table *sgt);
+struct phyr_list *phyr_list_from_sgt(struct phyr_mem *ram,
+				     struct sg_table *sgt);
 
 /**
  * struct phyr_cursor - a position in a finished phyr_list
