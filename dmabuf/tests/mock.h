@@ -162,6 +162,7 @@ void mock_forget(void);
 unsigned int mock_mapped(void);
 unsigned int mock_allocated(void);
 u64 mock_bytes(void);
+int mock_use_arena(size_t len);
 
 struct pci_bus *mock_pci_bus(struct kunit *test, struct pci_dev *bridge);
 struct pci_dev *mock_pci_dev(struct kunit *test, const char *name,
