@@ -14,6 +14,7 @@
  * dma_range_list. It is filled once, together with its list, and constant after
  * that.
  */
+#include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "internal.h"
@@ -90,6 +91,7 @@ void phyr_index_free(struct phyr_index *index)
 	for (block = index->blocks; block; block = next) {
 		next = block->next;
 		kfree(block);
+		cond_resched();
 	}
 	kfree(index);
 }

@@ -455,7 +455,8 @@ static void phyr_list_work(struct work_struct *work)
  * From here on the list owns what it describes: @release unpins the memory or
  * drops the references to it, also if the list is never finished. It is called
  * from a workqueue, without any lock, and may sleep. A module that passes a
- * function of its own must call phyr_list_flush() before it is unloaded.
+ * function of its own must call phyr_list_flush() before it is unloaded, after
+ * it has dropped its last such list.
  *
  * Context: any.
  */
@@ -473,7 +474,8 @@ EXPORT_SYMBOL_NS_GPL(phyr_list_set_release, "PHYR_EXPORTER");
  * phyr_list_flush - wait for release hooks
  *
  * Returns when the hook of every list whose last reference was dropped before
- * the call has run.
+ * the call has run. If such a hook drops the last reference to another list with
+ * a hook, that one may still be due: flush once for each level.
  *
  * Context: no lock that a hook takes is held; sleeps.
  */

@@ -716,6 +716,7 @@ static int phyr_map_runs(struct phyr_attachment *attach,
 		skip += len;
 		start += len;
 		left -= len;
+		cond_resched();
 	}
 	return dma_range_list_create_index(ranges);
 }

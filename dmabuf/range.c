@@ -89,9 +89,11 @@ void dma_range_list_sync(struct dma_range_list *ranges, bool for_cpu)
 	if (!ranges->len)
 		return;
 
-	for (segment = ranges->segments; segment; segment = segment->next)
+	for (segment = ranges->segments; segment; segment = segment->next) {
 		if (dma_range_segment_syncs(ranges, segment))
 			dma_range_sync_extents(ranges, segment, for_cpu);
+		cond_resched();
+	}
 }
 
 /*
@@ -159,8 +161,10 @@ void dma_range_list_unmap(struct dma_range_list *ranges)
 	if (!ranges->len)
 		return;
 
-	for (segment = ranges->segments; segment; segment = segment->next)
+	for (segment = ranges->segments; segment; segment = segment->next) {
 		dma_range_segment_unmap(ranges, segment);
+		cond_resched();
+	}
 	ranges->len = 0;
 }
 
@@ -302,6 +306,7 @@ void dma_range_list_free(struct dma_range_list *ranges)
 		dma_range_segment_free(segment);
 		if (segment != &ranges->first)
 			kfree(segment);
+		cond_resched();
 	}
 	phyr_index_free(ranges->index);
 	phyr_list_put(ranges->list);
