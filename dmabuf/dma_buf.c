@@ -514,7 +514,6 @@ int phyr_dma_buf_attach(struct dma_buf *dmabuf,
 	} else {
 		importer->kind = PHYR_KIND_TO_STOCK;
 		importer->why = "importer wants an sg_table";
-		importer->limits.max_len = PHYR_SG_MAX_LEN;
 	}
 
 	phyr_inject_delay();

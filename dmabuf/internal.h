@@ -378,9 +378,6 @@ int phyr_admit_again(struct phyr_buffer *buffer,
 void phyr_discharge(struct phyr_buffer *buffer,
 		    struct phyr_attachment *importer);
 
-/* The longest segment that fits a scatterlist entry */
-#define PHYR_SG_MAX_LEN	ALIGN_DOWN((u64)UINT_MAX, PAGE_SIZE)
-
 int phyr_sgt_check(struct sg_table *sgt, struct device *dev);
 struct sg_table *phyr_sgt_create(struct dma_range_list *ranges);
 struct dma_range_list *phyr_sgt_destroy(struct sg_table *sgt);

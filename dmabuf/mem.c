@@ -44,6 +44,9 @@ static struct phyr_mem *phyr_mem_create(enum phyr_mem_kind kind,
 /**
  * phyr_mem_create_ram - describe system memory
  *
+ * Every page of a list in it must have a struct page: stock importers get them
+ * in their tables. Page-less memory is never system memory.
+ *
  * Context: may sleep.
  * Return: a reference, or ERR_PTR(-ENOMEM).
  */

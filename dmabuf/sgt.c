@@ -130,6 +130,26 @@ struct phyr_sgt {
 	unsigned int entries;
 };
 
+/* The longest entry: the most pages whose bytes a 32-bit length counts */
+#define PHYR_SG_MAX_LEN	ALIGN_DOWN((u64)UINT_MAX, PAGE_SIZE)
+
+/*
+ * Bytes of the entry that starts at @addr, of @left bytes. An entry of a long
+ * extent ends with a page, wherever it starts: the entries of a table share no
+ * page, so that a walk of the pages sees each once. No sum of offset and length
+ * exceeds 32 bits, in which that walk adds them.
+ */
+static unsigned int phyr_sg_len(u64 addr, u64 left)
+{
+	return min(left, PHYR_SG_MAX_LEN - offset_in_page(addr));
+}
+
+/* Entries of @len bytes at @addr; @len is not 0. */
+static u64 phyr_sg_count(u64 addr, u64 len)
+{
+	return div_u64(offset_in_page(addr) + len - 1, PHYR_SG_MAX_LEN) + 1;
+}
+
 /* CPU entries that a list needs: one per extent, more for a very long one */
 static u64 phyr_sgt_count_pages(const struct phyr_list *list)
 {
@@ -139,21 +159,43 @@ static u64 phyr_sgt_count_pages(const struct phyr_list *list)
 
 	phyr_cursor_init(&cursor, list, 0, phyr_list_size(list));
 	while (phyr_next(&cursor, &vec, NULL)) {
-		count += DIV_ROUND_UP_ULL(vec.len, PHYR_SG_MAX_LEN);
+		count += phyr_sg_count(vec.paddr, vec.len);
 		cond_resched();
 	}
 	return count;
 }
+
+/* DMA entries; an address has the offset in the page that the memory has. */
+static u64 phyr_sgt_count_dma(const struct dma_range_list *ranges)
+{
+	struct dma_range_cursor cursor;
+	struct dma_range range;
+	u64 count = 0;
+
+	dma_range_cursor_init(&cursor, ranges, 0);
+	while (dma_range_next(&cursor, &range, 1)) {
+		count += phyr_sg_count(range.addr, range.len);
+		cond_resched();
+	}
+	return count;
+}
+
+/*
+ * A pfn finds the struct page of each page of an entry, and the entry names the
+ * first one only.
+ */
+static_assert(!IS_ENABLED(CONFIG_SPARSEMEM) ||
+	      IS_ENABLED(CONFIG_SPARSEMEM_VMEMMAP));
 
 /* Fill in the CPU entries of one extent. Returns the entry behind them. */
 static struct scatterlist *phyr_sgt_set_pages(struct scatterlist *sg,
 					      const struct phyr_mem *mem,
 					      struct phys_vec vec)
 {
-	u64 len;
+	unsigned int len;
 
 	for (; vec.len; vec.paddr += len, vec.len -= len) {
-		len = min(vec.len, PHYR_SG_MAX_LEN);
+		len = phyr_sg_len(vec.paddr, vec.len);
 		if (mem->kind == PHYR_MEM_RAM)
 			sg_set_page(sg, pfn_to_page(PHYS_PFN(vec.paddr)), len,
 				    offset_in_page(vec.paddr));
@@ -183,19 +225,40 @@ static void phyr_sgt_fill_dma(struct scatterlist *sg,
 {
 	struct dma_range_cursor cursor;
 	struct dma_range range;
+	unsigned int len;
 
 	dma_range_cursor_init(&cursor, ranges, 0);
 	while (dma_range_next(&cursor, &range, 1)) {
-		sg_dma_address(sg) = range.addr;
-		sg_dma_len(sg) = range.len;
-		sg = sg_next(sg);
+		for (; range.len; range.addr += len, range.len -= len) {
+			len = phyr_sg_len(range.addr, range.len);
+			sg_dma_address(sg) = range.addr;
+			sg_dma_len(sg) = len;
+			sg = sg_next(sg);
+		}
+		cond_resched();
 	}
+}
+
+/*
+ * CPU entries of a mapping's table. A device that is not coherent gets none of
+ * a mixed list: for its sync the cache operations of some architectures touch
+ * one line even of an entry of length 0, and page-less memory has no kernel
+ * address.
+ */
+static u64 phyr_sgt_count_cpu(const struct dma_range_list *ranges)
+{
+	const struct phyr_list *list = ranges->list;
+
+	if (!list || !phyr_list_has_pages(list))
+		return 0;
+	if (phyr_list_is_pageless(list) && !dev_is_dma_coherent(ranges->dev))
+		return 0;
+	return phyr_sgt_count_pages(list);
 }
 
 /**
  * phyr_sgt_create - convert a mapping to a table
- * @ranges: mapping of a whole phyr list, whose limits keep each length at
- *	PHYR_SG_MAX_LEN or below; owned by the table on success
+ * @ranges: mapping of a whole phyr list; owned by the table on success
  *
  * Context: may sleep.
  * Return: the table, to be freed by phyr_sgt_destroy(), or ERR_PTR: -ENOMEM,
@@ -203,14 +266,12 @@ static void phyr_sgt_fill_dma(struct scatterlist *sg,
  */
 struct sg_table *phyr_sgt_create(struct dma_range_list *ranges)
 {
-	const struct phyr_list *list = ranges->list;
+	u64 dma = phyr_sgt_count_dma(ranges);
+	u64 cpu = phyr_sgt_count_cpu(ranges);
 	struct phyr_sgt *table;
-	u64 dma, cpu = 0, entries;
+	u64 entries;
 	int ret;
 
-	dma = dma_range_list_count(ranges);
-	if (list && phyr_list_has_pages(list))
-		cpu = phyr_sgt_count_pages(list);
 	entries = max(dma, cpu);
 	if (overflows_type(entries, table->entries))
 		return ERR_PTR(-EOVERFLOW);
@@ -228,7 +289,7 @@ struct sg_table *phyr_sgt_create(struct dma_range_list *ranges)
 
 	/* In this order: without NEED_SG_DMA_LENGTH there is one length. */
 	if (cpu)
-		phyr_sgt_fill_pages(table->sgt.sgl, list);
+		phyr_sgt_fill_pages(table->sgt.sgl, ranges->list);
 	phyr_sgt_fill_dma(table->sgt.sgl, ranges);
 	table->sgt.nents = dma;
 	table->sgt.orig_nents = cpu;

@@ -14,6 +14,7 @@
  * test machines only.
  */
 #include <drm/drm_gem.h>
+#include <drm/drm_prime.h>
 #include <linux/capability.h>
 #include <linux/dma-buf-mapping.h>
 #include <linux/dma-buf.h>
@@ -388,20 +389,37 @@ static void test_read_sgt(struct test_import *import, struct sg_table *sgt)
 		test_put_range(import, sg_dma_address(sg), sg_dma_len(sg));
 }
 
-static void test_read_pages(struct test_import *import, struct device *dev,
-			    struct sg_table *sgt)
+static int test_read_pages(struct test_import *import, struct device *dev,
+			   struct sg_table *sgt)
 {
 	struct phyr_test_import *args = import->args;
-	struct sg_page_iter iter;
+	u64 max = args->total >> PAGE_SHIFT;
+	struct page **pages;
+	int ret;
+	u64 i;
 
 	if (IS_ENABLED(CONFIG_DMABUF_DEBUG)) {
 		args->nr_pages = PHYR_TEST_PAGES_HIDDEN;
-		return;
+		return 0;
 	}
-	for_each_sgtable_page(sgt, &iter, 0)
-		args->nr_pages += !!sg_page_iter_page(&iter);
-	if (args->nr_pages)
+	if (!sgt->orig_nents)
+		return 0;
+
+	pages = kvzalloc_objs(*pages, max);
+	if (!pages)
+		return -ENOMEM;
+
+	/* As importers of pages do. Fails if a page is in two entries. */
+	ret = drm_prime_sg_to_page_array(sgt, pages, max);
+	for (i = 0; i < max; i++)
+		args->nr_pages += !!pages[i];
+	kvfree(pages);
+
+	if (args->nr_pages) {
 		dma_sync_sgtable_for_cpu(dev, sgt, DMA_BIDIRECTIONAL);
+		dma_sync_sgtable_for_device(dev, sgt, DMA_BIDIRECTIONAL);
+	}
+	return ret;
 }
 
 static int test_map_phyr(struct phyr_attachment *attach,
@@ -471,7 +489,7 @@ static int test_map_stock(struct dma_buf_attachment *attach,
 	} else {
 		if (import->args->iterations == 1) {
 			test_read_sgt(import, sgt);
-			test_read_pages(import, attach->dev, sgt);
+			ret = test_read_pages(import, attach->dev, sgt);
 		}
 		dma_buf_unmap_attachment(attach, sgt, DMA_BIDIRECTIONAL);
 	}

@@ -11,13 +11,14 @@
 #include "fixture.h"
 #include "map_fixture.h"
 
+#define SGT_LIST_MAX	0xfffff000ULL	/* bytes of the longest entry */
+
 /* Map a list as a stock importer's attachment does. */
 static struct sg_table *sgt_list_map(struct map_test *t, struct phyr_list *list)
 {
 	struct dma_range_list *ranges;
 	struct sg_table *sgt;
 
-	t->importer.limits.max_len = PHYR_SG_MAX_LEN;
 	ranges = map_test_map(t, list, 0, phyr_list_size(list));
 	sgt = phyr_sgt_create(ranges);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(t->test, sgt);
@@ -83,15 +84,135 @@ static void table_of_long_extents(struct kunit *test)
 
 	map_test_append(test, list, t->ram, MAP_RAM, 1, 10ULL * SZ_1G, 0);
 	map_test_append(test, list, t->ram, 64ULL * SZ_1G, 1, SZ_4G, 0);
-	map_test_append(test, list, t->ram, 96ULL * SZ_1G, 1, PHYR_SG_MAX_LEN,
-			0);
+	map_test_append(test, list, t->ram, 96ULL * SZ_1G, 1, SGT_LIST_MAX, 0);
 	KUNIT_ASSERT_EQ(test, phyr_list_finish(list, 14ULL * SZ_1G +
-					       PHYR_SG_MAX_LEN, "test"), 0);
+					       SGT_LIST_MAX, "test"), 0);
 	sgt = sgt_list_map(t, list);
 	sgt_list_expect_one_to_one(test, sgt, 3 + 2 + 1);
 	for_each_sgtable_sg(sgt, sg, i)
 		KUNIT_EXPECT_TRUE(test, PAGE_ALIGNED(sg->length | sg->offset));
 	map_test_unmap(phyr_sgt_destroy(sgt));
+}
+
+/* One extent that does not fit an entry, or just so, from byte @skip on */
+static const struct sgt_list_long {
+	const char *name;
+	u64 len;
+	unsigned int skip;
+	unsigned int tail;
+	unsigned int nr;
+} sgt_list_longs[] = {
+	{ "4 GiB from byte 1", SZ_4G, 1, 0, 2 },
+	{ "4 GiB to byte 1 of its last page", SZ_4G, 0, 0xfff, 2 },
+	{ "the longest entry from byte 1", SGT_LIST_MAX, 1, 0, 1 },
+	{ "two longest entries from their middle", 2 * SGT_LIST_MAX, 0x800,
+	  0x800, 2 },
+	{ "8 GiB from the last byte of a page", 2ULL * SZ_4G, 0xfff, 0xffe, 3 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(sgt_list_long, sgt_list_longs, name);
+
+static struct phyr_list *sgt_list_long(struct kunit *test,
+				       struct phyr_mem *mem, u64 paddr)
+{
+	const struct sgt_list_long *c = test->param_value;
+	struct phyr_list *list = map_test_list_new(test);
+
+	map_test_append(test, list, mem, paddr, 1, c->len, 0);
+	KUNIT_ASSERT_EQ(test, phyr_list_finish_composed(list, c->skip,
+							c->len - c->skip -
+							c->tail), 0);
+	return list;
+}
+
+/*
+ * Entry @nr starts at a page unless it is the first, and ends at one unless it
+ * is the last. Returns the first byte behind it.
+ */
+static u64 sgt_list_expect_long(struct kunit *test, unsigned int nr, u64 from,
+				u64 want, u64 len)
+{
+	const struct sgt_list_long *c = test->param_value;
+
+	KUNIT_EXPECT_EQ(test, from, want);
+	KUNIT_EXPECT_GT(test, len, 0);
+	KUNIT_EXPECT_LE(test, len, SGT_LIST_MAX);
+	KUNIT_EXPECT_TRUE(test, nr == 0 || PAGE_ALIGNED(from));
+	KUNIT_EXPECT_TRUE(test, nr == c->nr - 1 || PAGE_ALIGNED(from + len));
+	return from + len;
+}
+
+/* Each page is in one entry, so that importers count as many as there are. */
+static void table_splits_at_pages(struct kunit *test)
+{
+	const struct sgt_list_long *c = test->param_value;
+	const u64 first = MAP_RAM + c->skip, behind = MAP_RAM + c->len - c->tail;
+	struct map_test *t = test->priv;
+	struct phyr_list *list;
+	struct scatterlist *sg;
+	struct sg_table *sgt;
+	unsigned int i;
+	u64 at = first;
+
+	list = sgt_list_long(test, t->ram, MAP_RAM);
+	sgt = sgt_list_map(t, list);
+	sgt_list_expect_one_to_one(test, sgt, c->nr);
+	for_each_sgtable_sg(sgt, sg, i)
+		at = sgt_list_expect_long(test, i, sg_phys(sg), at, sg->length);
+	KUNIT_EXPECT_EQ(test, at, behind);
+	if (c->len == SZ_4G)
+		KUNIT_EXPECT_EQ(test, sgt_list_count_pages(sgt),
+				SZ_4G / PAGE_SIZE);
+	map_test_unmap(phyr_sgt_destroy(sgt));
+
+	/* Behind an IOMMU, too, DMA entries end with a page. */
+	map_test_drop_routes(&t->importer);
+	mock.iommu = true;
+	sgt = sgt_list_map(t, list);
+	KUNIT_EXPECT_EQ(test, sgt->nents, c->nr);
+	at = mock_nth(MOCK_IOVA_ALLOC, 1)->dma + c->skip;
+	for_each_sgtable_dma_sg(sgt, sg, i)
+		at = sgt_list_expect_long(test, i, sg_dma_address(sg), at,
+					  sg_dma_len(sg));
+	map_test_unmap(phyr_sgt_destroy(sgt));
+}
+
+static void table_of_bar_splits_at_pages(struct kunit *test)
+{
+	const struct sgt_list_long *c = test->param_value;
+	struct map_test *t = test->priv;
+	struct scatterlist *sg;
+	struct sg_table *sgt;
+	unsigned int i;
+	u64 at = MAP_MMIO + c->skip;
+
+	sgt = sgt_list_map(t, sgt_list_long(test, t->mmio, MAP_MMIO));
+	KUNIT_EXPECT_EQ(test, sgt->nents, c->nr);
+	KUNIT_EXPECT_EQ(test, sgt->orig_nents, 0);
+	for_each_sgtable_dma_sg(sgt, sg, i)
+		at = sgt_list_expect_long(test, i, sg_dma_address(sg), at,
+					  sg_dma_len(sg));
+	KUNIT_EXPECT_EQ(test, at, MAP_MMIO + c->len - c->tail);
+	map_test_unmap(phyr_sgt_destroy(sgt));
+}
+
+static void list_to_sgt_splits_at_pages(struct kunit *test)
+{
+	const struct sgt_list_long *c = test->param_value;
+	struct map_test *t = test->priv;
+	struct scatterlist *sg;
+	struct sg_table sgt;
+	u64 at = MAP_RAM + c->skip;
+	unsigned int i;
+
+	KUNIT_ASSERT_EQ(test,
+			phyr_list_to_sgt(sgt_list_long(test, t->ram, MAP_RAM),
+					 &sgt), 0);
+	KUNIT_EXPECT_EQ(test, sgt.orig_nents, c->nr);
+	for_each_sgtable_sg(&sgt, sg, i)
+		at = sgt_list_expect_long(test, i, sg_phys(sg), at, sg->length);
+	KUNIT_EXPECT_EQ(test, at, MAP_RAM + c->len - c->tail);
+	mock_sg_free_table(&sgt);
 }
 
 /* Behind an IOMMU there is one DMA entry, as after dma_map_sgtable(). */
@@ -183,6 +304,33 @@ static void table_of_mixed_list(struct kunit *test)
 			KUNIT_EXPECT_NULL(test, sg_page(sg));
 	}
 	KUNIT_EXPECT_EQ(test, sgt_list_count_pages(sgt), 200);
+	map_test_unmap(phyr_sgt_destroy(sgt));
+}
+
+/*
+ * A sync of a device that is not coherent must not reach page-less memory, not
+ * even with a length of 0: no CPU entries. The core does the sync, see
+ * cpu_access.c.
+ */
+static void table_of_mixed_list_not_coherent(struct kunit *test)
+{
+	struct map_test *t = test->priv;
+	struct phyr_list *list = map_test_list_new(test);
+	struct scatterlist *sg;
+	struct sg_table *sgt;
+	unsigned int i;
+
+	mock.coherent = false;
+	for (i = 0; i < 10; i++)
+		map_test_append(test, list, i % 2 ? t->ram : t->p2p,
+				(i % 2 ? MAP_RAM : MAP_BAR) + i * SZ_8K, 1,
+				SZ_8K, 0);
+	KUNIT_ASSERT_EQ(test, phyr_list_finish(list, 10 * SZ_8K, "test"), 0);
+	sgt = sgt_list_map(t, list);
+	KUNIT_EXPECT_EQ(test, sgt->orig_nents, 0);
+	KUNIT_EXPECT_EQ(test, sgt->nents, 10);
+	for_each_sgtable_dma_sg(sgt, sg, i)
+		KUNIT_EXPECT_NULL(test, sg_page(sg));
 	map_test_unmap(phyr_sgt_destroy(sgt));
 }
 
@@ -430,19 +578,53 @@ static void list_from_sgt_needs_ram(struct kunit *test)
 	sg_set_page(sgt.sgl, pages, PAGE_SIZE, 0);
 	KUNIT_EXPECT_PTR_EQ(test, phyr_list_from_sgt(t->mmio, &sgt),
 			    ERR_PTR(-EINVAL));
-	mock_fail(MOCK_ALLOC, 1, -ENOMEM);
-	KUNIT_EXPECT_PTR_EQ(test, phyr_list_from_sgt(t->ram, &sgt),
-			    ERR_PTR(-ENOMEM));
 	sg_free_table(&sgt);
+}
+
+/* Fail each allocation of a list of many entries, and of its index, in turn. */
+static void list_from_sgt_no_memory(struct kunit *test)
+{
+	const unsigned int nr = PHYR_INDEX_MIN + 1;
+	struct page *pages = sgt_list_pages(test);
+	struct map_test *t = test->priv;
+	struct phyr_list *list = NULL;
+	unsigned int allocated, i;
+	struct scatterlist *sg;
+	struct sg_table sgt;
+
+	KUNIT_ASSERT_EQ(test, sg_alloc_table(&sgt, nr, GFP_KERNEL), 0);
+	for_each_sgtable_sg(&sgt, sg, i)
+		sg_set_page(sg, pages + 2 * (i % 8), PAGE_SIZE, 0);
+	allocated = mock_allocated();
+	for (i = 1; i < 100; i++) {
+		mock_fail(MOCK_ALLOC, i, -ENOMEM);
+		list = phyr_list_from_sgt(t->ram, &sgt);
+		if (!IS_ERR(list))
+			break;
+		KUNIT_EXPECT_PTR_EQ(test, list, ERR_PTR(-ENOMEM));
+		KUNIT_EXPECT_EQ(test, mock_allocated(), allocated);
+	}
+	mock_fail(MOCK_ALLOC, 0, 0);
+	/* The list, at least one more chunk, the index and its block */
+	KUNIT_EXPECT_GT(test, i, 4);
+	sg_free_table(&sgt);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, list);
+	KUNIT_EXPECT_EQ(test, phyr_list_count(list), nr);
+	phyr_list_put(list);
 }
 
 static struct kunit_case sgt_list_cases_all[] = {
 	KUNIT_CASE(table_of_ram_has_pages),
 	KUNIT_CASE(table_of_long_extents),
+	KUNIT_CASE_PARAM(table_splits_at_pages, sgt_list_long_gen_params),
+	KUNIT_CASE_PARAM(table_of_bar_splits_at_pages,
+			 sgt_list_long_gen_params),
+	KUNIT_CASE_PARAM(list_to_sgt_splits_at_pages, sgt_list_long_gen_params),
 	KUNIT_CASE(table_of_ram_behind_iommu),
 	KUNIT_CASE(table_of_ram_not_coherent),
 	KUNIT_CASE(table_of_bar_has_none),
 	KUNIT_CASE(table_of_mixed_list),
+	KUNIT_CASE(table_of_mixed_list_not_coherent),
 	KUNIT_CASE(table_of_composed_list),
 	KUNIT_CASE(table_no_memory),
 	KUNIT_CASE(list_to_sgt_and_back),
@@ -450,6 +632,7 @@ static struct kunit_case sgt_list_cases_all[] = {
 	KUNIT_CASE(list_to_sgt_no_memory),
 	KUNIT_CASE_PARAM(list_from_sgt, sgt_list_case_gen_params),
 	KUNIT_CASE(list_from_sgt_needs_ram),
+	KUNIT_CASE(list_from_sgt_no_memory),
 	{}
 };
 
