@@ -24,21 +24,30 @@ static inline struct phyr_buffer *phyr_dma_buf_buffer(struct dma_buf *dmabuf)
 	return ops->buffer(dmabuf);
 }
 
-/* DMA_ATTR_* of every mapping of page-less memory */
+/* DMA_ATTR_* of every mapping of a BAR */
 #define PHYR_MMIO_ATTRS \
 	(DMA_ATTR_MMIO | DMA_ATTR_DEBUGGING_IGNORE_CACHELINES)
+
+/*
+ * DMA_ATTR_* of every mapping of a carve-out; on coherent devices also
+ * DMA_ATTR_REQUIRE_COHERENT
+ */
+#define PHYR_CARVEOUT_ATTRS \
+	(DMA_ATTR_SKIP_CPU_SYNC | DMA_ATTR_DEBUGGING_IGNORE_CACHELINES)
 
 /**
  * struct phyr_window - a whole memory, mapped for one device
  * @node: in phyr_mem.windows; guarded by phyr_mem.lock
  * @dev: the device
  * @addr: DMA address of phyr_mem.start
+ * @attrs: DMA_ATTR_* it was mapped with
  * @users: number of routes that use it; guarded by phyr_mem.lock
  */
 struct phyr_window {
 	struct list_head node;
 	struct device *dev;
 	dma_addr_t addr;
+	unsigned long attrs;
 	unsigned int users;
 };
 
@@ -84,7 +93,8 @@ struct phyr_mem {
 	struct list_head peers;
 };
 
-struct phyr_window *phyr_window_get(struct phyr_mem *mem, struct device *dev);
+struct phyr_window *phyr_window_get(struct phyr_mem *mem, struct device *dev,
+				    unsigned long attrs);
 void phyr_window_put(struct phyr_mem *mem, struct phyr_window *window);
 
 /**
@@ -163,8 +173,8 @@ enum phyr_map_mode {
  * @mode: how the memory is mapped
  * @delta: for PHYR_MAP_BUS and PHYR_MAP_WINDOW: DMA address minus physical
  *	address, modulo 2^64
- * @limit: highest physical or bus address that the device can use; U64_MAX if
- *	an IOMMU translates
+ * @limit: highest DMA address that the device can use; U64_MAX for any, and
+ *	if an IOMMU translates
  * @whole: the device reaches all of @mem
  * @used: the buffer has been in @mem; otherwise it may move there
  * @attrs: DMA_ATTR_* of every mapping that uses this route; 0 for RAM of a

@@ -9,10 +9,10 @@
  *
  *	memory		device			mode
  *	P2P		behind one switch	PHYR_MAP_BUS
- *	P2P, MMIO	behind an IOMMU		PHYR_MAP_IOVA
- *	P2P, MMIO	untranslated		PHYR_MAP_WINDOW; where the mask
- *						is too short, PHYR_MAP_EXTENT
- *	RAM		behind an IOMMU		PHYR_MAP_IOVA
+ *	any other	behind an IOMMU		PHYR_MAP_IOVA
+ *	P2P, CARVEOUT	untranslated		PHYR_MAP_WINDOW; where the mask
+ *						is too short or the bus has
+ *						several offsets, PHYR_MAP_EXTENT
  *	RAM		untranslated		PHYR_MAP_EXTENT
  *	P2P		unreachable		-EREMOTEIO
  *
@@ -33,6 +33,15 @@
  * RAM of a device that is not coherent is mapped extent by extent, because
  * cpu_access.c syncs it with dma_sync_single_for_cpu(), which takes addresses
  * of dma_map_phys() only.
+ *
+ * A carve-out is mapped as RAM, without DMA_ATTR_MMIO: it is behind the memory
+ * controller, so the bus's offset and the memory encryption bit apply, and an
+ * IOMMU maps it cacheable for coherent devices. The CPU never caches it, so
+ * DMA_ATTR_SKIP_CPU_SYNC: a flush would need a linear-map address, which it does
+ * not have. A bounce would need one, too. DMA_ATTR_REQUIRE_COHERENT makes the DMA
+ * API fail instead, but on coherent devices only: on others it fails always. No
+ * attribute forbids a bounce there, so only the checks at attach and against the
+ * mask do.
  *
  * Addresses are checked against the device's mask before the DMA API is
  * called, because the DMA API would warn. A failed map leaves nothing mapped
@@ -92,6 +101,7 @@ static bool phyr_dev_links_pages(struct device *dev)
 	return use_dma_iommu(dev) && dma_get_merge_boundary(dev) < PAGE_SIZE;
 }
 
+/* For RAM and carve-outs; DMA_ATTR_MMIO forbids it for a BAR. */
 static bool phyr_dev_bounces_ram(struct device *dev)
 {
 	if (phyr_dev_bounces(dev))
@@ -216,6 +226,37 @@ static void phyr_peer_put(struct phyr_mem *mem, struct phyr_peer *peer)
 	kfree(peer);
 }
 
+/*
+ * Get how many bytes of [@start, @last] the bus reaches by one offset; 0 if it
+ * has several there. The DMA API uses the offset of an extent's first byte for
+ * all of it.
+ */
+static u64 phyr_bus_reach(const struct device *dev, u64 start, u64 last)
+{
+	const struct bus_dma_region *region;
+	u64 first, end, offset = 0, bytes = 0;
+
+	for (region = dev->dma_range_map; region->size; region++) {
+		first = max(region->cpu_start, start);
+		end = min(region->cpu_start + region->size - 1, last);
+		if (first > end)
+			continue;
+		if (bytes && region->dma_start - region->cpu_start != offset)
+			return 0;
+		offset = region->dma_start - region->cpu_start;
+		bytes += end - first + 1;
+	}
+	return bytes;
+}
+
+/* Does the bus have offsets of its own, maybe several for parts of the memory? */
+static bool phyr_route_has_offsets(const struct phyr_route *route,
+				   struct device *dev)
+{
+	return route->mem->kind != PHYR_MEM_P2P && dev->dma_range_map &&
+	       phyr_dev_untranslated(dev);
+}
+
 /* Does the device reach @vec? */
 static bool phyr_route_reaches(const struct phyr_route *route,
 			       struct device *dev, const struct phys_vec *vec)
@@ -223,13 +264,18 @@ static bool phyr_route_reaches(const struct phyr_route *route,
 	u64 addr = vec->paddr + route->delta;
 	u64 last;
 
-	if (route->limit == U64_MAX)
+	/* A bus with offsets may leave out what the mask would allow. */
+	if (route->limit == U64_MAX && !phyr_route_has_offsets(route, dev))
 		return true;
 	/* DMA_MAPPING_ERROR, the highest address, if the bus cannot address it */
-	if (route->mem->kind == PHYR_MEM_RAM)
+	if (route->mem->kind != PHYR_MEM_P2P)
 		addr = phys_to_dma(dev, vec->paddr);
-	return !check_add_overflow(addr, vec->len - 1, &last) &&
-	       last <= route->limit;
+	if (check_add_overflow(addr, vec->len - 1, &last) ||
+	    last > route->limit)
+		return false;
+	return !phyr_route_has_offsets(route, dev) ||
+	       phyr_bus_reach(dev, vec->paddr,
+			      vec->paddr + vec->len - 1) == vec->len;
 }
 
 /*
@@ -244,12 +290,18 @@ static int phyr_route_extent(struct phyr_route *route, struct device *dev)
 				.len = mem->end - mem->start };
 
 	/* The window of RAM has holes, and no machine fills it. */
-	if (mem->kind == PHYR_MEM_RAM && route->limit != U64_MAX) {
-		route->whole = !dma_addressing_limited(dev);
+	if (mem->kind == PHYR_MEM_RAM &&
+	    (route->limit != U64_MAX || phyr_route_has_offsets(route, dev))) {
+		route->whole = !dma_addressing_limited(dev) &&
+			       (!phyr_route_has_offsets(route, dev) ||
+				phyr_bus_reach(dev, 0, U64_MAX));
 		return 0;
 	}
 
 	route->whole = phyr_route_reaches(route, dev, &vec);
+	/* It may reach the middle and not the start. */
+	if (phyr_route_has_offsets(route, dev))
+		return 0;
 	vec.len = PAGE_SIZE;
 	return phyr_route_reaches(route, dev, &vec) ? 0 : -EREMOTEIO;
 }
@@ -264,12 +316,35 @@ static int phyr_route_window(struct phyr_route *route, struct device *dev)
 	if (ret || !route->whole)
 		return ret;
 
-	route->window = phyr_window_get(mem, dev);
+	route->window = phyr_window_get(mem, dev, route->attrs);
 	if (IS_ERR(route->window))
 		return PTR_ERR(route->window);
 	route->mode = PHYR_MAP_WINDOW;
 	route->delta = route->window->addr - mem->start;
 	return 0;
+}
+
+/*
+ * A dma-buf importer does not sync bounce buffers: fail the mapping if it needs
+ * one, where the DMA API can be told so.
+ */
+static unsigned long phyr_route_attrs(const struct phyr_mem *mem,
+				      struct device *dev)
+{
+	unsigned long coherent = 0;
+
+	if (dev_is_dma_coherent(dev))
+		coherent = DMA_ATTR_REQUIRE_COHERENT;
+
+	switch (mem->kind) {
+	case PHYR_MEM_P2P:
+		return PHYR_MMIO_ATTRS;
+	case PHYR_MEM_CARVEOUT:
+		return PHYR_CARVEOUT_ATTRS | coherent;
+	case PHYR_MEM_RAM:
+		break;
+	}
+	return coherent;
 }
 
 /* RAM of a device that is not coherent (without attributes) is not linked. */
@@ -309,19 +384,11 @@ static int phyr_route_decide(struct phyr_route *route,
 		}
 	}
 
-	if (mem->kind == PHYR_MEM_RAM ? phyr_dev_bounces_ram(dev) :
-					phyr_dev_bounces(dev))
+	if (mem->kind == PHYR_MEM_P2P ? phyr_dev_bounces(dev) :
+					phyr_dev_bounces_ram(dev))
 		return phyr_dev_refuse(dev, "DMA needs bounce buffers (swiotlb=force, a restricted pool, memory encryption, or an untrusted device behind an IOMMU with large pages), which dma-bufs do not support; put the device behind an IOMMU whose pages are not larger than the processor's");
 
-	/*
-	 * A dma-buf importer does not sync bounce buffers: fail the mapping
-	 * if it needs one.
-	 */
-	if (mem->kind != PHYR_MEM_RAM)
-		route->attrs = PHYR_MMIO_ATTRS;
-	else if (dev_is_dma_coherent(dev))
-		route->attrs = DMA_ATTR_REQUIRE_COHERENT;
-
+	route->attrs = phyr_route_attrs(mem, dev);
 	if (mem->kind != PHYR_MEM_RAM && untranslated)
 		return phyr_route_window(route, dev);
 	route->mode = phyr_route_links(route, dev) ? PHYR_MAP_IOVA :

@@ -102,30 +102,36 @@ struct phyr_mem *phyr_mem_create_p2p(struct pci_dev *pdev, int bar,
 EXPORT_SYMBOL_NS_GPL(phyr_mem_create_p2p, "PHYR_EXPORTER");
 
 /**
- * phyr_mem_create_mmio - describe a carve-out
+ * phyr_mem_create_carveout - describe a carve-out
  * @start: physical address of the first byte, page-aligned
  * @len: bytes, a multiple of the page size, not 0
- * @cache: how the CPU maps it
+ * @cache: how the CPU maps it; never PHYR_MEM_CACHED
  *
- * For page-less memory behind the memory controller, which every device that
- * can do DMA reaches.
+ * For DRAM that the kernel does not manage, such as a no-map region: behind the
+ * memory controller, but without pages that anybody may use. pfn_valid() does
+ * not tell: the region may have reserved struct pages. Devices reach it as they
+ * reach RAM, by the bus's own translation, and CPU caches are never flushed for
+ * it. Therefore neither the kernel nor userspace may map it cached, the linear
+ * map included. Kernel mappings are made by memremap() or ioremap_wc().
  *
  * Context: may sleep.
  * Return: a reference, or ERR_PTR: -EINVAL for a window that is empty, not
- * page-aligned or exceeds the address space; -ENOMEM.
+ * page-aligned or exceeds the address space, or would be cached; -ENOMEM.
  */
-struct phyr_mem *phyr_mem_create_mmio(phys_addr_t start, u64 len,
-				      enum phyr_mem_cache cache)
+struct phyr_mem *phyr_mem_create_carveout(phys_addr_t start, u64 len,
+					  enum phyr_mem_cache cache)
 {
 	u64 end;
 
+	if (cache == PHYR_MEM_CACHED)
+		return ERR_PTR(-EINVAL);
 	if (!len || !PAGE_ALIGNED(start) || !PAGE_ALIGNED(len) ||
 	    check_add_overflow(start, len, &end))
 		return ERR_PTR(-EINVAL);
 
-	return phyr_mem_create(PHYR_MEM_MMIO, cache, start, end);
+	return phyr_mem_create(PHYR_MEM_CARVEOUT, cache, start, end);
 }
-EXPORT_SYMBOL_NS_GPL(phyr_mem_create_mmio, "PHYR_EXPORTER");
+EXPORT_SYMBOL_NS_GPL(phyr_mem_create_carveout, "PHYR_EXPORTER");
 
 /**
  * phyr_mem_get - take a reference
@@ -231,7 +237,8 @@ pgprot_t phyr_mem_pgprot(const struct phyr_mem *mem, pgprot_t prot)
 EXPORT_SYMBOL_NS_GPL(phyr_mem_pgprot, "PHYR_EXPORTER");
 
 static struct phyr_window *phyr_window_create(struct phyr_mem *mem,
-					      struct device *dev)
+					      struct device *dev,
+					      unsigned long attrs)
 {
 	struct phyr_window *window;
 
@@ -240,13 +247,14 @@ static struct phyr_window *phyr_window_create(struct phyr_mem *mem,
 		return ERR_PTR(-ENOMEM);
 
 	window->addr = dma_map_phys(dev, mem->start, mem->end - mem->start,
-				    DMA_BIDIRECTIONAL, PHYR_MMIO_ATTRS);
+				    DMA_BIDIRECTIONAL, attrs);
 	if (dma_mapping_error(dev, window->addr)) {
 		kfree(window);
 		return ERR_PTR(-EREMOTEIO);
 	}
 
 	window->dev = dev;
+	window->attrs = attrs;
 	list_add(&window->node, &mem->windows);
 	return window;
 }
@@ -255,12 +263,14 @@ static struct phyr_window *phyr_window_create(struct phyr_mem *mem,
  * phyr_window_get - map a whole memory for an untranslated device
  * @mem: memory without pages
  * @dev: device whose mask covers all of @mem
+ * @attrs: DMA_ATTR_* of the mapping; always the same for @mem and @dev
  *
  * Context: takes &phyr_mem.lock; may sleep.
  * Return: the window of @mem and @dev with one more user, or ERR_PTR: -ENOMEM,
  * -EREMOTEIO if the DMA API cannot map it.
  */
-struct phyr_window *phyr_window_get(struct phyr_mem *mem, struct device *dev)
+struct phyr_window *phyr_window_get(struct phyr_mem *mem, struct device *dev,
+				    unsigned long attrs)
 {
 	struct phyr_window *window;
 
@@ -271,7 +281,7 @@ struct phyr_window *phyr_window_get(struct phyr_mem *mem, struct device *dev)
 		if (window->dev == dev)
 			goto found;
 
-	window = phyr_window_create(mem, dev);
+	window = phyr_window_create(mem, dev, attrs);
 	if (IS_ERR(window))
 		return window;
 found:
@@ -295,7 +305,7 @@ void phyr_window_put(struct phyr_mem *mem, struct phyr_window *window)
 		return;
 
 	dma_unmap_phys(window->dev, window->addr, mem->end - mem->start,
-		       DMA_BIDIRECTIONAL, PHYR_MMIO_ATTRS);
+		       DMA_BIDIRECTIONAL, window->attrs);
 	list_del(&window->node);
 	kfree(window);
 }

@@ -18,7 +18,7 @@ static int cpu_test_end(struct buffer_test *t, enum dma_data_direction dir)
 
 /*
  * Expect @nr calls for RAM, all with @attrs. An importer that may get the buffer
- * in VRAM, too, also has a window of the card, which is MMIO.
+ * in VRAM, too, also has a window of the card, mapped as MMIO.
  */
 static void cpu_test_expect_calls(struct kunit *test, enum mock_call call,
 				  unsigned int nr, unsigned long attrs)

@@ -41,17 +41,17 @@ struct phyr_mem *fixture_ram(struct kunit *test)
 }
 
 /**
- * fixture_mmio - create a phyr_mem of a carve-out
+ * fixture_carveout - create a phyr_mem of a carve-out
  * @test: the case
  * @start: physical address
  * @len: bytes
  *
  * Return: as fixture_ram().
  */
-struct phyr_mem *fixture_mmio(struct kunit *test, u64 start, u64 len)
+struct phyr_mem *fixture_carveout(struct kunit *test, u64 start, u64 len)
 {
-	return fixture_mem(test, phyr_mem_create_mmio(start, len,
-						      PHYR_MEM_WC));
+	return fixture_mem(test, phyr_mem_create_carveout(start, len,
+							  PHYR_MEM_WC));
 }
 
 /**

@@ -31,7 +31,7 @@ void fixture_peers_init(struct kunit *test, struct fixture_peers *peers);
 struct phyr_mem *fixture_bar(struct kunit *test, struct pci_dev *owner, int bar,
 			     u64 start, u64 len);
 struct phyr_mem *fixture_ram(struct kunit *test);
-struct phyr_mem *fixture_mmio(struct kunit *test, u64 start, u64 len);
+struct phyr_mem *fixture_carveout(struct kunit *test, u64 start, u64 len);
 struct phyr_mem *fixture_p2p(struct kunit *test, u64 start, u64 len);
 struct phyr_list *fixture_list(struct kunit *test);
 void fixture_list_put(struct kunit *test, struct phyr_list *list);

@@ -172,10 +172,10 @@ static struct phyr_list *list_test_build(struct kunit *test,
 {
 	struct phyr_mem *mem[LIST_MEMS] = {
 		[BAR] = fixture_p2p(test, LIST_TEST_BAR, LIST_TEST_BAR_LEN),
-		[CARVE] = fixture_mmio(test, LIST_TEST_CARVE,
+		[CARVE] = fixture_carveout(test, LIST_TEST_CARVE,
 				       LIST_TEST_CARVE_LEN),
 		[RAM] = fixture_ram(test),
-		[SAME_BAR] = fixture_mmio(test, LIST_TEST_BAR,
+		[SAME_BAR] = fixture_carveout(test, LIST_TEST_BAR,
 					  LIST_TEST_BAR_LEN),
 	};
 	struct phyr_list *list = fixture_list(test);

@@ -166,7 +166,7 @@ static void composed_finish(struct kunit *test)
 	bool outside = c->paddr == LIST_TEST_CARVE - 0x1000;
 	struct phyr_mem *mem;
 
-	mem = outside ? fixture_mmio(test, LIST_TEST_CARVE, PAGE_SIZE) :
+	mem = outside ? fixture_carveout(test, LIST_TEST_CARVE, PAGE_SIZE) :
 			fixture_ram(test);
 	if (c->len)
 		list_test_append(test, list, mem, c->paddr, c->len);
@@ -453,7 +453,7 @@ static void alternating_2pow18(struct kunit *test)
 {
 	struct phyr_mem *mem[] = {
 		fixture_ram(test),
-		fixture_mmio(test, LIST_TEST_CARVE, LIST_TEST_CARVE_LEN),
+		fixture_carveout(test, LIST_TEST_CARVE, LIST_TEST_CARVE_LEN),
 	};
 	const u64 size = (u64)COMPOSED_MANY * PAGE_SIZE;
 	struct phyr_list *list;

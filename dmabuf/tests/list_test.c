@@ -218,8 +218,8 @@ static void append_keeps_apart(struct kunit *test)
 
 static void append_keeps_memories_apart(struct kunit *test)
 {
-	struct phyr_mem *low = fixture_mmio(test, 0x5000, 0x1000);
-	struct phyr_mem *high = fixture_mmio(test, 0x6000, 0x1000);
+	struct phyr_mem *low = fixture_carveout(test, 0x5000, 0x1000);
+	struct phyr_mem *high = fixture_carveout(test, 0x6000, 0x1000);
 	struct phyr_list *list = fixture_list(test);
 	const struct phys_vec want[] = { { 0x5000, 0x1000 },
 					 { 0x6000, 0x1000 } };
@@ -238,7 +238,7 @@ static void append_mixes_kinds(struct kunit *test)
 	struct phyr_mem *mem[] = {
 		fixture_ram(test),
 		fixture_p2p(test, LIST_TEST_BAR, LIST_TEST_BAR_LEN),
-		fixture_mmio(test, LIST_TEST_CARVE, LIST_TEST_CARVE_LEN),
+		fixture_carveout(test, LIST_TEST_CARVE, LIST_TEST_CARVE_LEN),
 	};
 	struct phyr_list *list = fixture_list(test);
 	const struct phyr_chunk *chunk;
@@ -446,7 +446,7 @@ static void list_put_empty(struct kunit *test)
 static void list_outlives_its_memory_creator(struct kunit *test)
 {
 	struct phyr_list *list = fixture_list(test);
-	struct phyr_mem *mem = phyr_mem_create_mmio(0x10000, 0x10000,
+	struct phyr_mem *mem = phyr_mem_create_carveout(0x10000, 0x10000,
 						    PHYR_MEM_UC);
 
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mem);
@@ -462,7 +462,7 @@ static void is_pageless_by_kind(struct kunit *test)
 	struct phyr_mem *ram = fixture_ram(test);
 	struct phyr_mem *other[] = {
 		fixture_p2p(test, LIST_TEST_BAR, LIST_TEST_BAR_LEN),
-		fixture_mmio(test, LIST_TEST_CARVE, LIST_TEST_CARVE_LEN),
+		fixture_carveout(test, LIST_TEST_CARVE, LIST_TEST_CARVE_LEN),
 	};
 	struct phyr_list *list;
 	unsigned int i;

@@ -56,7 +56,7 @@ int map_test_init(struct kunit *test)
 
 	mock.bus_offset = -SZ_1G;
 	t->p2p = fixture_bar(test, t->owner, 2, MAP_BAR, MAP_BAR_LEN);
-	t->mmio = fixture_mmio(test, MAP_MMIO, MAP_MMIO_LEN);
+	t->carveout = fixture_carveout(test, MAP_CARVEOUT, MAP_CARVEOUT_LEN);
 	t->ram = fixture_ram(test);
 
 	dma_resv_init(&t->resv);
@@ -100,7 +100,7 @@ struct phyr_mem *map_test_mem(struct map_test *t,
 			      enum phyr_mem_kind kind)
 {
 	return kind == PHYR_MEM_P2P ? t->p2p :
-	       kind == PHYR_MEM_MMIO ? t->mmio : t->ram;
+	       kind == PHYR_MEM_CARVEOUT ? t->carveout : t->ram;
 }
 
 /* Create a list of @nr extents of @len bytes, @stride bytes apart. */

@@ -16,8 +16,11 @@
 
 #define MAP_BAR		0xc0000000ULL		/* below 4 GiB */
 #define MAP_BAR_LEN	(256ULL * SZ_1M)
-#define MAP_MMIO	0x2000000000ULL
-#define MAP_MMIO_LEN	(64ULL * SZ_1G)
+#define MAP_CARVEOUT	0x2000000000ULL
+#define MAP_CARVEOUT_LEN	(64ULL * SZ_1G)
+/* On every device; on a coherent one also DMA_ATTR_REQUIRE_COHERENT */
+#define MAP_CARVEOUT_ATTRS \
+	(DMA_ATTR_SKIP_CPU_SYNC | DMA_ATTR_DEBUGGING_IGNORE_CACHELINES)
 #define MAP_RAM		0x100000000ULL
 #define MAP_ALL_BITS	(~0ULL)
 
@@ -31,7 +34,7 @@ struct map_test {
 	struct dma_buf_attachment attach;
 	struct phyr_attachment importer;
 	struct phyr_mem *p2p;
-	struct phyr_mem *mmio;
+	struct phyr_mem *carveout;
 	struct phyr_mem *ram;
 };
 

@@ -89,23 +89,60 @@ static const struct map_route map_routes[] = {
 	  .attrs = PHYR_MMIO_ATTRS, .limit = MAP_BAR + MAP_BAR_LEN - 1 },
 	{ "P2P mask below the BAR", PHYR_MEM_P2P, .mask = DMA_BIT_MASK(28),
 	  .ret = -EREMOTEIO },
-	{ "MMIO IOMMU", PHYR_MEM_MMIO, .iommu = true,
+	{ "carve-out IOMMU", PHYR_MEM_CARVEOUT, .iommu = true,
 	  .mask = DMA_BIT_MASK(32), .mode = PHYR_MAP_IOVA,
-	  .attrs = PHYR_MMIO_ATTRS, .limit = U64_MAX },
-	{ "MMIO bus is not asked", PHYR_MEM_MMIO, .iommu = true, .bus = true,
-	  .mask = MAP_ALL_BITS, .mode = PHYR_MAP_IOVA,
-	  .attrs = PHYR_MMIO_ATTRS, .limit = U64_MAX },
-	{ "MMIO untranslated", PHYR_MEM_MMIO, .mask = MAP_ALL_BITS,
-	  .mode = PHYR_MAP_WINDOW, .attrs = PHYR_MMIO_ATTRS,
+	  .attrs = MAP_CARVEOUT_ATTRS | DMA_ATTR_REQUIRE_COHERENT,
+	  .limit = U64_MAX },
+	{ "carve-out IOMMU incoherent", PHYR_MEM_CARVEOUT, .iommu = true,
+	  .incoherent = true, .mask = DMA_BIT_MASK(32), .mode = PHYR_MAP_IOVA,
+	  .attrs = MAP_CARVEOUT_ATTRS, .limit = U64_MAX },
+	{ "carve-out IOMMU of large pages", PHYR_MEM_CARVEOUT, .iommu = true,
+	  .boundary = SZ_64K - 1, .mask = MAP_ALL_BITS,
+	  .mode = PHYR_MAP_EXTENT,
+	  .attrs = MAP_CARVEOUT_ATTRS | DMA_ATTR_REQUIRE_COHERENT,
+	  .limit = U64_MAX },
+	{ "carve-out bus is not asked", PHYR_MEM_CARVEOUT, .iommu = true,
+	  .bus = true, .mask = MAP_ALL_BITS, .mode = PHYR_MAP_IOVA,
+	  .attrs = MAP_CARVEOUT_ATTRS | DMA_ATTR_REQUIRE_COHERENT,
+	  .limit = U64_MAX },
+	{ "carve-out untranslated", PHYR_MEM_CARVEOUT, .mask = MAP_ALL_BITS,
+	  .mode = PHYR_MAP_WINDOW,
+	  .attrs = MAP_CARVEOUT_ATTRS | DMA_ATTR_REQUIRE_COHERENT,
 	  .limit = MAP_ALL_BITS },
-	{ "MMIO other ops", PHYR_MEM_MMIO, .other_ops = true,
-	  .mask = MAP_ALL_BITS, .ret = -EREMOTEIO },
-	{ "MMIO bounce", PHYR_MEM_MMIO, .bounce = true, .mask = MAP_ALL_BITS,
+	{ "carve-out untranslated incoherent", PHYR_MEM_CARVEOUT,
+	  .incoherent = true, .mask = MAP_ALL_BITS, .mode = PHYR_MAP_WINDOW,
+	  .attrs = MAP_CARVEOUT_ATTRS, .limit = MAP_ALL_BITS },
+	{ "carve-out mask below", PHYR_MEM_CARVEOUT, .mask = DMA_BIT_MASK(32),
 	  .ret = -EREMOTEIO },
-	{ "MMIO IOMMU bounce", PHYR_MEM_MMIO, .bounce = true, .iommu = true,
-	  .mask = MAP_ALL_BITS, .mode = PHYR_MAP_IOVA,
-	  .attrs = PHYR_MMIO_ATTRS, .limit = U64_MAX },
-	{ "MMIO mask too short", PHYR_MEM_MMIO, .mask = DMA_BIT_MASK(32),
+	{ "carve-out mask within", PHYR_MEM_CARVEOUT,
+	  .mask = MAP_CARVEOUT + SZ_1M, .mode = PHYR_MAP_EXTENT,
+	  .attrs = MAP_CARVEOUT_ATTRS | DMA_ATTR_REQUIRE_COHERENT,
+	  .limit = MAP_CARVEOUT + SZ_1M, .part = true },
+	{ "carve-out mask one byte short", PHYR_MEM_CARVEOUT,
+	  .incoherent = true, .mask = MAP_CARVEOUT + MAP_CARVEOUT_LEN - 2,
+	  .mode = PHYR_MAP_EXTENT, .attrs = MAP_CARVEOUT_ATTRS,
+	  .limit = MAP_CARVEOUT + MAP_CARVEOUT_LEN - 2, .part = true },
+	{ "carve-out mask just enough", PHYR_MEM_CARVEOUT,
+	  .mask = MAP_CARVEOUT + MAP_CARVEOUT_LEN - 1,
+	  .mode = PHYR_MAP_WINDOW,
+	  .attrs = MAP_CARVEOUT_ATTRS | DMA_ATTR_REQUIRE_COHERENT,
+	  .limit = MAP_CARVEOUT + MAP_CARVEOUT_LEN - 1 },
+	{ "carve-out other ops", PHYR_MEM_CARVEOUT, .other_ops = true,
+	  .mask = MAP_ALL_BITS, .ret = -EREMOTEIO },
+	{ "carve-out bounce", PHYR_MEM_CARVEOUT, .bounce = true,
+	  .mask = MAP_ALL_BITS, .ret = -EREMOTEIO },
+	{ "carve-out bounce incoherent", PHYR_MEM_CARVEOUT, .bounce = true,
+	  .incoherent = true, .mask = MAP_ALL_BITS, .ret = -EREMOTEIO },
+	{ "carve-out IOMMU bounce", PHYR_MEM_CARVEOUT, .bounce = true,
+	  .iommu = true, .mask = MAP_ALL_BITS, .mode = PHYR_MAP_IOVA,
+	  .attrs = MAP_CARVEOUT_ATTRS | DMA_ATTR_REQUIRE_COHERENT,
+	  .limit = U64_MAX },
+	{ "carve-out untrusted", PHYR_MEM_CARVEOUT, .iommu = true,
+	  .untrusted = true, .mask = MAP_ALL_BITS, .mode = PHYR_MAP_IOVA,
+	  .attrs = MAP_CARVEOUT_ATTRS | DMA_ATTR_REQUIRE_COHERENT,
+	  .limit = U64_MAX },
+	{ "carve-out untrusted large pages", PHYR_MEM_CARVEOUT, .iommu = true,
+	  .untrusted = true, .boundary = SZ_64K - 1, .mask = MAP_ALL_BITS,
 	  .ret = -EREMOTEIO },
 	{ "RAM IOMMU", PHYR_MEM_RAM, .iommu = true, .mask = DMA_BIT_MASK(32),
 	  .mode = PHYR_MAP_IOVA, .attrs = DMA_ATTR_REQUIRE_COHERENT,
@@ -214,7 +251,7 @@ void route_create_without_mask(struct kunit *test)
 	int kind;
 
 	t->pdev->dev.dma_mask = NULL;
-	for (kind = PHYR_MEM_RAM; kind <= PHYR_MEM_MMIO; kind++)
+	for (kind = PHYR_MEM_RAM; kind <= PHYR_MEM_CARVEOUT; kind++)
 		KUNIT_EXPECT_PTR_EQ(test,
 				    map_test_route(&t->attach,
 						   map_test_mem(t, kind)),
@@ -241,7 +278,7 @@ void route_create_bus_dma_limit(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, route->limit, DMA_BIT_MASK(32));
 	phyr_route_destroy(route);
 
-	KUNIT_EXPECT_PTR_EQ(test, map_test_route(&t->attach, t->mmio),
+	KUNIT_EXPECT_PTR_EQ(test, map_test_route(&t->attach, t->carveout),
 			    ERR_PTR(-EREMOTEIO));
 }
 
@@ -276,17 +313,17 @@ void route_create_holds_its_memory(struct kunit *test)
 	struct map_test *t = test->priv;
 	struct phyr_route *route;
 
-	route = map_test_route(&t->attach, t->mmio);
+	route = map_test_route(&t->attach, t->carveout);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, route);
-	KUNIT_EXPECT_EQ(test, kref_read(&t->mmio->ref), 2);
+	KUNIT_EXPECT_EQ(test, kref_read(&t->carveout->ref), 2);
 	phyr_route_destroy(route);
-	KUNIT_EXPECT_EQ(test, kref_read(&t->mmio->ref), 1);
+	KUNIT_EXPECT_EQ(test, kref_read(&t->carveout->ref), 1);
 
 	/* A failed route holds no reference. */
 	t->pdev->dma_mask = DMA_BIT_MASK(32);
-	KUNIT_EXPECT_PTR_EQ(test, map_test_route(&t->attach, t->mmio),
+	KUNIT_EXPECT_PTR_EQ(test, map_test_route(&t->attach, t->carveout),
 			    ERR_PTR(-EREMOTEIO));
-	KUNIT_EXPECT_EQ(test, kref_read(&t->mmio->ref), 1);
+	KUNIT_EXPECT_EQ(test, kref_read(&t->carveout->ref), 1);
 }
 
 /*
@@ -350,9 +387,9 @@ void probe_bus_distance_negative(struct kunit *test)
 
 	/* A carve-out is not peer memory. */
 	KUNIT_EXPECT_EQ(test, map_test_routes(&t->importer,
-					      map_test_list(test, t->mmio,
-							    MAP_MMIO, 1, SZ_4K,
-							    SZ_4K)), 0);
+					      map_test_list(test, t->carveout,
+							    MAP_CARVEOUT, 1,
+							    SZ_4K, SZ_4K)), 0);
 }
 
 void probe_bus_device_not_on_pci(struct kunit *test)
@@ -526,12 +563,12 @@ void window_fails_to_map(struct kunit *test)
 	struct phyr_route *route;
 
 	mock_fail(MOCK_MAP, 1, -ENOMEM);
-	KUNIT_EXPECT_PTR_EQ(test, map_test_route(&t->attach, t->mmio),
+	KUNIT_EXPECT_PTR_EQ(test, map_test_route(&t->attach, t->carveout),
 			    ERR_PTR(-EREMOTEIO));
 	KUNIT_EXPECT_EQ(test, mock_count(MOCK_UNMAP), 0);
 
 	/* The failed window is not kept. */
-	route = map_test_route(&t->attach, t->mmio);
+	route = map_test_route(&t->attach, t->carveout);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, route);
 	KUNIT_EXPECT_EQ(test, mock_count(MOCK_MAP), 2);
 	phyr_route_destroy(route);
@@ -543,7 +580,7 @@ void window_no_memory(struct kunit *test)
 
 	/* The first allocates the route, the second the window. */
 	mock_fail(MOCK_ALLOC, 2, -ENOMEM);
-	KUNIT_EXPECT_PTR_EQ(test, map_test_route(&t->attach, t->mmio),
+	KUNIT_EXPECT_PTR_EQ(test, map_test_route(&t->attach, t->carveout),
 			    ERR_PTR(-ENOMEM));
 	map_test_expect_untouched(test);
 }

@@ -135,7 +135,7 @@ static void map_iova_beyond_4gib(struct kunit *test)
 
 	mock.iommu = true;
 	/* A long extent, then offsets of more than 32 bits */
-	list = map_test_list(test, t->mmio, MAP_MMIO, 3, 6ULL * SZ_1G,
+	list = map_test_list(test, t->carveout, MAP_CARVEOUT, 3, 6ULL * SZ_1G,
 			     8ULL * SZ_1G);
 	ranges = map_test_map(t, list, 0, 18ULL * SZ_1G);
 
@@ -259,15 +259,15 @@ static void map_window_beyond_4gib(struct kunit *test)
 	struct dma_range_cursor cursor;
 	struct phyr_list *list;
 
-	list = map_test_list(test, t->mmio, MAP_MMIO, 3, 6ULL * SZ_1G,
+	list = map_test_list(test, t->carveout, MAP_CARVEOUT, 3, 6ULL * SZ_1G,
 			     8ULL * SZ_1G);
 	ranges = map_test_map(t, list, 0, 18ULL * SZ_1G);
-	KUNIT_EXPECT_EQ(test, mock_nth(MOCK_MAP, 1)->len, MAP_MMIO_LEN);
+	KUNIT_EXPECT_EQ(test, mock_nth(MOCK_MAP, 1)->len, MAP_CARVEOUT_LEN);
 	dma_range_cursor_init(&cursor, ranges, 5ULL * SZ_1G);
-	map_test_expect_range(test, &cursor, MAP_MMIO + 5ULL * SZ_1G, SZ_1G);
-	map_test_expect_range(test, &cursor, MAP_MMIO + 8ULL * SZ_1G,
+	map_test_expect_range(test, &cursor, MAP_CARVEOUT + 5ULL * SZ_1G, SZ_1G);
+	map_test_expect_range(test, &cursor, MAP_CARVEOUT + 8ULL * SZ_1G,
 			      6ULL * SZ_1G);
-	map_test_expect_range(test, &cursor, MAP_MMIO + 16ULL * SZ_1G,
+	map_test_expect_range(test, &cursor, MAP_CARVEOUT + 16ULL * SZ_1G,
 			      6ULL * SZ_1G);
 	map_test_expect_end(test, &cursor);
 	map_test_unmap(ranges);
@@ -441,7 +441,8 @@ static struct phyr_list *map_test_mixed(struct map_test *t)
 
 	map_test_append(t->test, list, t->ram, MAP_RAM, 2, SZ_4K, SZ_8K);
 	map_test_append(t->test, list, t->p2p, MAP_BAR, 3, SZ_4K, SZ_8K);
-	map_test_append(t->test, list, t->mmio, MAP_MMIO, 1, SZ_8K, SZ_8K);
+	map_test_append(t->test, list, t->carveout, MAP_CARVEOUT, 1, SZ_8K,
+			SZ_8K);
 	map_test_append(t->test, list, t->ram, MAP_RAM + SZ_1M, 1, SZ_4K,
 			SZ_8K);
 	KUNIT_ASSERT_EQ(t->test, phyr_list_finish(list, 8 * SZ_4K, "test"), 0);
@@ -466,7 +467,7 @@ static void map_mixed_a_segment_per_run(struct kunit *test)
 	map_test_expect_range(test, &cursor, MAP_BAR - SZ_1G, SZ_4K);
 	map_test_expect_range(test, &cursor, MAP_BAR - SZ_1G + SZ_8K, SZ_4K);
 	map_test_expect_range(test, &cursor, MAP_BAR - SZ_1G + SZ_16K, SZ_4K);
-	map_test_expect_range(test, &cursor, MAP_MMIO, SZ_8K);
+	map_test_expect_range(test, &cursor, MAP_CARVEOUT, SZ_8K);
 	map_test_expect_range(test, &cursor, MAP_RAM + SZ_1M, SZ_4K);
 	map_test_expect_end(test, &cursor);
 

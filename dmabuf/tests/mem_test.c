@@ -11,6 +11,7 @@
 
 #define MEM_TEST_BAR		0x380000000000ULL
 #define MEM_TEST_BAR_LEN	0x200000000ULL
+#define MEM_TEST_ATTRS		DMA_ATTR_DEBUGGING_IGNORE_CACHELINES
 
 static struct pci_dev *mem_test_card(struct kunit *test)
 {
@@ -51,8 +52,9 @@ static void create_no_memory(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, PTR_ERR(phyr_mem_create_ram()), -ENOMEM);
 	mock_fail(MOCK_ALLOC, 1, -ENOMEM);
 	KUNIT_EXPECT_EQ(test,
-			PTR_ERR(phyr_mem_create_mmio(PAGE_SIZE, PAGE_SIZE,
-						     PHYR_MEM_UC)), -ENOMEM);
+			PTR_ERR(phyr_mem_create_carveout(PAGE_SIZE, PAGE_SIZE,
+							 PHYR_MEM_UC)),
+			-ENOMEM);
 	mock_fail(MOCK_ALLOC, 1, -ENOMEM);
 	KUNIT_EXPECT_EQ(test,
 			PTR_ERR(phyr_mem_create_p2p(pdev, 2, PHYR_MEM_UC)),
@@ -65,7 +67,7 @@ static void create_no_memory(struct kunit *test)
  * @name: description
  * @start: first byte
  * @len: bytes
- * @ret: expected result of phyr_mem_create_mmio()
+ * @ret: expected result of phyr_mem_create_carveout()
  */
 struct mem_window {
 	const char *name;
@@ -92,17 +94,17 @@ static const struct mem_window mem_windows[] = {
 
 KUNIT_ARRAY_PARAM_DESC(mem_window, mem_windows, name);
 
-static void create_mmio_by_window(struct kunit *test)
+static void create_carveout_by_window(struct kunit *test)
 {
 	const struct mem_window *window = test->param_value;
 	struct phyr_mem *mem;
 
-	mem = phyr_mem_create_mmio(window->start, window->len, PHYR_MEM_WC);
+	mem = phyr_mem_create_carveout(window->start, window->len, PHYR_MEM_WC);
 	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(mem), window->ret);
 	if (IS_ERR(mem))
 		return;
 
-	KUNIT_EXPECT_EQ(test, phyr_mem_kind(mem), PHYR_MEM_MMIO);
+	KUNIT_EXPECT_EQ(test, phyr_mem_kind(mem), PHYR_MEM_CARVEOUT);
 	KUNIT_EXPECT_EQ(test, phyr_mem_start(mem), window->start);
 	KUNIT_EXPECT_EQ(test, phyr_mem_len(mem), window->len);
 	KUNIT_EXPECT_EQ(test, mem->cache, PHYR_MEM_WC);
@@ -203,7 +205,8 @@ static void pgprot_by_cache(struct kunit *test)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(caches); i++) {
-		mem = phyr_mem_create_mmio(0x10000, 0x1000, caches[i]);
+		mem = caches[i] == PHYR_MEM_CACHED ? phyr_mem_create_ram() :
+			phyr_mem_create_carveout(0x10000, 0x1000, caches[i]);
 		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mem);
 		KUNIT_EXPECT_EQ(test,
 				pgprot_val(phyr_mem_pgprot(mem, PAGE_KERNEL)),
@@ -218,7 +221,7 @@ static void pgprot_by_cache(struct kunit *test)
 static void pgprot_of_a_bar_is_decrypted(struct kunit *test)
 {
 	struct pci_dev *pdev = mem_test_card(test);
-	struct phyr_mem *bar, *ram;
+	struct phyr_mem *bar, *carveout, *ram;
 	pgprot_t prot;
 
 	bar = phyr_mem_create_p2p(pdev, 2, PHYR_MEM_WC);
@@ -229,6 +232,14 @@ static void pgprot_of_a_bar_is_decrypted(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pgprot_val(prot) & ~MOCK_DECRYPTED,
 			pgprot_val(pgprot_writecombine(PAGE_KERNEL)));
 	phyr_mem_put(bar);
+
+	/* A carve-out is. */
+	carveout = phyr_mem_create_carveout(0x10000, 0x1000, PHYR_MEM_WC);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, carveout);
+	KUNIT_EXPECT_EQ(test,
+			pgprot_val(phyr_mem_pgprot(carveout, PAGE_KERNEL)),
+			pgprot_val(pgprot_writecombine(PAGE_KERNEL)));
+	phyr_mem_put(carveout);
 
 	ram = phyr_mem_create_ram();
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, ram);
@@ -248,9 +259,24 @@ static void create_p2p_is_never_cached(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mem_test_refs(pdev), 1);
 }
 
+/* Nobody flushes CPU caches for it. */
+static void create_carveout_is_never_cached(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test,
+			PTR_ERR(phyr_mem_create_carveout(0x10000, 0x1000,
+							 PHYR_MEM_CACHED)),
+			-EINVAL);
+}
+
 /*
  * Windows
  */
+
+static struct phyr_window *mem_test_get(struct phyr_mem *mem,
+					struct device *dev)
+{
+	return phyr_window_get(mem, dev, MEM_TEST_ATTRS);
+}
 
 static void window_get_maps_all_of_it(struct kunit *test)
 {
@@ -261,7 +287,7 @@ static void window_get_maps_all_of_it(struct kunit *test)
 	struct phyr_window *window;
 
 	mock.dma_offset = 0x1000000;
-	window = phyr_window_get(mem, dev);
+	window = mem_test_get(mem, dev);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, window);
 	KUNIT_EXPECT_EQ(test, window->addr, MEM_TEST_BAR + 0x1000000);
 	KUNIT_EXPECT_PTR_EQ(test, window->dev, dev);
@@ -273,7 +299,7 @@ static void window_get_maps_all_of_it(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, map->len, MEM_TEST_BAR_LEN);
 	KUNIT_EXPECT_EQ(test, map->dir, DMA_BIDIRECTIONAL);
 	KUNIT_EXPECT_EQ(test, map->attrs,
-			DMA_ATTR_MMIO | DMA_ATTR_DEBUGGING_IGNORE_CACHELINES);
+			MEM_TEST_ATTRS);
 
 	phyr_window_put(mem, window);
 	KUNIT_EXPECT_EQ(test, mock_mapped(), 0);
@@ -286,15 +312,15 @@ static void window_get_maps_all_of_it(struct kunit *test)
 
 static void window_get_shares_per_device(struct kunit *test)
 {
-	struct phyr_mem *mem = fixture_mmio(test, 0x10000, 0x100000);
+	struct phyr_mem *mem = fixture_carveout(test, 0x10000, 0x100000);
 	struct device *dev = mock_device(test, "importer", DMA_BIT_MASK(64));
 	struct phyr_window *window;
 	unsigned int i;
 
-	window = phyr_window_get(mem, dev);
+	window = mem_test_get(mem, dev);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, window);
 	for (i = 2; i <= 10; i++) {
-		KUNIT_EXPECT_PTR_EQ(test, phyr_window_get(mem, dev), window);
+		KUNIT_EXPECT_PTR_EQ(test, mem_test_get(mem, dev), window);
 		KUNIT_EXPECT_EQ(test, window->users, i);
 	}
 	KUNIT_EXPECT_EQ(test, mock_count(MOCK_MAP), 1);
@@ -310,7 +336,7 @@ static void window_get_shares_per_device(struct kunit *test)
 
 static void window_get_per_device(struct kunit *test)
 {
-	struct phyr_mem *mem = fixture_mmio(test, 0x10000, 0x100000);
+	struct phyr_mem *mem = fixture_carveout(test, 0x10000, 0x100000);
 	struct device *dev[] = {
 		mock_device(test, "one", DMA_BIT_MASK(64)),
 		mock_device(test, "two", DMA_BIT_MASK(32)),
@@ -320,12 +346,12 @@ static void window_get_per_device(struct kunit *test)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(dev); i++) {
-		window[i] = phyr_window_get(mem, dev[i]);
+		window[i] = mem_test_get(mem, dev[i]);
 		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, window[i]);
 	}
 	KUNIT_EXPECT_EQ(test, mock_mapped(), 3);
 	for (i = 0; i < ARRAY_SIZE(dev); i++) {
-		KUNIT_EXPECT_PTR_EQ(test, phyr_window_get(mem, dev[i]),
+		KUNIT_EXPECT_PTR_EQ(test, mem_test_get(mem, dev[i]),
 				    window[i]);
 		phyr_window_put(mem, window[i]);
 	}
@@ -334,8 +360,8 @@ static void window_get_per_device(struct kunit *test)
 	/* Remove from the middle, so that neighbours are relinked */
 	phyr_window_put(mem, window[1]);
 	KUNIT_EXPECT_PTR_EQ(test, mock_nth(MOCK_UNMAP, 1)->who, dev[1]);
-	KUNIT_EXPECT_PTR_EQ(test, phyr_window_get(mem, dev[0]), window[0]);
-	KUNIT_EXPECT_PTR_EQ(test, phyr_window_get(mem, dev[2]), window[2]);
+	KUNIT_EXPECT_PTR_EQ(test, mem_test_get(mem, dev[0]), window[0]);
+	KUNIT_EXPECT_PTR_EQ(test, mem_test_get(mem, dev[2]), window[2]);
 	phyr_window_put(mem, window[0]);
 	phyr_window_put(mem, window[2]);
 	phyr_window_put(mem, window[0]);
@@ -345,14 +371,14 @@ static void window_get_per_device(struct kunit *test)
 
 static void window_get_per_memory(struct kunit *test)
 {
-	struct phyr_mem *low = fixture_mmio(test, 0x10000, 0x10000);
-	struct phyr_mem *high = fixture_mmio(test, 0x80000, 0x20000);
+	struct phyr_mem *low = fixture_carveout(test, 0x10000, 0x10000);
+	struct phyr_mem *high = fixture_carveout(test, 0x80000, 0x20000);
 	struct device *dev = mock_device(test, "importer", DMA_BIT_MASK(64));
 	struct phyr_window *a, *b;
 
-	a = phyr_window_get(low, dev);
+	a = mem_test_get(low, dev);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, a);
-	b = phyr_window_get(high, dev);
+	b = mem_test_get(high, dev);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, b);
 	KUNIT_EXPECT_EQ(test, a->addr, 0x10000);
 	KUNIT_EXPECT_EQ(test, b->addr, 0x80000);
@@ -364,13 +390,13 @@ static void window_get_per_memory(struct kunit *test)
 
 static void window_get_after_last_put(struct kunit *test)
 {
-	struct phyr_mem *mem = fixture_mmio(test, 0x10000, 0x100000);
+	struct phyr_mem *mem = fixture_carveout(test, 0x10000, 0x100000);
 	struct device *dev = mock_device(test, "importer", DMA_BIT_MASK(64));
 	struct phyr_window *window;
 	unsigned int i;
 
 	for (i = 1; i <= 3; i++) {
-		window = phyr_window_get(mem, dev);
+		window = mem_test_get(mem, dev);
 		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, window);
 		KUNIT_EXPECT_EQ(test, window->users, 1);
 		KUNIT_EXPECT_EQ(test, mock_count(MOCK_MAP), i);
@@ -380,24 +406,24 @@ static void window_get_after_last_put(struct kunit *test)
 
 static void window_get_fails(struct kunit *test, enum mock_call call, int err)
 {
-	struct phyr_mem *mem = fixture_mmio(test, 0x10000, 0x100000);
+	struct phyr_mem *mem = fixture_carveout(test, 0x10000, 0x100000);
 	struct device *dev = mock_device(test, "importer", DMA_BIT_MASK(64));
 	struct device *other = mock_device(test, "other", DMA_BIT_MASK(64));
 	struct phyr_window *window, *before;
 	unsigned int allocated;
 
-	before = phyr_window_get(mem, other);
+	before = mem_test_get(mem, other);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, before);
 	allocated = mock_allocated();
 
 	mock_fail(call, 1, -ENOMEM);
-	KUNIT_EXPECT_EQ(test, PTR_ERR(phyr_window_get(mem, dev)), err);
+	KUNIT_EXPECT_EQ(test, PTR_ERR(mem_test_get(mem, dev)), err);
 	KUNIT_EXPECT_EQ(test, mock_allocated(), allocated);
 	KUNIT_EXPECT_EQ(test, mock_mapped(), 1);
 	KUNIT_EXPECT_TRUE(test, list_is_singular(&mem->windows));
 	KUNIT_EXPECT_EQ(test, before->users, 1);
 
-	window = phyr_window_get(mem, dev);
+	window = mem_test_get(mem, dev);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, window);
 	KUNIT_EXPECT_EQ(test, window->users, 1);
 	phyr_window_put(mem, window);
@@ -440,7 +466,7 @@ static int mem_test_thread(void *data)
 	unsigned int i;
 
 	for (i = 0; i < MEM_TEST_ROUNDS; i++) {
-		window = phyr_window_get(mem_race.mem, dev);
+		window = mem_test_get(mem_race.mem, dev);
 		if (IS_ERR(window)) {
 			atomic_inc(&mem_race.failed);
 			continue;
@@ -461,7 +487,7 @@ static void window_get_races_put(struct kunit *test)
 	unsigned int i, started = 0;
 
 	mem_race = (struct mem_race) {
-		.mem = fixture_mmio(test, 0x10000, 0x100000),
+		.mem = fixture_carveout(test, 0x10000, 0x100000),
 		.dev = { mock_device(test, "one", DMA_BIT_MASK(64)),
 			 mock_device(test, "two", DMA_BIT_MASK(64)) },
 	};
@@ -492,9 +518,9 @@ static void put_with_window_warns(struct kunit *test)
 	struct phyr_window *window;
 	struct phyr_mem *mem;
 
-	mem = phyr_mem_create_mmio(0x10000, 0x100000, PHYR_MEM_WC);
+	mem = phyr_mem_create_carveout(0x10000, 0x100000, PHYR_MEM_WC);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mem);
-	window = phyr_window_get(mem, dev);
+	window = mem_test_get(mem, dev);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, window);
 
 	kunit_warning_suppress(test) {
@@ -502,14 +528,15 @@ static void put_with_window_warns(struct kunit *test)
 		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
 	}
 	dma_unmap_phys(dev, window->addr, 0x100000, DMA_BIDIRECTIONAL,
-		       PHYR_MMIO_ATTRS);
+		       MEM_TEST_ATTRS);
 	kfree(window);
 }
 
 static struct kunit_case mem_test_cases[] = {
 	KUNIT_CASE(create_ram_is_everything),
 	KUNIT_CASE(create_no_memory),
-	KUNIT_CASE_PARAM(create_mmio_by_window, mem_window_gen_params),
+	KUNIT_CASE_PARAM(create_carveout_by_window, mem_window_gen_params),
+	KUNIT_CASE(create_carveout_is_never_cached),
 	KUNIT_CASE(create_p2p_copies_provider),
 	KUNIT_CASE(create_p2p_without_support),
 	KUNIT_CASE(create_p2p_without_provider),

@@ -184,15 +184,15 @@ static void table_of_bar_splits_at_pages(struct kunit *test)
 	struct scatterlist *sg;
 	struct sg_table *sgt;
 	unsigned int i;
-	u64 at = MAP_MMIO + c->skip;
+	u64 at = MAP_CARVEOUT + c->skip;
 
-	sgt = sgt_list_map(t, sgt_list_long(test, t->mmio, MAP_MMIO));
+	sgt = sgt_list_map(t, sgt_list_long(test, t->carveout, MAP_CARVEOUT));
 	KUNIT_EXPECT_EQ(test, sgt->nents, c->nr);
 	KUNIT_EXPECT_EQ(test, sgt->orig_nents, 0);
 	for_each_sgtable_dma_sg(sgt, sg, i)
 		at = sgt_list_expect_long(test, i, sg_dma_address(sg), at,
 					  sg_dma_len(sg));
-	KUNIT_EXPECT_EQ(test, at, MAP_MMIO + c->len - c->tail);
+	KUNIT_EXPECT_EQ(test, at, MAP_CARVEOUT + c->len - c->tail);
 	map_test_unmap(phyr_sgt_destroy(sgt));
 }
 
@@ -576,7 +576,7 @@ static void list_from_sgt_needs_ram(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, sg_alloc_table(&sgt, 1, GFP_KERNEL), 0);
 	sg_set_page(sgt.sgl, pages, PAGE_SIZE, 0);
-	KUNIT_EXPECT_PTR_EQ(test, phyr_list_from_sgt(t->mmio, &sgt),
+	KUNIT_EXPECT_PTR_EQ(test, phyr_list_from_sgt(t->carveout, &sgt),
 			    ERR_PTR(-EINVAL));
 	sg_free_table(&sgt);
 }

@@ -29,12 +29,12 @@ struct sg_table;
  * enum phyr_mem_kind - type of a struct phyr_mem
  * @PHYR_MEM_RAM: system memory, with pages
  * @PHYR_MEM_P2P: a BAR of a PCI device
- * @PHYR_MEM_MMIO: page-less memory behind the memory controller
+ * @PHYR_MEM_CARVEOUT: DRAM without pages, behind the memory controller
  */
 enum phyr_mem_kind {
 	PHYR_MEM_RAM,
 	PHYR_MEM_P2P,
-	PHYR_MEM_MMIO,
+	PHYR_MEM_CARVEOUT,
 };
 
 /**
@@ -52,8 +52,8 @@ enum phyr_mem_cache {
 struct phyr_mem *phyr_mem_create_ram(void);
 struct phyr_mem *phyr_mem_create_p2p(struct pci_dev *pdev, int bar,
 				     enum phyr_mem_cache cache);
-struct phyr_mem *phyr_mem_create_mmio(phys_addr_t start, u64 len,
-				      enum phyr_mem_cache cache);
+struct phyr_mem *phyr_mem_create_carveout(phys_addr_t start, u64 len,
+					  enum phyr_mem_cache cache);
 struct phyr_mem *phyr_mem_get(struct phyr_mem *mem);
 void phyr_mem_put(struct phyr_mem *mem);
 phys_addr_t phyr_mem_start(const struct phyr_mem *mem);

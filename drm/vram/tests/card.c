@@ -73,7 +73,8 @@ struct card *card_create(struct kunit *test, u64 size, u64 reserved)
 	card = kunit_kzalloc(test, sizeof(*card), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, card);
 	card_create_vram(test, card, size);
-	mem = card_mem(test, phyr_mem_create_mmio(CARD_BAR, size, PHYR_MEM_WC));
+	mem = card_mem(test, phyr_mem_create_carveout(CARD_BAR, size,
+						      PHYR_MEM_WC));
 	ram = card_mem(test, phyr_mem_create_ram());
 
 	dev = drm_kunit_helper_alloc_device(test);
