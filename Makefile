@@ -88,7 +88,7 @@ help:
 	@echo "              debug kernel, which is built first);"
 	@echo "              some of them: make igt-compare DRIVERS=\"phyr_vram bochs\""
 	@echo "make soak     1,000,000 random operations on the debug kernel; SEED=N, OPS=N"
-	@echo "make coverage which lines of dmabuf/, drm/, engine/ and media/ the tests reach, on the debug kernel;"
+	@echo "make coverage which lines of dmabuf/, drm/, engine/, heap/ and media/ the tests reach, on the debug kernel;"
 	@echo "              some runs: make coverage RUNS=\"kunit intel\" (igt-tests/coverage/run --help)"
 	@echo "make mutants  mutation testing: applies 31 deliberate bugs, one at a time;"
 	@echo "              some of them: make mutants MUTANTS=\"05 12\""

@@ -251,19 +251,28 @@ void under_attack_limited(uint64_t bytes, void (*attack)(void),
 	run_attack(true, attack, victim);
 }
 
-void under_attack_with_vram(const struct phyr_device *card, uint64_t bytes,
-			    void (*attack)(void),
-			    void (*victim)(pid_t attacker))
+void under_attack_with_region(const char *region, uint64_t bytes,
+			      void (*attack)(void),
+			      void (*victim)(pid_t attacker))
 {
-	char limit[64];
+	char limit[96];
 
 	mount_cgroups();
 	igt_require_f(has_controller("dmem"),
 		      "this kernel has no cgroups for device memory (CONFIG_CGROUP_DMEM)\n");
-	snprintf(limit, sizeof(limit), "drm/%s/vram %" PRIu64, card->busid,
-		 bytes);
+	snprintf(limit, sizeof(limit), "%s %" PRIu64, region, bytes);
 	make_cgroup("dmem", limit);
 	run_attack(true, attack, victim);
+}
+
+void under_attack_with_vram(const struct phyr_device *card, uint64_t bytes,
+			    void (*attack)(void),
+			    void (*victim)(pid_t attacker))
+{
+	char region[64];
+
+	snprintf(region, sizeof(region), "drm/%s/vram", card->busid);
+	under_attack_with_region(region, bytes, attack, victim);
 }
 
 uint64_t limited_bytes(void)

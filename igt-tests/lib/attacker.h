@@ -50,6 +50,10 @@ void under_attack_limited(uint64_t bytes, void (*attack)(void),
 void under_attack_with_vram(const struct phyr_device *card, uint64_t bytes,
 			    void (*attack)(void),
 			    void (*victim)(pid_t attacker));
+/* The same for any region of the dmem controller. */
+void under_attack_with_region(const char *region, uint64_t bytes,
+			      void (*attack)(void),
+			      void (*victim)(pid_t attacker));
 
 /* Send a number to the other process; wait for one from it. */
 void send_number(uint64_t number);

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/klog.h>
 
+#include "heap.h"
 #include "lib.h"
 #include "video.h"
 
@@ -139,6 +140,17 @@ static void refused_camera(void)
 	close(vram);
 }
 
+/* A bounce would copy by an address in the linear map, which it does not have. */
+static void refused_carveout(void)
+{
+	struct carveout carveout = load_carveout(0);
+	int dmabuf;
+
+	dmabuf = alloc_heap(carveout.heap, SZ_1M);
+	igt_assert_eq(try_import_into_engine(dmabuf), -EREMOTEIO);
+	close(dmabuf);
+}
+
 igt_main()
 {
 	igt_fixture()
@@ -159,4 +171,8 @@ igt_main()
 	igt_describe("The camera refuses the buffer when it is queued");
 	igt_subtest("refused-camera")
 		refused_camera();
+
+	igt_describe("A carve-out is refused at import");
+	igt_subtest("refused-carveout")
+		refused_carveout();
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include <fcntl.h>
-#include <linux/dma-heap.h>
 #include <linux/vfio.h>
 #include <linux/videodev2.h>
 #include <stddef.h>
@@ -10,6 +9,7 @@
 #include <xf86drm.h>
 
 #include "foreign.h"
+#include "heap.h"
 
 IGT_TEST_DESCRIPTION("The copy engine imports buffers of stock drivers; its DMA is verified");
 
@@ -80,16 +80,7 @@ static void import_mappable(const char *exporter, int dmabuf, uint64_t size)
 
 static void system_heap(void)
 {
-	struct dma_heap_allocation_data heap = {
-		.len = SZ_1M,
-		.fd_flags = O_RDWR | O_CLOEXEC,
-	};
-	int fd = open("/dev/dma_heap/system", O_RDWR | O_CLOEXEC);
-
-	igt_assert_f(fd >= 0, "/dev/dma_heap/system: %s\n", strerror(errno));
-	igt_assert_eq(phyr_ioctl(fd, DMA_HEAP_IOCTL_ALLOC, &heap), 0);
-	close(fd);
-	import_mappable("system", heap.fd, SZ_1M);
+	import_mappable("system", alloc_heap("system", SZ_1M), SZ_1M);
 }
 
 /* The client maps its dumb buffer through the DRM node. */

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
-/* Importers of a dma-buf: attach, map, unmap, detach, pin. */
+/* Importers of a dma-buf: attach, map, unmap, detach, pin; and a carve-out. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "heap.h"
 #include "stage.h"
 
 static int make_movable(void)
@@ -41,6 +43,11 @@ static int make_foreign(void)
 	return create_udmabuf(SIZE);
 }
 
+static int make_carveout(void)
+{
+	return alloc_heap(load_carveout(0).heap, SIZE);
+}
+
 /* An importer, and the exporter of its dma-buf. */
 struct importer {
 	const char *name;
@@ -54,12 +61,14 @@ static const struct importer importers[] = {
 	{ "native, system memory", PHYR_TEST_NATIVE, make_in_system },
 	{ "native, extents", PHYR_TEST_NATIVE, make_extents },
 	{ "native, a udmabuf", PHYR_TEST_NATIVE, make_foreign },
+	{ "native, a carve-out", PHYR_TEST_NATIVE, make_carveout },
 	{ "static", PHYR_TEST_STATIC, make_movable },
 	{ "dynamic", PHYR_TEST_DYNAMIC, make_movable },
 	{ "peer", PHYR_TEST_PEER, make_movable },
 	{ "revocable, VRAM", PHYR_TEST_REVOCABLE, make_fixed },
 	{ "revocable, system memory", PHYR_TEST_REVOCABLE, make_in_system },
 	{ "revocable, extents", PHYR_TEST_REVOCABLE, make_extents },
+	{ "revocable, a carve-out", PHYR_TEST_REVOCABLE, make_carveout },
 };
 
 static void setup_dmabuf(const void *data)
@@ -197,8 +206,43 @@ static void sweep_importer(const struct importer *importer)
 	}
 }
 
+static void setup_heap(const void *data)
+{
+	(void)data;
+	stage.fd = open_heap(load_carveout(0).heap);
+}
+
+static int alloc_carveout(const void *data)
+{
+	(void)data;
+	return as_fd(try_alloc_from(stage.fd, SIZE, O_RDWR | O_CLOEXEC),
+		     &stage.dmabuf);
+}
+
+static void verify_carveout(const void *data, int result)
+{
+	void *mem;
+
+	(void)data;
+	if (!result) {
+		mem = map_dmabuf(stage.dmabuf, SIZE);
+		assert_zero(mem, SIZE);
+		unmap(mem, SIZE);
+		close(stage.dmabuf);
+	}
+	close(stage.fd);
+	wait_for_free_carveout(0);
+	assert_works();
+}
+
 void sweep_importers(void)
 {
+	const struct fail_nth_call alloc = {
+		"allocate from a carve-out", setup_heap, alloc_carveout,
+		verify_carveout, .data = NULL,
+	};
+
+	fail_nth_sweep(&alloc);
 	for (unsigned int i = 0; i < ARRAY_SIZE(importers); i++)
 		sweep_importer(&importers[i]);
 }
