@@ -85,10 +85,29 @@ static int find_buffer(FILE *file, uint64_t id, char *line, size_t size)
 	return -ENOENT;
 }
 
+/* System memory has no offset. Return: true if the line describes an extent. */
+static bool parse_vec(const char *line, struct phyr_vec *vec)
+{
+	char pages[8];
+	int rest = 0;
+
+	vec->offset = 0;
+	if (sscanf(line, " phyr 0x%" SCNx64 " %" SCNu64 "%n", &vec->paddr,
+		   &vec->len, &rest) != 2)
+		return false;
+	line += rest;
+	if (sscanf(line, " offset %" SCNu64 "%n", &vec->offset, &rest) == 1)
+		line += rest;
+	if (sscanf(line, " pages %7s", pages) != 1)
+		return false;
+	vec->pages = !strcmp(pages, "yes");
+	return true;
+}
+
 static int parse_vecs(FILE *file, uint64_t id, void *result)
 {
 	struct phyr_list_dump *dump = result;
-	char line[256], place[16], pages[8];
+	char line[256], place[16];
 	struct phyr_vec vec;
 	int err;
 
@@ -100,14 +119,8 @@ static int parse_vecs(FILE *file, uint64_t id, void *result)
 		   &dump->dmabufs) != 4)
 		return -EPROTO;
 	dump->in_vram = !strcmp(place, "vram");
-	while (!err && fgets(line, sizeof(line), file)) {
-		if (sscanf(line, " phyr 0x%" SCNx64 " %" SCNu64
-			   " offset %" SCNu64 " pages %7s", &vec.paddr,
-			   &vec.len, &vec.offset, pages) != 4)
-			break;
-		vec.pages = !strcmp(pages, "yes");
+	while (!err && fgets(line, sizeof(line), file) && parse_vec(line, &vec))
 		err = append(&dump->vecs, &dump->nr, &vec, sizeof(vec));
-	}
 	return err;
 }
 

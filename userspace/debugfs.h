@@ -50,7 +50,7 @@ void phyr_vram_dump_free(struct phyr_vram_dump *dump);
  * struct phyr_vec - one entry of a phyr list
  * @paddr: physical address
  * @len: bytes
- * @offset: bytes from the start of the BAR
+ * @offset: bytes from the start of the BAR; 0 in system memory
  * @pages: true if it has struct pages
  */
 struct phyr_vec {
