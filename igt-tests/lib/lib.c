@@ -583,6 +583,25 @@ void restore_device(const char *busid, const char *driver, enum removal removal)
 	pci_bind(busid, driver);
 }
 
+/* A card that is alone behind its port has a bus reset. */
+void reset_path(const struct phyr_device *card, char *path, size_t size)
+{
+	char method[64] = "";
+	FILE *file;
+
+	snprintf(path, size, "/sys/bus/pci/devices/%s/reset_method",
+		 card->busid);
+	file = fopen(path, "re");
+	igt_require_f(file, "%s has no reset method\n", card->busid);
+	if (fgets(method, sizeof(method), file))
+		igt_info("reset method: %s", method);
+	fclose(file);
+	igt_assert_f(strstr(method, "bus"),
+		     "%s has reset methods '%s', expected bus\n", card->busid,
+		     method);
+	snprintf(path, size, "/sys/bus/pci/devices/%s/reset", card->busid);
+}
+
 /* vm/guest/bind may have bound only one of them. */
 void bind_engines(void)
 {

@@ -134,6 +134,12 @@ enum removal { UNBIND, UNPLUG };
 void remove_device(const char *busid, enum removal removal);
 void restore_device(const char *busid, const char *driver, enum removal removal);
 
+/*
+ * The file that resets the card when "1" is written to it. Skips the subtest if
+ * the card has no bus reset; only one that is alone behind its port has.
+ */
+void reset_path(const struct phyr_device *card, char *path, size_t size);
+
 void bind_engines(void);
 
 /* /dev/phyr_test, bound to edu and to the first or second ivshmem device. */

@@ -12,25 +12,6 @@ IGT_TEST_DESCRIPTION("Bus resets of the exporter's card; its buffers survive");
 #define SIZE	(SZ_1M / 4)
 #define SEED	33
 
-/* A card that is alone behind its port has a bus reset. */
-static void reset_path(const struct phyr_device *card, char *path, size_t size)
-{
-	char method[64] = "";
-	FILE *file;
-
-	snprintf(path, size, "/sys/bus/pci/devices/%s/reset_method",
-		 card->busid);
-	file = fopen(path, "re");
-	igt_require_f(file, "%s has no reset method\n", card->busid);
-	if (fgets(method, sizeof(method), file))
-		igt_info("reset method: %s", method);
-	fclose(file);
-	igt_assert_f(strstr(method, "bus"),
-		     "%s has reset methods '%s', expected bus\n", card->busid,
-		     method);
-	snprintf(path, size, "/sys/bus/pci/devices/%s/reset", card->busid);
-}
-
 /* A process that creates a buffer and checks that it is zeroed. */
 static pid_t create_in_background(int vram)
 {

@@ -105,8 +105,8 @@ static void bind_all(void)
 static void reload(void)
 {
 	static const char *const modules[] = {
-		"phyr_test", "phyr_copy", "phyr_camera", "videobuf2_phyr",
-		"phyr_engine", "phyr_vram", "phyr",
+		"phyr_test", "phyr_rdma", "phyr_copy", "phyr_camera",
+		"videobuf2_phyr", "phyr_engine", "phyr_vram", "phyr",
 	};
 	/* At least twice, so that reloaded modules are used, too. */
 	int rounds = 1 + repeats(9);
