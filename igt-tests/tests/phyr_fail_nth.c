@@ -35,6 +35,7 @@ static const struct {
 	  sweep_importers },
 	{ "dma-buf", "Moves under importers, CPU access, vmap", sweep_dma_buf },
 	{ "revoke", "The card is unbound under importers", sweep_revocation },
+	{ "rdma", "Memory regions of the RDMA core", sweep_rdma },
 	{ "display", "Framebuffers, commits, flips and CRCs", sweep_display },
 	{ "engine-workers", "The engine's threads, in the middle of a job",
 	  sweep_engine_workers },

@@ -112,6 +112,7 @@ void sweep_engine_workers(void);
 void sweep_importers(void);
 void sweep_dma_buf(void);
 void sweep_revocation(void);
+void sweep_rdma(void);
 void sweep_display(void);
 void sweep_display_workers(void);
 
