@@ -30,7 +30,7 @@ void bind_rdma_edu(void)
 }
 
 struct phyr_rdma_reg region_part(int dmabuf, uint32_t kind, uint64_t offset,
-			     uint64_t len)
+				 uint64_t len)
 {
 	return (struct phyr_rdma_reg){
 		.fd = dmabuf,
@@ -76,7 +76,7 @@ struct phyr_rdma_region region_state(uint32_t id)
 }
 
 int try_region_dma(uint32_t id, bool write, void *bytes, uint64_t offset,
-	    uint64_t len)
+		   uint64_t len)
 {
 	struct phyr_rdma_dma dma = {
 		.id = id,

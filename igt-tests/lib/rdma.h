@@ -21,14 +21,14 @@ void bind_rdma_edu(void);
 
 /* Register @len bytes at @offset for the LSI, with all page sizes. */
 struct phyr_rdma_reg region_part(int dmabuf, uint32_t kind, uint64_t offset,
-			     uint64_t len);
+				 uint64_t len);
 int try_register_region(struct phyr_rdma_reg *reg);
 uint32_t register_region(int dmabuf, uint32_t kind, uint64_t len);
 int try_deregister_region(uint32_t id);
 void deregister_region(uint32_t id);
 struct phyr_rdma_region region_state(uint32_t id);
 int try_region_dma(uint32_t id, bool write, void *bytes, uint64_t offset,
-	    uint64_t len);
+		   uint64_t len);
 /* Read a region by DMA, which holds the pattern @seed from byte @at on. */
 void assert_region_dma(uint32_t id, uint64_t seed, uint64_t at, uint64_t len);
 

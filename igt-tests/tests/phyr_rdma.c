@@ -95,4 +95,8 @@ igt_main()
 	igt_describe("Suspend with regions in use");
 	igt_subtest("suspend")
 		life_suspend();
+
+	igt_describe("A displayed buffer that another driver maps by the CPU");
+	igt_subtest("shown")
+		life_shown();
 }

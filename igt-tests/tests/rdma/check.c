@@ -83,7 +83,7 @@ static void assert_phys(const struct phyr_rdma_reg *reg,
 	free(addr);
 }
 
-/* Whether blocks of @size, whose first starts at page 0, can describe @pages. */
+/* Whether blocks of @size, from the first page on, can describe @pages. */
 static bool size_fits(const struct pages *pages, uint64_t size)
 {
 	uint64_t block = 0;

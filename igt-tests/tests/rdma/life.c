@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 /* Moves, revokes and unbinds of memory that a region's DMA is using. */
 #include <fcntl.h>
+#include <linux/videodev2.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
+#include "display.h"
 #include "foreign.h"
 #include "suspend.h"
 #include "subtests.h"
@@ -24,9 +26,9 @@
  * @registrations: times that it has registered
  */
 struct shared {
-	volatile bool stop;
-	volatile unsigned int rounds;
-	volatile unsigned int registrations;
+	_Atomic bool stop;
+	_Atomic unsigned int rounds;
+	_Atomic unsigned int registrations;
 };
 
 /**
@@ -413,4 +415,45 @@ void life_suspend(void)
 	deregister_region(dynamic);
 	close_card_buffer(&buffer);
 	close_card_buffer(&system);
+}
+
+/*
+ * A region of a buffer that is displayed, and in system memory because another
+ * driver has mapped it for the CPU. Its pin is the last but the display's.
+ */
+void life_shown(void)
+{
+	struct camera camera = open_camera(V4L2_MEMORY_DMABUF);
+	struct display display = open_display();
+	struct fb fb = create_mode_fb(&display, DRM_FORMAT_XRGB8888, SEED);
+	struct fb other = create_mode_fb(&display, DRM_FORMAT_XRGB8888, SEED);
+	uint32_t revocable, dynamic;
+	char byte;
+	int dmabuf;
+
+	show(&display, &fb);
+	dmabuf = export_buffer(display.fd, fb.handle);
+	igt_assert_eq(camera_queue(&camera, 0, dmabuf), 0);
+	igt_assert_eq(vram_info(display.fd, fb.handle).placement, IN_SYSTEM);
+	revocable = register_region(dmabuf, PHYR_RDMA_REVOCABLE, SIZE);
+	dynamic = register_region(dmabuf, PHYR_RDMA_DYNAMIC, SIZE);
+	igt_assert_eq(try_region_dma(revocable, false, &byte, 0, 1), 0);
+	igt_assert_eq(try_region_dma(dynamic, false, &byte, 0, 1), 0);
+	camera_stop(&camera);
+	igt_assert(!region_state(revocable).revoked);
+	igt_assert_eq(try_region_dma(revocable, false, &byte, 0, 1), 0);
+	deregister_region(revocable);
+	assert_shown(&display, &fb);
+	deregister_region(dynamic);
+	show(&display, &other);
+	close(dmabuf);
+	/* No pin is left, and the display's was not dropped. */
+	move_buffer(display.fd, fb.handle, IN_VRAM);
+	move_buffer(display.fd, fb.handle, IN_SYSTEM);
+	show(&display, &fb);
+	assert_shown(&display, &fb);
+	remove_fb(&display, &fb);
+	remove_fb(&display, &other);
+	close_display(&display);
+	close_camera(&camera);
 }

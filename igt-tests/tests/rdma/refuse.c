@@ -50,7 +50,7 @@ void refuse_page_sizes(void)
 {
 	struct card_buffer buffer = open_card_buffer(SZ_1M, EVICTABLE, SZ_4K);
 	struct phyr_rdma_reg reg = region_part(buffer.dmabuf, PHYR_RDMA_REVOCABLE,
-					   0, SZ_1M);
+					       0, SZ_1M);
 	int want = iommu_is_on() ? 0 : -EOPNOTSUPP;
 	struct region_table table;
 

@@ -38,5 +38,6 @@ void life_unbind_exporter(void);
 void life_unbind_importer(void);
 void life_resets(void);
 void life_suspend(void);
+void life_shown(void);
 
 #endif
