@@ -16,7 +16,8 @@
  * that other clients may need. A device whose mask does not cover all of system
  * memory is admitted there only if it reaches the pages that are pinned.
  *
- * A pin lasts until the importer detaches.
+ * A pin of this file lasts until the importer detaches; pin.c has those that
+ * importers ask for.
  */
 #include <linux/dma-buf.h>
 #include <linux/dma-resv.h>
@@ -127,7 +128,6 @@ static int phyr_pin_system(struct phyr_buffer *buffer,
 static int phyr_pin_place(struct phyr_buffer *buffer,
 			  struct phyr_attachment *importer)
 {
-	struct dma_buf_attachment *attach = importer->attach;
 	struct phyr_list *list;
 	int ret;
 
@@ -137,15 +137,10 @@ static int phyr_pin_place(struct phyr_buffer *buffer,
 
 	ret = phyr_route_list(importer, list);
 	if (!ret)
-		ret = attach->dmabuf->ops->pin(attach);
-	if (ret)
-		return ret;
-
-	importer->pinned = PHYR_PINNED_PLACE;
-	/* The pin callback of an exporter without pin_system may do nothing. */
-	if (!buffer->ops->pin_system)
-		buffer->pins++;
-	return 0;
+		ret = phyr_buffer_pin(buffer);
+	if (!ret)
+		importer->pinned = PHYR_PINNED_PLACE;
+	return ret;
 }
 
 /* For an importer that does not support page-less memory. */
@@ -155,7 +150,6 @@ static int phyr_admit_in_system(struct phyr_buffer *buffer,
 {
 	int ret;
 
-	/* Without pin_system phyr_buffer_move_begin() keeps the buffer there. */
 	if (!buffer->ops->pin_system)
 		return phyr_list_is_pageless(list) ?
 			-EBUSY : phyr_pin_place(buffer, importer);
@@ -265,8 +259,6 @@ int phyr_admit_again(struct phyr_buffer *buffer,
 void phyr_discharge(struct phyr_buffer *buffer,
 		    struct phyr_attachment *importer)
 {
-	struct dma_buf_attachment *attach = importer->attach;
-
 	dma_resv_assert_held(buffer->resv);
 
 	switch (importer->pinned) {
@@ -276,9 +268,7 @@ void phyr_discharge(struct phyr_buffer *buffer,
 		buffer->ops->unpin_system(buffer);
 		break;
 	case PHYR_PINNED_PLACE:
-		attach->dmabuf->ops->unpin(attach);
-		if (!buffer->ops->pin_system)
-			buffer->pins--;
+		phyr_buffer_unpin(buffer);
 		break;
 	}
 	importer->pinned = PHYR_PINNED_NOT;

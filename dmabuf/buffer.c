@@ -53,6 +53,7 @@ void phyr_buffer_init(struct phyr_buffer *buffer,
 	INIT_LIST_HEAD(&buffer->exports);
 	INIT_LIST_HEAD(&buffer->attachments);
 	buffer->list = NULL;
+	buffer->size = 0;
 	buffer->state = PHYR_BUFFER_LIVE;
 	buffer->tables = 0;
 	buffer->incoherent = 0;
@@ -96,20 +97,15 @@ static int phyr_buffer_check_live(const struct phyr_buffer *buffer)
 static int phyr_buffer_check_list(struct phyr_buffer *buffer,
 				  const struct phyr_list *list)
 {
-	const struct phyr_export *export;
-
 	if (WARN_ONCE(!list || !phyr_list_is_finished(list),
 		      "phyr: %ps() returned %s\n", buffer->ops->describe,
 		      list ? "a list that is not finished" : "no list"))
 		return -EINVAL;
 
-	/* All dma-bufs of a buffer have the same size. */
-	export = list_first_entry_or_null(&buffer->exports,
-					  struct phyr_export, node);
-	if (WARN_ONCE(export && phyr_list_size(list) != export->dmabuf->size,
-		      "phyr: %ps() returned a list of %llu bytes for a dma-buf of %zu\n",
+	if (WARN_ONCE(buffer->size && phyr_list_size(list) != buffer->size,
+		      "phyr: %ps() returned a list of %llu bytes for a dma-buf of %llu\n",
 		      buffer->ops->describe, phyr_list_size(list),
-		      export->dmabuf->size))
+		      buffer->size))
 		return -EINVAL;
 	return 0;
 }
@@ -221,9 +217,8 @@ static int phyr_buffer_wait_idle(struct phyr_buffer *buffer, bool interruptible,
  * Context: the reservation lock is held, and kept until
  * phyr_buffer_move_end(); sleeps.
  * Return: 0, also for a revoked buffer, which has no native mappings; -EBUSY
- * with @no_wait, or if an importer that cannot be notified uses the buffer of
- * an exporter without pin_system, revoked or not; -ERESTARTSYS with
- * @interruptible.
+ * with @no_wait, or while the buffer of an exporter without a pin callback is
+ * pinned, revoked or not; -ERESTARTSYS with @interruptible.
  */
 int phyr_buffer_move_begin(struct phyr_buffer *buffer, bool interruptible,
 			   bool no_wait)
@@ -274,6 +269,39 @@ void phyr_buffer_move_end(struct phyr_buffer *buffer)
 		buffer->state = PHYR_BUFFER_LIVE;
 }
 EXPORT_SYMBOL_NS_GPL(phyr_buffer_move_end, "PHYR_EXPORTER");
+
+/**
+ * phyr_buffer_pin - pin a buffer where it is
+ * @buffer: the buffer; not revoked
+ *
+ * Context: the reservation lock is held; may sleep.
+ * Return: 0, or the error of the exporter's pin.
+ */
+int phyr_buffer_pin(struct phyr_buffer *buffer)
+{
+	dma_resv_assert_held(buffer->resv);
+
+	if (buffer->ops->pin)
+		return buffer->ops->pin(buffer);
+	buffer->pins++;
+	return 0;
+}
+
+/**
+ * phyr_buffer_unpin - undo one phyr_buffer_pin()
+ * @buffer: the buffer
+ *
+ * Context: the reservation lock is held; may sleep.
+ */
+void phyr_buffer_unpin(struct phyr_buffer *buffer)
+{
+	dma_resv_assert_held(buffer->resv);
+
+	if (buffer->ops->unpin)
+		buffer->ops->unpin(buffer);
+	else
+		buffer->pins--;
+}
 
 /**
  * phyr_buffer_revoke - revoke all access to the memory

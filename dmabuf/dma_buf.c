@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The dma-buf layer: exports, importers and mappings
+ * The dma-buf layer: importers and mappings
  *
  * Terms
  *	buffer		memory of an exporter (struct phyr_buffer); it can move
@@ -44,8 +44,7 @@
  *
  * A caller of phyr_attach() or phyr_detach() may hold the first lock, and locks
  * of its own that are never taken under the others: videobuf2 holds
- * vb2_queue.lock and vb2_queue.mmap_lock. A caller of
- * phyr_buffer_add_dma_buf(), phyr_buffer_remove_dma_buf() or
+ * vb2_queue.lock and vb2_queue.mmap_lock. A caller of phyr_dma_buf_export() or
  * phyr_buffer_revoke_wait() may hold the first lock and no other.
  */
 #include <linux/dma-resv.h>
@@ -61,86 +60,6 @@ static bool phyr_dma_buf_is_ours(const struct dma_buf *dmabuf)
 {
 	return dmabuf->ops->attach == phyr_dma_buf_attach;
 }
-
-/* phyr_map() checks against the dma-buf's size and then trusts the list. */
-static bool phyr_buffer_fits(struct phyr_buffer *buffer, u64 size)
-{
-	const struct phyr_export *export;
-
-	export = list_first_entry_or_null(&buffer->exports,
-					  struct phyr_export, node);
-	if (export && export->dmabuf->size != size)
-		return false;
-	return !buffer->list || phyr_list_size(buffer->list) == size;
-}
-
-/**
- * phyr_buffer_add_dma_buf - register an export of a buffer
- * @buffer: the buffer
- * @dmabuf: its new dma-buf, not yet known to userspace
- *
- * The dma-buf's release must call phyr_buffer_remove_dma_buf().
- *
- * Context: takes the reservation lock, uninterruptibly: on failure the caller
- * must release @dmabuf, which does so, too. An exporter whose moves hold the
- * lock for long waits for it interruptibly before it creates @dmabuf.
- * Return: 0; -EINVAL if @dmabuf's ops do not start with PHYR_DMA_BUF_OPS or
- * lack pin (such a dma-buf cannot move), if its reservation object is not
- * @buffer's, or if its size differs from that of another dma-buf or of the list
- * of @buffer; -ENOMEM.
- */
-int phyr_buffer_add_dma_buf(struct phyr_buffer *buffer, struct dma_buf *dmabuf)
-{
-	struct phyr_export *export;
-	bool fits;
-
-	if (WARN_ON_ONCE(!phyr_dma_buf_is_ours(dmabuf) ||
-			 !dma_buf_is_dynamic(dmabuf) ||
-			 dmabuf->resv != buffer->resv))
-		return -EINVAL;
-
-	export = kzalloc_obj(*export, GFP_KERNEL_ACCOUNT);
-	if (!export)
-		return -ENOMEM;
-
-	export->dmabuf = dmabuf;
-	phyr_inject_delay();
-	dma_resv_lock(buffer->resv, NULL);
-	fits = phyr_buffer_fits(buffer, dmabuf->size);
-	if (fits)
-		list_add(&export->node, &buffer->exports);
-	dma_resv_unlock(buffer->resv);
-	if (WARN_ON_ONCE(!fits)) {
-		kfree(export);
-		return -EINVAL;
-	}
-	return 0;
-}
-EXPORT_SYMBOL_NS_GPL(phyr_buffer_add_dma_buf, "PHYR_EXPORTER");
-
-/**
- * phyr_buffer_remove_dma_buf - unregister an export of a buffer
- * @buffer: the buffer
- * @dmabuf: its dma-buf; ignored if it was never added
- *
- * Context: the dma-buf's release; takes the reservation lock, uninterruptibly.
- */
-void phyr_buffer_remove_dma_buf(struct phyr_buffer *buffer,
-				struct dma_buf *dmabuf)
-{
-	struct phyr_export *export, *next;
-
-	phyr_inject_delay();
-	dma_resv_lock(buffer->resv, NULL);
-	list_for_each_entry_safe(export, next, &buffer->exports, node) {
-		if (export->dmabuf == dmabuf) {
-			list_del(&export->node);
-			kfree(export);
-		}
-	}
-	dma_resv_unlock(buffer->resv);
-}
-EXPORT_SYMBOL_NS_GPL(phyr_buffer_remove_dma_buf, "PHYR_EXPORTER");
 
 /*
  * Importer's side
@@ -411,13 +330,12 @@ static void phyr_unmap_table(struct phyr_attachment *importer,
 }
 
 /*
- * Unmap what an importer that detaches has not unmapped. Otherwise a revoke
- * would wait for its tables for ever.
+ * Undo what an importer that detaches has mapped or pinned. Otherwise a revoke
+ * would wait for its tables for ever, and the buffer would stay where it is.
  */
 static void phyr_unmap_left(struct phyr_attachment *importer)
 {
 	struct dma_buf_attachment *attach = importer->attach;
-	const struct dma_buf_ops *ops = attach->dmabuf->ops;
 	struct dma_range_list *ranges, *next;
 
 	WARN_ONCE(!list_empty(&importer->mappings),
@@ -430,16 +348,71 @@ static void phyr_unmap_left(struct phyr_attachment *importer)
 		}
 		phyr_unmap_table(importer, ranges->table);
 		/* The dma-buf core pins for each table of a static importer. */
-		if (!attach->importer_ops && ops->unpin)
-			ops->unpin(attach);
+		if (!attach->importer_ops)
+			phyr_unpin_importer(importer);
 	}
+	phyr_unpin_left(importer);
 }
 
 /**
- * phyr_detach - detach a device from a dma-buf
- * @attach: the attachment; all its mappings must be unmapped
+ * phyr_pin - pin a dma-buf where it is
+ * @attach: the attachment
  *
- * Warns about mappings that are left, unmaps and frees them.
+ * For a device that cannot follow moves. Until phyr_unpin() the buffer neither
+ * moves nor is evicted: mappings stay valid, whether they were made before or
+ * after the pin. Pins are counted.
+ *
+ * A pin is no protection against a suspend, a reset or an unbind. They call the
+ * importer's invalidate, and the importer must stop its DMA, as for a move.
+ * After a suspend or a reset it may map again: it still has its pin.
+ *
+ * A phyr exporter's buffer may be pinned in page-less memory. Room there is
+ * scarce: pin late and briefly. A stock exporter chooses the place.
+ *
+ * Context: the reservation lock is held; may sleep.
+ * Return: 0; -ENODEV for a revoked buffer; -EBUSY in an invalidate callback of
+ * any attachment of the dma-buf; -EREMOTEIO if the device does not reach the
+ * buffer any more; -ENOMEM; -ERESTARTSYS if a signal interrupts a move; or the
+ * error of a stock exporter's pin.
+ */
+int phyr_pin(struct phyr_attachment *attach)
+{
+	int ret;
+
+	dma_resv_assert_held(attach->attach->dmabuf->resv);
+
+	if (attach->kind != PHYR_KIND_FROM_STOCK)
+		return phyr_pin_importer(attach);
+
+	if (phyr_dma_buf_is_invalidating(attach->attach->dmabuf))
+		return -EBUSY;
+	ret = dma_buf_pin(attach->attach);
+	if (!ret)
+		attach->pins++;
+	return ret;
+}
+EXPORT_SYMBOL_NS_GPL(phyr_pin, "PHYR");
+
+/**
+ * phyr_unpin - undo one phyr_pin()
+ * @attach: the attachment
+ *
+ * The buffer may move at once, which calls @attach's invalidate. Works for a
+ * revoked buffer, too. Warns if @attach has no pin, and does nothing.
+ *
+ * Context: the reservation lock is held; may sleep.
+ */
+void phyr_unpin(struct phyr_attachment *attach)
+{
+	phyr_unpin_importer(attach);
+}
+EXPORT_SYMBOL_NS_GPL(phyr_unpin, "PHYR");
+
+/**
+ * phyr_detach - detach a device from a dma-buf
+ * @attach: the attachment; all its mappings must be unmapped, its pins undone
+ *
+ * Warns about mappings and pins that are left, and undoes them.
  *
  * Context: the reservation lock is not held; may sleep.
  */

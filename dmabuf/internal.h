@@ -298,6 +298,9 @@ int dma_range_segment_create_index(struct dma_range_segment *segment,
 				   u64 count);
 int dma_range_list_create_index(struct dma_range_list *ranges);
 
+int phyr_buffer_pin(struct phyr_buffer *buffer);
+void phyr_buffer_unpin(struct phyr_buffer *buffer);
+
 /**
  * struct phyr_export - a dma-buf of a buffer
  * @node: in phyr_buffer.exports; guarded by the reservation lock
@@ -318,11 +321,11 @@ enum phyr_kind {
 	PHYR_KIND_FROM_STOCK,	/* our importer, a dma-buf with a table only */
 };
 
-/* Where an attachment pins the buffer, see admission.c */
+/* Where an attachment pins the buffer until it detaches, see admission.c */
 enum phyr_pinned {
 	PHYR_PINNED_NOT,
 	PHYR_PINNED_SYSTEM,	/* in system memory, by pin_system */
-	PHYR_PINNED_PLACE,	/* where it was, by &dma_buf_ops.pin */
+	PHYR_PINNED_PLACE,	/* where it was, by pin */
 };
 
 /**
@@ -335,6 +338,8 @@ enum phyr_pinned {
  * @priv: the importer's private pointer, constant
  * @pinned: where the attachment pins the buffer; guarded by the reservation
  *	lock
+ * @pins: number of pins that the importer has asked for, see pin.c; guarded by
+ *	the reservation lock
  * @invalidating: for PHYR_KIND_FROM_STOCK, the exporter is calling the
  *	invalidate callback; guarded by the reservation lock
  * @node: in phyr_buffer.attachments; guarded by the reservation lock. Unused
@@ -353,6 +358,7 @@ struct phyr_attachment {
 	struct phyr_limits limits;
 	void *priv;
 	enum phyr_pinned pinned;
+	unsigned int pins;
 	bool invalidating;
 	struct list_head node;
 	struct list_head all;
@@ -387,6 +393,10 @@ int phyr_admit_again(struct phyr_buffer *buffer,
 		     struct phyr_attachment *importer);
 void phyr_discharge(struct phyr_buffer *buffer,
 		    struct phyr_attachment *importer);
+
+int phyr_pin_importer(struct phyr_attachment *importer);
+void phyr_unpin_importer(struct phyr_attachment *importer);
+void phyr_unpin_left(struct phyr_attachment *importer);
 
 int phyr_sgt_check(struct sg_table *sgt, struct device *dev);
 struct sg_table *phyr_sgt_create(struct dma_range_list *ranges);

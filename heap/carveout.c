@@ -248,22 +248,9 @@ static void carveout_buffer_free(struct carveout_buffer *buffer)
 	kfree(buffer);
 }
 
-/* It never moves: nothing to do to keep it in place. */
-static int carveout_pin(struct dma_buf_attachment *attach)
-{
-	return 0;
-}
-
-static void carveout_unpin(struct dma_buf_attachment *attach)
-{
-}
-
 static void carveout_release(struct dma_buf *dmabuf)
 {
-	struct carveout_buffer *buffer = dmabuf->priv;
-
-	phyr_buffer_remove_dma_buf(&buffer->phyr, dmabuf);
-	carveout_buffer_free(buffer);
+	carveout_buffer_free(dmabuf->priv);
 }
 
 /*
@@ -372,10 +359,7 @@ static struct phyr_list *carveout_describe(struct phyr_buffer *phyr)
 
 #define CARVEOUT_DMA_BUF_OPS \
 	PHYR_DMA_BUF_OPS, \
-	.pin = carveout_pin, \
-	.unpin = carveout_unpin, \
-	.mmap = carveout_mmap, \
-	.release = carveout_release
+	.mmap = carveout_mmap
 
 /*
  * Without vmap: memremap() takes a contiguous range, and vmap_pfn() refuses what
@@ -384,12 +368,14 @@ static struct phyr_list *carveout_describe(struct phyr_buffer *phyr)
 static const struct phyr_dma_buf_ops carveout_ops = {
 	.ops = { CARVEOUT_DMA_BUF_OPS },
 	.buffer = carveout_phyr_buffer,
+	.release = carveout_release,
 	.describe = carveout_describe,
 };
 
 static const struct phyr_dma_buf_ops carveout_contiguous_ops = {
 	.ops = { CARVEOUT_DMA_BUF_OPS, .vmap = carveout_vmap },
 	.buffer = carveout_phyr_buffer,
+	.release = carveout_release,
 	.describe = carveout_describe,
 };
 
@@ -448,29 +434,17 @@ static struct dma_buf *carveout_heap_allocate(struct dma_heap *heap,
 	DEFINE_DMA_BUF_EXPORT_INFO(info);
 	struct carveout_buffer *buffer;
 	struct dma_buf *dmabuf;
-	int ret;
 
 	buffer = carveout_buffer_create(dma_heap_get_drvdata(heap), len);
 	if (IS_ERR(buffer))
 		return ERR_CAST(buffer);
 
-	info.ops = &buffer->phyr.ops->ops;
 	info.size = len;
 	info.flags = fd_flags;
-	info.resv = &buffer->resv;
 	info.priv = buffer;
-	dmabuf = dma_buf_export(&info);
-	if (IS_ERR(dmabuf)) {
+	dmabuf = phyr_dma_buf_export(&buffer->phyr, &info);
+	if (IS_ERR(dmabuf))
 		carveout_buffer_free(buffer);
-		return dmabuf;
-	}
-
-	/* From here on the dma-buf owns the buffer. */
-	ret = phyr_buffer_add_dma_buf(&buffer->phyr, dmabuf);
-	if (ret) {
-		dma_buf_put(dmabuf);
-		return ERR_PTR(ret);
-	}
 	return dmabuf;
 }
 

@@ -186,7 +186,7 @@ static void admission_test_admitted(struct buffer_importer *importer,
 	KUNIT_EXPECT_EQ(test, admission_test_attachment(importer)->pinned,
 			want->pinned);
 	KUNIT_EXPECT_EQ(test, t->pins, want->pinned == PHYR_PINNED_SYSTEM);
-	KUNIT_EXPECT_EQ(test, t->stock_pins,
+	KUNIT_EXPECT_EQ(test, buffer_test_place_pins(t),
 			want->pinned == PHYR_PINNED_PLACE);
 	if (want->pinned == PHYR_PINNED_SYSTEM)
 		KUNIT_EXPECT_TRUE(test, t->in_system);
@@ -219,7 +219,7 @@ static void admit_once(struct buffer_test *t, const struct admission *want,
 		admission_test_admitted(importer, want);
 	buffer_test_end_importer(importer);
 	KUNIT_EXPECT_EQ(test, t->pins, 0);
-	KUNIT_EXPECT_EQ(test, t->stock_pins, 0);
+	KUNIT_EXPECT_EQ(test, buffer_test_place_pins(t), 0);
 	KUNIT_EXPECT_EQ(test, mock_mapped(), 0);
 	KUNIT_EXPECT_TRUE(test, list_empty(&t->buffer.attachments));
 	/* A refused importer does not move or pin the buffer in vain. */

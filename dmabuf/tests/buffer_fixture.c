@@ -101,46 +101,53 @@ static void buffer_test_unpin_system(struct phyr_buffer *buffer)
 	t->pins--;
 }
 
-static int buffer_test_pin(struct dma_buf_attachment *attach)
+static int buffer_test_pin(struct phyr_buffer *buffer)
 {
-	struct buffer_test *t = attach->dmabuf->priv;
+	struct buffer_test *t = container_of(buffer, struct buffer_test,
+					     buffer);
 
-	t->stock_pins++;
+	dma_resv_assert_held(buffer->resv);
+	if (t->place_err)
+		return t->place_err;
+	t->place_pins++;
 	return 0;
 }
 
-static void buffer_test_unpin(struct dma_buf_attachment *attach)
+static void buffer_test_unpin(struct phyr_buffer *buffer)
 {
-	struct buffer_test *t = attach->dmabuf->priv;
+	struct buffer_test *t = container_of(buffer, struct buffer_test,
+					     buffer);
 
-	t->stock_pins--;
+	dma_resv_assert_held(buffer->resv);
+	t->place_pins--;
 }
 
 static void buffer_test_release(struct dma_buf *dmabuf)
 {
 	struct buffer_test *t = dmabuf->priv;
 
-	phyr_buffer_remove_dma_buf(&t->buffer, dmabuf);
+	/* The core has forgotten it, and holds no lock. */
+	t->released++;
+	buffer_lock(t);
+	buffer_unlock(t);
 }
 
 #define BUFFER_TEST_OPS \
-	.ops = { \
-		PHYR_DMA_BUF_OPS, \
-		.pin = buffer_test_pin, \
-		.unpin = buffer_test_unpin, \
-		.release = buffer_test_release, \
-	}, \
+	.ops = { PHYR_DMA_BUF_OPS }, \
 	.buffer = buffer_test_buffer, \
 	.describe = buffer_test_describe
 
 const struct phyr_dma_buf_ops buffer_test_ops = {
 	BUFFER_TEST_OPS,
+	.release = buffer_test_release,
 	.memory = buffer_test_memory,
+	.pin = buffer_test_pin,
+	.unpin = buffer_test_unpin,
 	.pin_system = buffer_test_pin_system,
 	.unpin_system = buffer_test_unpin_system,
 };
 
-/* An exporter that cannot move its buffer to system memory */
+/* An exporter that has no more callbacks than it must */
 const struct phyr_dma_buf_ops buffer_test_ops_fixed = {
 	BUFFER_TEST_OPS,
 };
@@ -148,6 +155,8 @@ const struct phyr_dma_buf_ops buffer_test_ops_fixed = {
 /* An exporter that moves its buffer, and does not say where to */
 const struct phyr_dma_buf_ops buffer_test_ops_silent = {
 	BUFFER_TEST_OPS,
+	.pin = buffer_test_pin,
+	.unpin = buffer_test_unpin,
 	.pin_system = buffer_test_pin_system,
 	.unpin_system = buffer_test_unpin_system,
 };
@@ -212,13 +221,22 @@ void buffer_test_use_ops(struct buffer_test *t,
 	phyr_buffer_init(&t->buffer, ops, &t->resv);
 	buffer_test_action(test, buffer_test_fini_buffer, &t->buffer);
 	for (i = 0; i < BUFFER_DMA_BUFS; i++) {
-		t->dmabufs[i] = buffer_test_export(test, &ops->ops, &t->resv,
-						   t->size, t);
-		KUNIT_ASSERT_EQ(test, phyr_buffer_add_dma_buf(&t->buffer,
-							      t->dmabufs[i]),
-				0);
+		t->dmabufs[i] = buffer_test_try_export(t, t->size);
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, t->dmabufs[i]);
+		buffer_test_action(test, buffer_test_put_dma_buf,
+				   t->dmabufs[i]);
 	}
 	mock_forget();
+}
+
+struct dma_buf *buffer_test_try_export(struct buffer_test *t, u64 size)
+{
+	DEFINE_DMA_BUF_EXPORT_INFO(info);
+
+	info.exp_name = "buffer_test";
+	info.size = size;
+	info.priv = t;
+	return phyr_dma_buf_export(&t->buffer, &info);
 }
 
 /* The fixture without its buffer, for cases that choose the exporter's ops */
@@ -258,6 +276,12 @@ int buffer_test_init(struct kunit *test)
 	if (!ret)
 		buffer_test_use_ops(test->priv, &buffer_test_ops);
 	return ret;
+}
+
+/* Pins in place, whoever counts them */
+int buffer_test_place_pins(const struct buffer_test *t)
+{
+	return t->place_pins + t->buffer.pins;
 }
 
 /* Move within the memory. */
@@ -562,6 +586,43 @@ void buffer_test_watch_wait(struct buffer_wait *wait)
 {
 	mock.before_wait = buffer_test_before_wait;
 	mock.arg = wait;
+}
+
+/*
+ * A thread that holds the reservation lock
+ */
+
+/* For a second at most, in case that the case waits for it after all. */
+static int buffer_test_hold_thread(void *data)
+{
+	struct buffer_holder *holder = data;
+
+	buffer_lock(holder->t);
+	complete(&holder->locked);
+	wait_for_completion_timeout(&holder->end, HZ);
+	buffer_unlock(holder->t);
+	return 0;
+}
+
+/* Returns when the lock is held. */
+void buffer_test_start_holder(struct buffer_holder *holder,
+			      struct buffer_test *t)
+{
+	holder->t = t;
+	init_completion(&holder->locked);
+	init_completion(&holder->end);
+	holder->thread = kthread_create(buffer_test_hold_thread, holder,
+					"buffer_test");
+	KUNIT_ASSERT_FALSE(t->test, IS_ERR(holder->thread));
+	get_task_struct(holder->thread);
+	wake_up_process(holder->thread);
+	wait_for_completion(&holder->locked);
+}
+
+void buffer_test_end_holder(struct buffer_holder *holder)
+{
+	complete(&holder->end);
+	kthread_stop_put(holder->thread);
 }
 
 /*

@@ -71,7 +71,9 @@ struct buffer_importer {
  * @pin_err: error of pin_system(), or 0
  * @pin_calls: number of pin_system() calls
  * @pins: pins less unpins in system memory
- * @stock_pins: pins less unpins by static importers
+ * @place_err: error of pin(), or 0
+ * @place_pins: pins less unpins in place
+ * @released: number of release() calls
  * @fence: fence of running DMA, or NULL
  * @fence_storage: storage of @fence; outlives any reservation object with it
  */
@@ -96,7 +98,9 @@ struct buffer_test {
 	int pin_err;
 	unsigned int pin_calls;
 	int pins;
-	int stock_pins;
+	int place_err;
+	int place_pins;
+	unsigned int released;
 	struct dma_fence *fence;
 	struct dma_fence fence_storage;
 };
@@ -108,6 +112,20 @@ struct buffer_wait {
 	enum phyr_buffer_state state;
 	unsigned int mapped;
 	bool fence_was_signaled;
+};
+
+/**
+ * struct buffer_holder - a thread that holds the reservation lock for a while
+ * @t: the fixture
+ * @thread: the thread
+ * @locked: the lock is held
+ * @end: it may be dropped
+ */
+struct buffer_holder {
+	struct buffer_test *t;
+	struct task_struct *thread;
+	struct completion locked;
+	struct completion end;
 };
 
 /**
@@ -143,8 +161,10 @@ struct dma_buf *buffer_test_export(struct kunit *test,
 				   void *priv);
 void buffer_test_use_ops(struct buffer_test *t,
 			 const struct phyr_dma_buf_ops *ops);
+struct dma_buf *buffer_test_try_export(struct buffer_test *t, u64 size);
 int buffer_test_prepare(struct kunit *test);
 int buffer_test_init(struct kunit *test);
+int buffer_test_place_pins(const struct buffer_test *t);
 int buffer_test_move(struct buffer_test *t);
 int buffer_test_move_to(struct buffer_test *t, bool in_system);
 void buffer_test_revoke(struct buffer_test *t);
@@ -170,6 +190,9 @@ void buffer_test_expect_extents(struct buffer_test *t,
 void buffer_test_add_fence(struct buffer_test *t, struct dma_resv *resv);
 void buffer_test_add_fence_locked(struct buffer_test *t, struct dma_resv *resv);
 void buffer_test_watch_wait(struct buffer_wait *wait);
+void buffer_test_start_holder(struct buffer_holder *holder,
+			      struct buffer_test *t);
+void buffer_test_end_holder(struct buffer_holder *holder);
 void buffer_test_start_waiter(struct buffer_waiter *waiter,
 			      struct buffer_test *t);
 void buffer_test_end_waiter(struct buffer_waiter *waiter);

@@ -230,12 +230,6 @@ static void buffer_dma_bufs_are_counted(struct kunit *test)
 	buffer_lock(t);
 	KUNIT_EXPECT_EQ(test, phyr_buffer_dma_bufs(&t->buffer), 1);
 	buffer_unlock(t);
-
-	/* Removing a dma-buf that is not registered does nothing. */
-	phyr_buffer_remove_dma_buf(&t->buffer, t->dmabufs[0]);
-	buffer_lock(t);
-	KUNIT_EXPECT_EQ(test, phyr_buffer_dma_bufs(&t->buffer), 1);
-	buffer_unlock(t);
 }
 
 static void buffer_fini_with_a_dma_buf_left(struct kunit *test)
@@ -282,66 +276,6 @@ static void buffer_is_mapped_while_it_is(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, buffer_test_move(t), 0);
 	buffer_lock(t);
 	KUNIT_EXPECT_FALSE(test, phyr_buffer_is_mapped(&t->buffer));
-	buffer_unlock(t);
-}
-
-/*
- * Registering a dma-buf
- */
-
-static void add_dma_buf_that_is_not_ours(struct kunit *test)
-{
-	struct buffer_test *t = test->priv;
-	struct phyr_dma_buf_ops still = buffer_test_ops;
-	struct dma_buf dmabuf = { .resv = &t->resv, .size = t->size };
-	struct dma_buf_ops foreign = buffer_test_ops.ops;
-	struct dma_resv other;
-
-	dma_resv_init(&other);
-	kunit_warning_suppress(test) {
-		foreign.attach = NULL;
-		dmabuf.ops = &foreign;
-		KUNIT_EXPECT_EQ(test, phyr_buffer_add_dma_buf(&t->buffer,
-							      &dmabuf),
-				-EINVAL);
-		/* Cannot move */
-		still.ops.pin = NULL;
-		dmabuf.ops = &still.ops;
-		KUNIT_EXPECT_EQ(test, phyr_buffer_add_dma_buf(&t->buffer,
-							      &dmabuf),
-				-EINVAL);
-		/* Of another buffer */
-		dmabuf.ops = &buffer_test_ops.ops;
-		dmabuf.resv = &other;
-		KUNIT_EXPECT_EQ(test, phyr_buffer_add_dma_buf(&t->buffer,
-							      &dmabuf),
-				-EINVAL);
-		/* Of another size */
-		dmabuf.resv = &t->resv;
-		dmabuf.size = t->size + SZ_4K;
-		KUNIT_EXPECT_EQ(test, phyr_buffer_add_dma_buf(&t->buffer,
-							      &dmabuf),
-				-EINVAL);
-		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 4);
-	}
-	dma_resv_fini(&other);
-	buffer_lock(t);
-	KUNIT_EXPECT_EQ(test, phyr_buffer_dma_bufs(&t->buffer), 2);
-	buffer_unlock(t);
-}
-
-static void add_dma_buf_no_memory(struct kunit *test)
-{
-	struct buffer_test *t = test->priv;
-	struct dma_buf *dmabuf;
-
-	dmabuf = buffer_test_export(test, &buffer_test_ops.ops, &t->resv,
-				    t->size, t);
-	mock_fail(MOCK_ALLOC, 1, -ENOMEM);
-	KUNIT_EXPECT_EQ(test, phyr_buffer_add_dma_buf(&t->buffer, dmabuf),
-			-ENOMEM);
-	buffer_lock(t);
-	KUNIT_EXPECT_EQ(test, phyr_buffer_dma_bufs(&t->buffer), 2);
 	buffer_unlock(t);
 }
 
@@ -772,8 +706,6 @@ static struct kunit_case buffer_test_cases[] = {
 	KUNIT_CASE(buffer_fini_with_a_dma_buf_left),
 	KUNIT_CASE(buffer_fini_puts_its_list),
 	KUNIT_CASE(buffer_is_mapped_while_it_is),
-	KUNIT_CASE(add_dma_buf_that_is_not_ours),
-	KUNIT_CASE(add_dma_buf_no_memory),
 	KUNIT_CASE(move_tells_every_importer_of_every_dma_buf),
 	KUNIT_CASE(move_after_a_dma_buf_is_gone),
 	KUNIT_CASE(move_tells_then_waits_then_unmaps),

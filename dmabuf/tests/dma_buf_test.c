@@ -8,8 +8,6 @@
 #include "buffer_fixture.h"
 #include "stock_fixture.h"
 
-#include <linux/kthread.h>
-
 /*
  * Negotiation
  */
@@ -131,7 +129,7 @@ static void attach_negotiates(struct kunit *test)
 
 	buffer_test_end_importer(importer);
 	KUNIT_EXPECT_EQ(test, t->pins, 0);
-	KUNIT_EXPECT_EQ(test, t->stock_pins, 0);
+	KUNIT_EXPECT_EQ(test, buffer_test_place_pins(t), 0);
 	KUNIT_EXPECT_EQ(test, mock_mapped(), 0);
 }
 
@@ -229,49 +227,17 @@ static void attach_keeps_limits_and_priv(struct kunit *test)
 	phyr_detach(attach);
 }
 
-/**
- * struct attach_lock - somebody who holds the reservation lock for a while
- * @t: the fixture
- * @locked: the lock is held
- * @end: it may be dropped
- */
-struct attach_lock {
-	struct buffer_test *t;
-	struct completion locked;
-	struct completion end;
-};
-
-/* For a second at most, in case that an attach waits for it after all. */
-static int attach_lock_thread(void *data)
-{
-	struct attach_lock *lock = data;
-
-	buffer_lock(lock->t);
-	complete(&lock->locked);
-	wait_for_completion_timeout(&lock->end, HZ);
-	buffer_unlock(lock->t);
-	return 0;
-}
-
 /* Whoever holds the lock may be waiting for a fence. */
 static void attach_interrupted(struct kunit *test)
 {
 	struct buffer_test *t = test->priv;
 	struct buffer_importer *importer = buffer_test_importer(t);
-	struct attach_lock lock = { .t = t };
-	struct task_struct *thread;
+	struct buffer_holder holder;
 	unsigned int before;
 	int native, ret;
 
 	for (native = 0; native < 2; native++) {
-		init_completion(&lock.locked);
-		init_completion(&lock.end);
-		thread = kthread_create(attach_lock_thread, &lock, "attach_lock");
-		KUNIT_ASSERT_FALSE(test, IS_ERR(thread));
-		get_task_struct(thread);
-		wake_up_process(thread);
-		wait_for_completion(&lock.locked);
-
+		buffer_test_start_holder(&holder, t);
 		before = mock_allocated();
 		set_tsk_thread_flag(current, TIF_SIGPENDING);
 		ret = native ? buffer_test_try_native(importer, t->dmabufs[0]) :
@@ -280,8 +246,7 @@ static void attach_interrupted(struct kunit *test)
 		clear_tsk_thread_flag(current, TIF_SIGPENDING);
 		KUNIT_EXPECT_EQ(test, ret, -ERESTARTSYS);
 		KUNIT_EXPECT_EQ(test, mock_allocated(), before);
-		complete(&lock.end);
-		kthread_stop_put(thread);
+		buffer_test_end_holder(&holder);
 		KUNIT_EXPECT_TRUE(test, list_empty(&t->buffer.attachments));
 		buffer_test_end_importer(importer);
 	}

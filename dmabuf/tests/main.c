@@ -73,22 +73,9 @@ static void test_buffer_free(struct test_buffer *buffer)
 	kfree(buffer);
 }
 
-static int test_pin(struct dma_buf_attachment *attach)
-{
-	return 0;
-}
-
-static void test_unpin(struct dma_buf_attachment *attach)
-{
-}
-
 static void test_release(struct dma_buf *dmabuf)
 {
-	struct test_buffer *buffer = dmabuf->priv;
-
-	if (buffer->list)
-		phyr_buffer_remove_dma_buf(&buffer->phyr, dmabuf);
-	test_buffer_free(buffer);
+	test_buffer_free(dmabuf->priv);
 }
 
 static struct phyr_buffer *test_phyr_buffer(struct dma_buf *dmabuf)
@@ -105,15 +92,20 @@ static struct phyr_list *test_describe(struct phyr_buffer *phyr)
 }
 
 static const struct phyr_dma_buf_ops test_phyr_ops = {
-	.ops = {
-		PHYR_DMA_BUF_OPS,
-		.pin = test_pin,
-		.unpin = test_unpin,
-		.release = test_release,
-	},
+	.ops = { PHYR_DMA_BUF_OPS },
 	.buffer = test_phyr_buffer,
+	.release = test_release,
 	.describe = test_describe,
 };
+
+static int test_pin(struct dma_buf_attachment *attach)
+{
+	return 0;
+}
+
+static void test_unpin(struct dma_buf_attachment *attach)
+{
+}
 
 static struct sg_table *test_stock_map(struct dma_buf_attachment *attach,
 				       enum dma_data_direction dir)
@@ -263,7 +255,6 @@ static struct test_buffer *test_buffer_create(struct phyr_test_export *args,
 }
 
 static const struct dma_buf_ops * const test_styles[] = {
-	[PHYR_TEST_STYLE_PHYR] = &test_phyr_ops.ops,
 	[PHYR_TEST_STYLE_STOCK] = &test_stock_ops,
 	[PHYR_TEST_STYLE_RAW] = &test_raw_ops,
 };
@@ -274,7 +265,6 @@ static struct dma_buf *test_export(struct phyr_test_export *args)
 	struct test_buffer *buffer;
 	struct dma_buf *dmabuf;
 	u64 size;
-	int ret;
 
 	if (args->style > PHYR_TEST_STYLE_RAW || !args->count)
 		return ERR_PTR(-EINVAL);
@@ -285,25 +275,19 @@ static struct dma_buf *test_export(struct phyr_test_export *args)
 	if (IS_ERR(buffer))
 		return ERR_CAST(buffer);
 
-	info.ops = test_styles[args->style];
 	info.size = size;
 	info.flags = O_CLOEXEC | O_RDWR;
-	info.resv = &buffer->resv;
 	info.priv = buffer;
-	dmabuf = dma_buf_export(&info);
-	if (IS_ERR(dmabuf)) {
+	if (args->style == PHYR_TEST_STYLE_PHYR) {
+		dmabuf = phyr_dma_buf_export(&buffer->phyr, &info);
+	} else {
+		info.ops = test_styles[args->style];
+		info.resv = &buffer->resv;
+		dmabuf = dma_buf_export(&info);
+	}
+	/* On success the dma-buf owns the buffer. */
+	if (IS_ERR(dmabuf))
 		test_buffer_free(buffer);
-		return dmabuf;
-	}
-
-	/* From here on the dma-buf owns the buffer. */
-	if (buffer->list) {
-		ret = phyr_buffer_add_dma_buf(&buffer->phyr, dmabuf);
-		if (ret) {
-			dma_buf_put(dmabuf);
-			return ERR_PTR(ret);
-		}
-	}
 	return dmabuf;
 }
 

@@ -797,6 +797,13 @@ static int mock_call(enum mock_call call, const void *who)
 	return mock_record(&(struct mock_entry) { .call = call, .who = who });
 }
 
+struct dma_buf *mock_dma_buf_export(const struct dma_buf_export_info *info)
+{
+	int ret = mock_call(MOCK_EXPORT, info->priv);
+
+	return ret ? ERR_PTR(ret) : dma_buf_export(info);
+}
+
 struct dma_buf_attachment *
 mock_dma_buf_dynamic_attach(struct dma_buf *dmabuf, struct device *dev,
 			    const struct dma_buf_attach_ops *ops, void *priv)

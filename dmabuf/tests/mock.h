@@ -25,6 +25,7 @@
 
 struct dma_buf;
 struct dma_buf_attach_ops;
+struct dma_buf_export_info;
 struct dma_buf_attachment;
 struct dma_map_ops;
 struct dma_resv;
@@ -47,6 +48,7 @@ struct sg_table;
  * @MOCK_PROBE_END: dma_buf_free_sgt()
  * @MOCK_P2P_INIT: pcim_p2pdma_init()
  * @MOCK_P2P_PROVIDER: pcim_p2pdma_provider(); fails with NULL
+ * @MOCK_EXPORT: dma_buf_export()
  * @MOCK_ATTACH: dma_buf_dynamic_attach()
  * @MOCK_DETACH: dma_buf_detach()
  * @MOCK_SGT_MAP: dma_buf_map_attachment()
@@ -73,6 +75,7 @@ enum mock_call {
 	MOCK_PROBE_END,
 	MOCK_P2P_INIT,
 	MOCK_P2P_PROVIDER,
+	MOCK_EXPORT,
 	MOCK_ATTACH,
 	MOCK_DETACH,
 	MOCK_SGT_MAP,
@@ -216,6 +219,7 @@ mock_dma_buf_phys_vec_to_sgt(struct dma_buf_attachment *attach,
 void mock_dma_buf_free_sgt(struct dma_buf_attachment *attach,
 			   struct sg_table *sgt, enum dma_data_direction dir);
 
+struct dma_buf *mock_dma_buf_export(const struct dma_buf_export_info *info);
 struct dma_buf_attachment *
 mock_dma_buf_dynamic_attach(struct dma_buf *dmabuf, struct device *dev,
 			    const struct dma_buf_attach_ops *ops, void *priv);

@@ -101,6 +101,7 @@
 #define dma_buf_free_sgt(...) mock_dma_buf_free_sgt(__VA_ARGS__)
 
 /* dma-buf: logged and made to fail, otherwise passed to the kernel */
+#define dma_buf_export(...) mock_dma_buf_export(__VA_ARGS__)
 #define dma_buf_dynamic_attach(...) mock_dma_buf_dynamic_attach(__VA_ARGS__)
 #define dma_buf_detach(...) mock_dma_buf_detach(__VA_ARGS__)
 #define dma_buf_map_attachment(...) mock_dma_buf_map_attachment(__VA_ARGS__)

@@ -23,11 +23,19 @@ static int stock_test_attach(struct dma_buf *dmabuf,
 
 static int stock_test_pin(struct dma_buf_attachment *attach)
 {
+	struct stock_test *stock = attach->dmabuf->priv;
+
+	if (stock->pin_err)
+		return stock->pin_err;
+	stock->pins++;
 	return 0;
 }
 
 static void stock_test_unpin(struct dma_buf_attachment *attach)
 {
+	struct stock_test *stock = attach->dmabuf->priv;
+
+	stock->pins--;
 }
 
 static struct sg_table *stock_test_map(struct dma_buf_attachment *attach,

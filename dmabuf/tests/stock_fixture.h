@@ -23,6 +23,8 @@
  * @nents: number of entries of stock_test_dma[] in the table
  * @map_err: error of map_dma_buf, or 0
  * @attach_err: error of attach, or 0
+ * @pin_err: error of pin, or 0
+ * @pins: pins less unpins
  * @mapped: maps less unmaps
  */
 struct stock_test {
@@ -32,6 +34,8 @@ struct stock_test {
 	unsigned int nents;
 	int map_err;
 	int attach_err;
+	int pin_err;
+	int pins;
 	int mapped;
 };
 

@@ -2,8 +2,8 @@
 /*
  * PRIME: export as phyr dma-bufs, import of any dma-buf
  *
- * drm_gem_dmabuf_export() makes the dma-buf's file share the DRM node's
- * address_space, so one zap covers the user mappings of both.
+ * The dma-buf's file shares the DRM node's address_space, so one zap covers the
+ * user mappings of both.
  */
 #include <drm/drm_drv.h>
 #include <drm/drm_gem_shmem_helper.h>
@@ -121,16 +121,17 @@ static void vram_unpin_system(struct phyr_buffer *buffer)
 /*
  * Pin in the current place. If the importer needs system memory, the core
  * already moved and pinned the buffer when it attached. The core calls this for
- * an importer whose device does not reach every place of the buffer.
+ * an importer that asks for a pin, and for one whose device does not reach every
+ * place of the buffer.
  *
  * A buffer that TTM has evicted from system memory, to swap it out, returns
  * there first: pinned, it could neither move nor be described.
  */
-static int vram_dma_buf_pin(struct dma_buf_attachment *attach)
+static int vram_pin(struct phyr_buffer *buffer)
 {
-	struct vram_bo *bo = to_vram_bo(attach->dmabuf->priv);
+	struct vram_bo *bo = container_of(buffer, struct vram_bo, phyr);
 
-	dma_resv_assert_held(attach->dmabuf->resv);
+	dma_resv_assert_held(buffer->resv);
 
 	if (bo->place != TTM_PL_VRAM)
 		return vram_bo_pin_system(bo, true);
@@ -138,9 +139,9 @@ static int vram_dma_buf_pin(struct dma_buf_attachment *attach)
 	return 0;
 }
 
-static void vram_dma_buf_unpin(struct dma_buf_attachment *attach)
+static void vram_unpin(struct phyr_buffer *buffer)
 {
-	vram_bo_unpin_locked(to_vram_bo(attach->dmabuf->priv));
+	vram_bo_unpin_locked(container_of(buffer, struct vram_bo, phyr));
 }
 
 /*
@@ -183,26 +184,19 @@ static void vram_dma_buf_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
 	vram_front_unpin_system(bo);
 }
 
-static void vram_dma_buf_release(struct dma_buf *dmabuf)
-{
-	phyr_buffer_remove_dma_buf(vram_dma_buf_buffer(dmabuf), dmabuf);
-	phyr_inject_delay();
-	drm_gem_dmabuf_release(dmabuf);
-}
-
 static const struct phyr_dma_buf_ops vram_movable_ops = {
 	.ops = {
 		PHYR_DMA_BUF_OPS,
-		.pin = vram_dma_buf_pin,
-		.unpin = vram_dma_buf_unpin,
-		.release = vram_dma_buf_release,
 		.mmap = drm_gem_dmabuf_mmap,
 		.vmap = vram_dma_buf_vmap,
 		.vunmap = vram_dma_buf_vunmap,
 	},
 	.buffer = vram_dma_buf_buffer,
+	.release = drm_gem_dmabuf_release,
 	.describe = vram_describe,
 	.memory = vram_memory,
+	.pin = vram_pin,
+	.unpin = vram_unpin,
 	.pin_system = vram_pin_system,
 	.unpin_system = vram_unpin_system,
 };
@@ -214,14 +208,14 @@ static const struct phyr_dma_buf_ops vram_movable_ops = {
 static const struct phyr_dma_buf_ops vram_fixed_ops = {
 	.ops = {
 		PHYR_DMA_BUF_OPS,
-		.pin = vram_dma_buf_pin,
-		.unpin = vram_dma_buf_unpin,
-		.release = vram_dma_buf_release,
 		.mmap = drm_gem_dmabuf_mmap,
 	},
 	.buffer = vram_dma_buf_buffer,
+	.release = drm_gem_dmabuf_release,
 	.describe = vram_describe,
 	.memory = vram_memory,
+	.pin = vram_pin,
+	.unpin = vram_unpin,
 };
 
 /**
@@ -242,41 +236,27 @@ const struct phyr_dma_buf_ops *vram_dma_buf_ops(const struct vram_bo *bo)
  * @flags: O_* for the dma-buf's file
  *
  * Context: object_name_lock is held; takes the reservation lock; may sleep.
- * Return: the dma-buf, or ERR_PTR: -ENOMEM, -ERESTARTSYS if a signal interrupts
- * the wait for the reservation lock, or as dma_buf_export().
+ * Return: the dma-buf, or ERR_PTR as phyr_dma_buf_export().
  */
 struct dma_buf *vram_prime_export(struct drm_gem_object *gem, int flags)
 {
-	struct dma_buf_export_info info = {
+	const struct dma_buf_export_info info = {
 		.exp_name = VRAM_DRIVER_NAME,
 		.owner = gem->dev->driver->fops->owner,
-		.ops = &to_vram_bo(gem)->phyr.ops->ops,
 		.size = gem->size,
 		.flags = flags,
 		.priv = gem,
-		.resv = gem->resv,
 	};
 	struct dma_buf *dmabuf;
-	int ret;
 
-	/*
-	 * A move can hold the lock for long. Wait for it here: once there is a
-	 * dma-buf, its release needs the lock and cannot be interrupted.
-	 */
-	if (dma_resv_lock_interruptible(gem->resv, NULL))
-		return ERR_PTR(-ERESTARTSYS);
-	dma_resv_unlock(gem->resv);
-
-	dmabuf = drm_gem_dmabuf_export(gem->dev, &info);
+	dmabuf = phyr_dma_buf_export(&to_vram_bo(gem)->phyr, &info);
 	if (IS_ERR(dmabuf))
 		return dmabuf;
 
-	phyr_inject_delay();
-	ret = phyr_buffer_add_dma_buf(&to_vram_bo(gem)->phyr, dmabuf);
-	if (ret) {
-		dma_buf_put(dmabuf);
-		return ERR_PTR(ret);
-	}
+	/* Dropped by drm_gem_dmabuf_release() */
+	drm_dev_get(gem->dev);
+	drm_gem_object_get(gem);
+	dmabuf->file->f_mapping = gem->dev->anon_inode->i_mapping;
 	return dmabuf;
 }
 

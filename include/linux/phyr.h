@@ -13,6 +13,8 @@
  *	while ((n = dma_range_next(&cursor, ranges, ARRAY_SIZE(ranges))))
  *		... program the device with ranges[0 .. n) ...
  *
+ * phyr_pin() is for devices that cannot follow a move.
+ *
  * dmabuf/buffer.c documents the lifetime of a mapping.
  */
 #ifndef _LINUX_PHYR_H
@@ -94,6 +96,8 @@ bool phyr_attachment_maps_parts(const struct phyr_attachment *attach);
 struct dma_range_list *phyr_map(struct phyr_attachment *attach, u64 offset,
 				u64 len, enum dma_data_direction dir);
 void phyr_unmap(struct phyr_attachment *attach, struct dma_range_list *ranges);
+int phyr_pin(struct phyr_attachment *attach);
+void phyr_unpin(struct phyr_attachment *attach);
 
 struct dma_range_list *
 dma_range_list_from_sgt(struct sg_table *sgt, const struct phyr_limits *limits);

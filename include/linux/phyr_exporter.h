@@ -129,6 +129,7 @@ struct phyr_buffer {
 	struct list_head exports;
 	struct list_head attachments;
 	struct phyr_list *list;
+	u64 size;
 	enum phyr_buffer_state state;
 	unsigned int tables;
 	unsigned int incoherent;
@@ -141,12 +142,22 @@ struct phyr_buffer {
  *
  * The attach pointer identifies a phyr dma-buf, as in virtio_dma_buf.
  * PHYR_DMA_BUF_OPS sets it and the other callbacks that the core implements.
+ * A buffer that never moves, in system memory or not, needs @buffer, @describe
+ * and @release only.
  */
 struct phyr_dma_buf_ops {
 	/** @ops: the dma-buf's ops; must start with PHYR_DMA_BUF_OPS */
 	struct dma_buf_ops ops;
 	/** @buffer: return the phyr_buffer of a dma-buf; must not fail */
 	struct phyr_buffer *(*buffer)(struct dma_buf *dmabuf);
+	/**
+	 * @release: a dma-buf of the buffer is freed (optional)
+	 *
+	 * For the reference to the buffer that the dma-buf holds. The core has
+	 * forgotten @dmabuf, and no importer is attached. Not called if
+	 * phyr_dma_buf_export() fails. No lock is held; may sleep.
+	 */
+	void (*release)(struct dma_buf *dmabuf);
 	/**
 	 * @describe: create a list of the buffer's current memory
 	 *
@@ -169,6 +180,26 @@ struct phyr_dma_buf_ops {
 	 */
 	struct phyr_mem *(*memory)(struct phyr_buffer *buffer, unsigned int i);
 	/**
+	 * @pin: pin the buffer where it is (optional)
+	 *
+	 * The buffer must not move until @unpin, except in a suspend, a reset
+	 * or an unbind, which notify the importer like any move. Pins are
+	 * counted. Called under the reservation lock, for a buffer that is not
+	 * revoked; may sleep. Returns 0 or an errno, but not -EBUSY, about
+	 * which the dma-buf core warns.
+	 *
+	 * Without it the core counts pins, and phyr_buffer_move_begin() returns
+	 * -EBUSY while there are any: an exporter that moves its buffers for a
+	 * suspend must implement it.
+	 */
+	int (*pin)(struct phyr_buffer *buffer);
+	/**
+	 * @unpin: undo one @pin; mandatory with @pin
+	 *
+	 * Called under the reservation lock, also for a revoked buffer.
+	 */
+	void (*unpin)(struct phyr_buffer *buffer);
+	/**
 	 * @pin_system: move to system memory and pin there (optional)
 	 *
 	 * For importers that cannot reach the buffer where it is, or that
@@ -178,8 +209,7 @@ struct phyr_dma_buf_ops {
 	 * fences with -ERESTARTSYS: this is called for an attach in an ioctl.
 	 *
 	 * Without it such an importer is accepted only while the buffer is in
-	 * system memory, and phyr_buffer_move_begin() returns -EBUSY until it
-	 * has detached.
+	 * system memory, where it is pinned by @pin until it has detached.
 	 */
 	int (*pin_system)(struct phyr_buffer *buffer);
 	/**
@@ -190,10 +220,16 @@ struct phyr_dma_buf_ops {
 	void (*unpin_system)(struct phyr_buffer *buffer);
 };
 
+struct dma_buf *
+phyr_dma_buf_export(struct phyr_buffer *buffer,
+		    const struct dma_buf_export_info *info);
+
 int phyr_dma_buf_attach(struct dma_buf *dmabuf,
 			struct dma_buf_attachment *attach);
 void phyr_dma_buf_detach(struct dma_buf *dmabuf,
 			 struct dma_buf_attachment *attach);
+int phyr_dma_buf_pin(struct dma_buf_attachment *attach);
+void phyr_dma_buf_unpin(struct dma_buf_attachment *attach);
 struct sg_table *phyr_dma_buf_map(struct dma_buf_attachment *attach,
 				  enum dma_data_direction dir);
 void phyr_dma_buf_unmap(struct dma_buf_attachment *attach,
@@ -202,23 +238,23 @@ int phyr_dma_buf_begin_cpu_access(struct dma_buf *dmabuf,
 				  enum dma_data_direction dir);
 int phyr_dma_buf_end_cpu_access(struct dma_buf *dmabuf,
 				enum dma_data_direction dir);
+void phyr_dma_buf_release(struct dma_buf *dmabuf);
 
 #define PHYR_DMA_BUF_OPS \
 	.attach = phyr_dma_buf_attach, \
 	.detach = phyr_dma_buf_detach, \
+	.pin = phyr_dma_buf_pin, \
+	.unpin = phyr_dma_buf_unpin, \
 	.map_dma_buf = phyr_dma_buf_map, \
 	.unmap_dma_buf = phyr_dma_buf_unmap, \
 	.begin_cpu_access = phyr_dma_buf_begin_cpu_access, \
-	.end_cpu_access = phyr_dma_buf_end_cpu_access
+	.end_cpu_access = phyr_dma_buf_end_cpu_access, \
+	.release = phyr_dma_buf_release
 
 void phyr_buffer_init(struct phyr_buffer *buffer,
 		      const struct phyr_dma_buf_ops *ops,
 		      struct dma_resv *resv);
 void phyr_buffer_fini(struct phyr_buffer *buffer);
-int phyr_buffer_add_dma_buf(struct phyr_buffer *buffer,
-			    struct dma_buf *dmabuf);
-void phyr_buffer_remove_dma_buf(struct phyr_buffer *buffer,
-				struct dma_buf *dmabuf);
 struct phyr_list *phyr_buffer_get_list(struct phyr_buffer *buffer);
 int phyr_buffer_move_begin(struct phyr_buffer *buffer, bool interruptible,
 			   bool no_wait);

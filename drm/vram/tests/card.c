@@ -55,6 +55,15 @@ static struct phyr_mem *card_mem(struct kunit *test, struct phyr_mem *mem)
 	return mem;
 }
 
+static const struct file_operations card_fops = {
+	.owner = THIS_MODULE,
+};
+
+static const struct drm_driver card_driver = {
+	.driver_features = DRIVER_GEM,
+	.fops = &card_fops,
+};
+
 /**
  * card_create - create a card without buffers
  * @test: the test; owns the card
@@ -79,8 +88,9 @@ struct card *card_create(struct kunit *test, u64 size, u64 reserved)
 
 	dev = drm_kunit_helper_alloc_device(test);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dev);
-	vram = drm_kunit_helper_alloc_drm_device(test, dev, struct vram_device,
-						 drm, DRIVER_GEM);
+	vram = drm_kunit_helper_alloc_drm_device_with_driver(test, dev,
+							     struct vram_device,
+							     drm, &card_driver);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vram);
 
 	vram->mem = mem;
@@ -227,6 +237,14 @@ void card_bo_expect_filled(struct kunit *test, struct card *card,
 						   (u8)(first + i), PAGE_SIZE));
 }
 
+/* An attachment would need a device that reaches the card: pins bypass the core. */
+static void card_import_drop(struct card_importer *importer)
+{
+	struct vram_bo *bo = to_vram_bo(importer->attach.dmabuf->priv);
+
+	bo->phyr.ops->unpin(&bo->phyr);
+}
+
 /* As the RDMA core does. */
 static void card_import_invalidate(struct dma_buf_attachment *attach)
 {
@@ -234,7 +252,7 @@ static void card_import_invalidate(struct dma_buf_attachment *attach)
 
 	importer->invalidated++;
 	if (importer->pinned)
-		dma_buf_unpin(attach);
+		card_import_drop(importer);
 	importer->pinned = false;
 }
 
@@ -252,24 +270,21 @@ static const struct dma_buf_attach_ops card_import_ops = {
 void card_import(struct kunit *test, struct card_importer *importer,
 		 struct vram_bo *bo)
 {
-	struct dma_buf *dmabuf = &importer->dmabuf;
+	struct dma_buf *dmabuf;
+
+	dmabuf = vram_prime_export(&bo->tbo.base, O_RDWR);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dmabuf);
 
 	*importer = (struct card_importer){
-		.dmabuf = {
-			.size = bo->tbo.base.size,
-			.ops = &bo->phyr.ops->ops,
-			.priv = &bo->tbo.base,
-			.resv = bo->tbo.base.resv,
-		},
 		.attach = {
 			.dmabuf = dmabuf,
 			.importer_ops = &card_import_ops,
 			.importer_priv = importer,
 		},
 	};
-	INIT_LIST_HEAD(&dmabuf->attachments);
+	dma_resv_lock(dmabuf->resv, NULL);
 	list_add(&importer->attach.node, &dmabuf->attachments);
-	KUNIT_ASSERT_EQ(test, phyr_buffer_add_dma_buf(&bo->phyr, dmabuf), 0);
+	dma_resv_unlock(dmabuf->resv);
 }
 
 /**
@@ -278,9 +293,13 @@ void card_import(struct kunit *test, struct card_importer *importer,
  */
 void card_import_end(struct card_importer *importer)
 {
-	struct vram_bo *bo = to_vram_bo(importer->dmabuf.priv);
+	struct dma_buf *dmabuf = importer->attach.dmabuf;
 
-	phyr_buffer_remove_dma_buf(&bo->phyr, &importer->dmabuf);
+	dma_resv_lock(dmabuf->resv, NULL);
+	list_del(&importer->attach.node);
+	dma_resv_unlock(dmabuf->resv);
+	/* In a kthread, fput() defers the release to a worker; do it now. */
+	__fput_sync(dmabuf->file);
 }
 
 /**
@@ -290,10 +309,13 @@ void card_import_end(struct card_importer *importer)
  */
 void card_import_pin(struct kunit *test, struct card_importer *importer)
 {
-	dma_resv_lock(importer->dmabuf.resv, NULL);
-	KUNIT_EXPECT_EQ(test, dma_buf_pin(&importer->attach), 0);
+	struct dma_buf *dmabuf = importer->attach.dmabuf;
+	struct vram_bo *bo = to_vram_bo(dmabuf->priv);
+
+	dma_resv_lock(dmabuf->resv, NULL);
+	KUNIT_EXPECT_EQ(test, bo->phyr.ops->pin(&bo->phyr), 0);
 	importer->pinned = true;
-	dma_resv_unlock(importer->dmabuf.resv);
+	dma_resv_unlock(dmabuf->resv);
 }
 
 /**
@@ -304,10 +326,12 @@ void card_import_pin(struct kunit *test, struct card_importer *importer)
  */
 void card_import_unpin(struct card_importer *importer)
 {
-	dma_resv_lock(importer->dmabuf.resv, NULL);
-	dma_buf_unpin(&importer->attach);
+	struct dma_buf *dmabuf = importer->attach.dmabuf;
+
+	dma_resv_lock(dmabuf->resv, NULL);
+	card_import_drop(importer);
 	importer->pinned = false;
-	dma_resv_unlock(importer->dmabuf.resv);
+	dma_resv_unlock(dmabuf->resv);
 }
 
 /**

@@ -30,13 +30,11 @@ struct card {
 
 /**
  * struct card_importer - an importer of a buffer, without a device
- * @dmabuf: the dma-buf
- * @attach: its attachment
+ * @attach: its attachment, which holds a reference to the dma-buf
  * @invalidated: calls of its invalidate callback
  * @pinned: it has pinned the buffer, and unpins when it is notified
  */
 struct card_importer {
-	struct dma_buf dmabuf;
 	struct dma_buf_attachment attach;
 	unsigned int invalidated;
 	bool pinned;

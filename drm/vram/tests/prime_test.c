@@ -192,7 +192,7 @@ static void vram_describe_system_pages(struct kunit *test)
 }
 
 /* As TTM evicts a buffer from system memory, before it swaps it out. */
-static void vram_dma_buf_pin_of_evicted(struct kunit *test)
+static void vram_pin_of_evicted(struct kunit *test)
 {
 	struct card *card = card_create(test, SZ_1M, 0);
 	struct vram_bo *bo = card_bo(test, card, PAGES(5),
@@ -201,14 +201,11 @@ static void vram_dma_buf_pin_of_evicted(struct kunit *test)
 	struct ttm_placement placement = { .num_placement = 1,
 					   .placement = &place };
 	struct ttm_operation_ctx ctx = {};
-	struct dma_buf dmabuf = { .priv = &bo->tbo.base,
-				  .resv = bo->tbo.base.resv };
-	struct dma_buf_attachment attach = { .dmabuf = &dmabuf };
 
 	dma_resv_lock(bo->tbo.base.resv, NULL);
 	KUNIT_EXPECT_EQ(test, ttm_bo_validate(&bo->tbo, &placement, &ctx), 0);
 	KUNIT_EXPECT_EQ(test, bo->place, TTM_PL_SYSTEM);
-	KUNIT_EXPECT_EQ(test, vram_dma_buf_pin(&attach), 0);
+	KUNIT_EXPECT_EQ(test, vram_pin(&bo->phyr), 0);
 	dma_resv_unlock(bo->tbo.base.resv);
 
 	KUNIT_EXPECT_EQ(test, bo->place, TTM_PL_TT);
@@ -299,7 +296,7 @@ static void vram_pin_system_interrupted(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, bo->place, TTM_PL_VRAM);
 	KUNIT_EXPECT_EQ(test, bo->tbo.pin_count, !ret);
 	if (!ret)
-		vram_unpin_system(&bo->phyr);
+		vram_unpin(&bo->phyr);
 	dma_resv_unlock(bo->tbo.base.resv);
 	clear_tsk_thread_flag(current, TIF_SIGPENDING);
 	slow_dma_finish(test, &dma, bo);
@@ -330,17 +327,12 @@ static void slow_move_work(struct work_struct *work)
 /* There is no dma-buf afterwards, whose release would wait for the lock. */
 static void vram_prime_export_interrupted(struct kunit *test)
 {
-	static const struct file_operations fops = { .owner = THIS_MODULE };
 	struct card *card = card_create(test, SZ_1M, 0);
 	struct vram_bo *bo = card_bo(test, card, PAGES(5),
 				     DRM_PHYR_VRAM_PLACE_VRAM, 0);
-	const struct drm_driver *driver = card->vram->drm.driver;
-	struct drm_driver exporter = *driver;
 	struct slow_move move = { .resv = bo->tbo.base.resv };
 	struct dma_buf *dmabuf;
 
-	exporter.fops = &fops;
-	card->vram->drm.driver = &exporter;
 	init_completion(&move.locked);
 	INIT_WORK_ONSTACK(&move.work, slow_move_work);
 	schedule_work(&move.work);
@@ -354,7 +346,6 @@ static void vram_prime_export_interrupted(struct kunit *test)
 		__fput_sync(dmabuf->file);
 	flush_work(&move.work);
 	destroy_work_on_stack(&move.work);
-	card->vram->drm.driver = driver;
 }
 
 /* The dma-buf core warns of a vmap that fails, so it waits. */
@@ -406,7 +397,7 @@ static struct kunit_case vram_prime_cases[] = {
 	KUNIT_CASE_PARAM(vram_describe_random, random_gen_params),
 	KUNIT_CASE(vram_describe_max_extent),
 	KUNIT_CASE(vram_describe_system_pages),
-	KUNIT_CASE(vram_dma_buf_pin_of_evicted),
+	KUNIT_CASE(vram_pin_of_evicted),
 	KUNIT_CASE_SLOW(vram_pin_system_interrupted),
 	KUNIT_CASE_SLOW(vram_prime_export_interrupted),
 	KUNIT_CASE_SLOW(vram_dma_buf_vmap_not_interrupted),
