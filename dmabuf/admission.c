@@ -29,6 +29,10 @@ static bool phyr_takes_pageless(struct phyr_attachment *importer)
 {
 	struct dma_buf_attachment *attach = importer->attach;
 
+	if (importer->limits.ram_only) {
+		importer->why = "importer takes RAM only";
+		return false;
+	}
 	if (!attach->peer2peer) {
 		importer->why = "importer takes no peer memory";
 		return false;
@@ -114,6 +118,10 @@ static int phyr_pin_system(struct phyr_buffer *buffer,
 
 	list = phyr_buffer_get_list(buffer);
 	ret = PTR_ERR_OR_ZERO(list);
+	if (!ret && WARN_ONCE(phyr_list_is_pageless(list),
+			      "phyr: %ps() left the buffer in page-less memory\n",
+			      buffer->ops->pin_system))
+		ret = -EINVAL;
 	if (!ret)
 		ret = phyr_route_list(importer, list);
 	if (ret) {
@@ -193,9 +201,10 @@ static int phyr_admit_somewhere(struct phyr_buffer *buffer,
  * may move it to while the importer is attached.
  *
  * Context: the reservation lock is held; may sleep.
- * Return: 0; -EBUSY if the importer needs the buffer in system memory and the
- * exporter cannot move it there; -EREMOTEIO if the device does not reach it; or
- * the error of phyr_buffer_get_list(), phyr_route_list() or pin_system.
+ * Return: 0; -EBUSY if a stock importer needs the buffer in system memory and
+ * the exporter cannot move it there; -EREMOTEIO if the device does not reach it,
+ * or if a native importer needs it there; or the error of
+ * phyr_buffer_get_list(), phyr_route_list() or pin_system.
  */
 int phyr_admit(struct phyr_buffer *buffer, struct phyr_attachment *importer)
 {
@@ -208,8 +217,11 @@ int phyr_admit(struct phyr_buffer *buffer, struct phyr_attachment *importer)
 	if (IS_ERR(list))
 		return PTR_ERR(list);
 
-	if (!phyr_takes_pageless(importer))
-		return phyr_admit_in_system(buffer, importer, list);
+	if (!phyr_takes_pageless(importer)) {
+		ret = phyr_admit_in_system(buffer, importer, list);
+		return ret == -EBUSY && importer->limits.ram_only ?
+			-EREMOTEIO : ret;
+	}
 
 	ret = phyr_reaches_all(buffer, importer, list);
 	if (ret)

@@ -9,8 +9,8 @@
  *	mapping		a dma_range_list of an attachment
  *
  * A dma-buf is ours if the attach of its ops is phyr_dma_buf_attach(). An
- * importer is native if its attach ops are phyr_attach_ops, which only
- * phyr_attach() uses. enum phyr_kind is decided once, at attach:
+ * importer is native if its attach ops are those that only phyr_attach() uses.
+ * enum phyr_kind is decided once, at attach:
  *
  *	dma-buf		importer	data passed
  *	ours		native		phyr list, dma_range list; no sg_table
@@ -97,6 +97,17 @@ static const struct dma_buf_attach_ops phyr_attach_ops = {
 	.invalidate_mappings = phyr_invalidate_mappings,
 };
 
+/* For importers that take RAM only */
+static const struct dma_buf_attach_ops phyr_attach_ram_ops = {
+	.invalidate_mappings = phyr_invalidate_mappings,
+};
+
+static bool phyr_importer_is_native(const struct dma_buf_attachment *attach)
+{
+	return attach->importer_ops == &phyr_attach_ops ||
+	       attach->importer_ops == &phyr_attach_ram_ops;
+}
+
 /**
  * phyr_attach - attach a device to a dma-buf
  * @dmabuf: any dma-buf; the attachment takes no reference
@@ -145,7 +156,9 @@ struct phyr_attachment *phyr_attach(struct dma_buf *dmabuf, struct device *dev,
 	}
 
 	/* For our dma-bufs, phyr_dma_buf_attach() does the rest. */
-	attach = dma_buf_dynamic_attach(dmabuf, dev, &phyr_attach_ops,
+	attach = dma_buf_dynamic_attach(dmabuf, dev,
+					importer->limits.ram_only ?
+					&phyr_attach_ram_ops : &phyr_attach_ops,
 					importer);
 	if (IS_ERR(attach)) {
 		kfree(importer);
@@ -199,7 +212,7 @@ static bool phyr_dma_buf_is_invalidating(struct dma_buf *dmabuf)
 	struct dma_buf_attachment *attach;
 
 	list_for_each_entry(attach, &dmabuf->attachments, node) {
-		if (attach->importer_ops != &phyr_attach_ops)
+		if (!phyr_importer_is_native(attach))
 			continue;
 		importer = attach->importer_priv;
 		if (importer->invalidating)
@@ -224,6 +237,8 @@ static struct dma_range_list *phyr_map_stock(struct phyr_attachment *attach,
 		return ERR_CAST(sgt);
 
 	ret = phyr_sgt_check(sgt, attach->attach->dev);
+	if (!ret && attach->limits.ram_only && !phyr_sgt_has_pages(sgt))
+		ret = -EREMOTEIO;
 	ranges = ret ? ERR_PTR(ret) :
 		       dma_range_list_from_sgt(sgt, &attach->limits);
 	if (!IS_ERR(ranges) && ranges->len < offset + len) {
@@ -366,8 +381,9 @@ static void phyr_unmap_left(struct phyr_attachment *importer)
  * importer's invalidate, and the importer must stop its DMA, as for a move.
  * After a suspend or a reset it may map again: it still has its pin.
  *
- * A phyr exporter's buffer may be pinned in page-less memory. Room there is
- * scarce: pin late and briefly. A stock exporter chooses the place.
+ * A phyr exporter's buffer may be pinned in page-less memory, unless the
+ * importer takes RAM only. Room there is scarce: pin late and briefly. A stock
+ * exporter chooses the place.
  *
  * Context: the reservation lock is held; may sleep.
  * Return: 0; -ENODEV for a revoked buffer; -EBUSY in an invalidate callback of
@@ -472,7 +488,7 @@ int phyr_dma_buf_attach(struct dma_buf *dmabuf,
 			struct dma_buf_attachment *attach)
 {
 	struct phyr_buffer *buffer = phyr_dma_buf_buffer(dmabuf);
-	bool native = attach->importer_ops == &phyr_attach_ops;
+	bool native = phyr_importer_is_native(attach);
 	struct phyr_attachment *importer;
 	int ret;
 

@@ -399,6 +399,7 @@ void phyr_unpin_importer(struct phyr_attachment *importer);
 void phyr_unpin_left(struct phyr_attachment *importer);
 
 int phyr_sgt_check(struct sg_table *sgt, struct device *dev);
+bool phyr_sgt_has_pages(struct sg_table *sgt);
 struct sg_table *phyr_sgt_create(struct dma_range_list *ranges);
 struct dma_range_list *phyr_sgt_destroy(struct sg_table *sgt);
 

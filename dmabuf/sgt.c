@@ -119,6 +119,34 @@ int phyr_sgt_check(struct sg_table *sgt, struct device *dev)
 }
 
 /**
+ * phyr_sgt_has_pages - test whether a stock exporter's table is of RAM
+ * @sgt: table that is mapped
+ *
+ * With CONFIG_DMABUF_DEBUG the dma-buf core hides the pages of every table;
+ * exporters are trusted then.
+ *
+ * Context: may sleep.
+ * Return: true if the whole table has pages, and none of them is a device's.
+ */
+bool phyr_sgt_has_pages(struct sg_table *sgt)
+{
+	struct scatterlist *sg;
+	int i;
+
+	if (IS_ENABLED(CONFIG_DMABUF_DEBUG))
+		return true;
+	if (!sgt->orig_nents)
+		return false;
+
+	for_each_sgtable_sg(sgt, sg, i) {
+		if (!sg_page(sg) || is_zone_device_page(sg_page(sg)))
+			return false;
+		cond_resched();
+	}
+	return true;
+}
+
+/**
  * struct phyr_sgt - an sg_table converted from a dma_range_list
  * @sgt: the table, for the importer
  * @ranges: the list

@@ -15,8 +15,10 @@
  * struct admission - a buffer, a device and what attach is expected to decide
  * @name: description
  * @is_static: the importer supports system memory only
+ * @ram_only: it is native, and takes RAM only
  * @fixed: the exporter keeps the buffer where it is
  * @in_system: the buffer is in system memory
+ * @mixed: its last extent is, in any case
  * @offset: offset of the buffer in its memory
  * @low_ram: the pages are below any mask
  * @no_peer: the kernel forbids peer traffic
@@ -32,8 +34,10 @@
 struct admission {
 	const char *name;
 	bool is_static;
+	bool ram_only;
 	bool fixed;
 	bool in_system;
+	bool mixed;
 	u64 offset;
 	bool low_ram;
 	bool no_peer;
@@ -143,6 +147,26 @@ static const struct admission admissions[] = {
 	  .pinned = PHYR_PINNED_SYSTEM },
 	{ "static, other ops", .is_static = true, .other_ops = true,
 	  .mask = ~0ULL, .ret = -EREMOTEIO },
+	{ "RAM only", .ram_only = true, .mask = ~0ULL,
+	  .pinned = PHYR_PINNED_SYSTEM },
+	{ "RAM only, in system", .ram_only = true, .in_system = true,
+	  .mask = ~0ULL, .pinned = PHYR_PINNED_SYSTEM },
+	{ "RAM only, mixed", .ram_only = true, .mixed = true, .mask = ~0ULL,
+	  .pinned = PHYR_PINNED_SYSTEM },
+	{ "RAM only, bus", .ram_only = true, .bus = true, .mask = ~0ULL,
+	  .pinned = PHYR_PINNED_SYSTEM },
+	{ "RAM only, IOMMU", .ram_only = true, .iommu = true,
+	  .mask = DMA_BIT_MASK(32), .pinned = PHYR_PINNED_SYSTEM },
+	{ "RAM only, fixed", .ram_only = true, .fixed = true, .mask = ~0ULL,
+	  .ret = -EREMOTEIO },
+	{ "RAM only, fixed, mixed", .ram_only = true, .fixed = true,
+	  .mixed = true, .mask = ~0ULL, .ret = -EREMOTEIO },
+	{ "RAM only, fixed in system", .ram_only = true, .fixed = true,
+	  .in_system = true, .mask = ~0ULL, .pinned = PHYR_PINNED_PLACE },
+	{ "RAM only, RAM high", .ram_only = true, .mask = DMA_BIT_MASK(32),
+	  .required = DMA_BIT_MASK(33), .ret = -EREMOTEIO },
+	{ "RAM only, bounce", .ram_only = true, .bounce = true, .mask = ~0ULL,
+	  .ret = -EREMOTEIO },
 };
 
 static void admission_desc(const struct admission *want, char *desc)
@@ -164,6 +188,7 @@ static void admission_test_setup(struct buffer_test *t,
 	buffer_test_use_ops(t, want->fixed ? &buffer_test_ops_fixed :
 					     &buffer_test_ops);
 	t->in_system = want->in_system;
+	t->mixed = want->mixed;
 	t->offset = want->offset;
 	if (want->low_ram)
 		t->ram_at = LOW_RAM;
@@ -211,6 +236,7 @@ static void admit_once(struct buffer_test *t, const struct admission *want,
 	struct kunit *test = t->test;
 	int ret;
 
+	importer->limits.ram_only = want->ram_only;
 	KUNIT_ASSERT_EQ(test, buffer_test_move_to(t, want->in_system), 0);
 	ret = native ? buffer_test_try_native(importer, t->dmabufs[0]) :
 		       buffer_test_try_stock(importer, t->dmabufs[0], ops);
@@ -240,7 +266,8 @@ static void admit_decides(struct kunit *test)
 		admit_once(t, want, false, &buffer_test_dynamic_ops);
 	} else {
 		admit_once(t, want, true, NULL);
-		admit_once(t, want, false, &buffer_test_revocable_ops);
+		if (!want->ram_only)
+			admit_once(t, want, false, &buffer_test_revocable_ops);
 	}
 }
 

@@ -81,7 +81,7 @@ static int buffer_test_pin_system(struct phyr_buffer *buffer)
 	t->pin_calls++;
 	if (t->pin_err)
 		return t->pin_err;
-	if (!t->in_system) {
+	if (!t->in_system && !t->pin_lies) {
 		ret = phyr_buffer_move_begin(buffer, false, false);
 		if (ret)
 			return ret;
@@ -413,7 +413,8 @@ int buffer_test_try_native(struct buffer_importer *importer,
 	struct phyr_attachment *attach;
 
 	attach = phyr_attach(dmabuf, &importer->t->pdev->dev,
-			     &buffer_test_native_ops, NULL, importer);
+			     &buffer_test_native_ops, &importer->limits,
+			     importer);
 	if (IS_ERR(attach))
 		return PTR_ERR(attach);
 	importer->native = attach;
@@ -474,6 +475,15 @@ void buffer_test_unmap(struct buffer_importer *importer)
 	buffer_lock(importer->t);
 	buffer_test_unmap_locked(importer);
 	buffer_unlock(importer->t);
+}
+
+/* An importer that takes RAM only */
+struct buffer_importer *buffer_test_ram_only(struct buffer_test *t)
+{
+	struct buffer_importer *importer = buffer_test_importer(t);
+
+	importer->limits.ram_only = true;
+	return importer;
 }
 
 struct buffer_importer *buffer_test_native(struct buffer_test *t,

@@ -30,6 +30,7 @@
  * @stock: attachment of a stock importer
  * @ranges: a native mapping
  * @sgt: a stock mapping
+ * @limits: limits of a native importer
  * @notified: number of invalidate callbacks
  * @notified_by: the attachment of a native importer's last callback
  * @on_notify: called by the invalidate callback, or NULL
@@ -42,6 +43,7 @@ struct buffer_importer {
 	struct dma_buf_attachment *stock;
 	struct dma_range_list *ranges;
 	struct sg_table *sgt;
+	struct phyr_limits limits;
 	unsigned int notified;
 	struct phyr_attachment *notified_by;
 	void (*on_notify)(struct buffer_importer *importer);
@@ -70,6 +72,7 @@ struct buffer_importer {
  * @describe_err: error of describe(), or 0
  * @pin_err: error of pin_system(), or 0
  * @pin_calls: number of pin_system() calls
+ * @pin_lies: pin_system() does not move the buffer
  * @pins: pins less unpins in system memory
  * @place_err: error of pin(), or 0
  * @place_pins: pins less unpins in place
@@ -97,6 +100,7 @@ struct buffer_test {
 	int describe_err;
 	int pin_err;
 	unsigned int pin_calls;
+	bool pin_lies;
 	int pins;
 	int place_err;
 	int place_pins;
@@ -179,6 +183,7 @@ int buffer_test_try_stock(struct buffer_importer *importer,
 int buffer_test_try_map(struct buffer_importer *importer);
 void buffer_test_unmap_locked(struct buffer_importer *importer);
 void buffer_test_unmap(struct buffer_importer *importer);
+struct buffer_importer *buffer_test_ram_only(struct buffer_test *t);
 struct buffer_importer *buffer_test_native(struct buffer_test *t,
 					   int dmabuf, bool map);
 struct buffer_importer *

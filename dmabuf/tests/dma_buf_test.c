@@ -170,6 +170,7 @@ static void attach_says_which_way_and_why(struct kunit *test)
 {
 	struct buffer_test *t = test->priv;
 	struct phyr_attachment *native, *stock, *pinned;
+	struct buffer_importer *importer;
 
 	native = buffer_test_phyr(buffer_test_native(t, 0, false));
 	stock = buffer_test_phyr(buffer_test_stock(t, 0,
@@ -190,6 +191,12 @@ static void attach_says_which_way_and_why(struct kunit *test)
 						    false));
 	KUNIT_EXPECT_STREQ(test, pinned->why, "importer cannot be revoked");
 	KUNIT_EXPECT_EQ(test, t->pins, 2);
+
+	importer = buffer_test_ram_only(t);
+	KUNIT_ASSERT_EQ(test, buffer_test_try_native(importer, t->dmabufs[0]),
+			0);
+	KUNIT_EXPECT_STREQ(test, importer->native->why,
+			   "importer takes RAM only");
 }
 
 static void attach_checks_its_arguments(struct kunit *test)
@@ -596,6 +603,26 @@ static void from_stock_walks_the_table(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock_count(MOCK_SGT_UNMAP), 1);
 }
 
+/* It is the exporter that knows other places. */
+static void from_stock_is_told_about_ram_only(struct kunit *test)
+{
+	struct buffer_test *t = test->priv;
+	struct stock_test *stock = stock_test_create(test);
+	struct buffer_importer *importer = stock_test_import(t, stock);
+
+	KUNIT_EXPECT_TRUE(test, stock->peer);
+	importer = buffer_test_ram_only(t);
+	KUNIT_ASSERT_EQ(test, buffer_test_try_native(importer, stock->dmabuf),
+			0);
+	KUNIT_EXPECT_FALSE(test, stock->peer);
+	KUNIT_EXPECT_EQ(test, importer->native->kind, PHYR_KIND_FROM_STOCK);
+
+	/* The dma-buf core hides pages with CONFIG_DMABUF_DEBUG. */
+	KUNIT_EXPECT_EQ(test, buffer_test_try_map(importer),
+			IS_ENABLED(CONFIG_DMABUF_DEBUG) ? 0 : -EREMOTEIO);
+	KUNIT_EXPECT_EQ(test, stock->mapped, !!importer->ranges);
+}
+
 static void from_stock_a_part(struct kunit *test)
 {
 	struct buffer_test *t = test->priv;
@@ -794,6 +821,7 @@ static struct kunit_case attach_test_cases[] = {
 	KUNIT_CASE(map_to_stock_is_a_pageless_table),
 	KUNIT_CASE(map_to_stock_each_step_fails),
 	KUNIT_CASE(from_stock_walks_the_table),
+	KUNIT_CASE(from_stock_is_told_about_ram_only),
 	KUNIT_CASE(from_stock_a_part),
 	KUNIT_CASE(from_stock_above_the_mask),
 	KUNIT_CASE(from_stock_table_too_short),

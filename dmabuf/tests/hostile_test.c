@@ -147,6 +147,26 @@ static void describe_changes_the_state(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, buffer_test_try_map(importer), -ENODEV);
 }
 
+/* For an importer that takes RAM only, and for a static one. */
+static void pin_system_lies(struct kunit *test)
+{
+	struct buffer_test *t = test->priv;
+	struct buffer_importer *importer = buffer_test_ram_only(t);
+
+	t->pin_lies = true;
+	kunit_warning_suppress(test) {
+		KUNIT_EXPECT_EQ(test, buffer_test_try_native(importer,
+							     t->dmabufs[0]),
+				-EINVAL);
+		KUNIT_EXPECT_EQ(test, buffer_test_try_stock(importer,
+							    t->dmabufs[0],
+							    NULL), -EINVAL);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 2);
+	}
+	KUNIT_EXPECT_EQ(test, t->pins, 0);
+	KUNIT_EXPECT_EQ(test, mock_mapped(), 0);
+}
+
 /*
  * Importers that map in their invalidate callback
  */
@@ -455,6 +475,7 @@ static void revoke_wait_names_the_importer(struct kunit *test)
 
 static struct kunit_case hostile_test_cases[] = {
 	KUNIT_CASE(describe_changes_the_state),
+	KUNIT_CASE(pin_system_lies),
 	KUNIT_CASE(from_stock_map_in_invalidate),
 	KUNIT_CASE(from_stock_map_other_in_invalidate),
 	KUNIT_CASE(map_other_in_invalidate),

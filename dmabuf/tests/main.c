@@ -107,6 +107,13 @@ static void test_unpin(struct dma_buf_attachment *attach)
 {
 }
 
+/* As vfio-pci: there is no other memory. */
+static int test_stock_attach(struct dma_buf *dmabuf,
+			     struct dma_buf_attachment *attach)
+{
+	return attach->peer2peer ? 0 : -EOPNOTSUPP;
+}
+
 static struct sg_table *test_stock_map(struct dma_buf_attachment *attach,
 				       enum dma_data_direction dir)
 {
@@ -124,6 +131,7 @@ static void test_stock_unmap(struct dma_buf_attachment *attach,
 }
 
 static const struct dma_buf_ops test_stock_ops = {
+	.attach = test_stock_attach,
 	.map_dma_buf = test_stock_map,
 	.unmap_dma_buf = test_stock_unmap,
 	.pin = test_pin,

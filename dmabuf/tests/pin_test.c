@@ -226,6 +226,22 @@ static void pin_after_reach_is_lost(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->pins, 1);
 }
 
+static void pin_ram_only(struct kunit *test)
+{
+	struct buffer_test *t = test->priv;
+	struct buffer_importer *importer;
+
+	buffer_test_use_ops(t, &buffer_test_ops);
+	importer = buffer_test_ram_only(t);
+	KUNIT_ASSERT_EQ(test, buffer_test_try_native(importer, t->dmabufs[0]),
+			0);
+	KUNIT_EXPECT_TRUE(test, t->in_system);
+	KUNIT_EXPECT_EQ(test, pin_test_pin(importer), 0);
+	KUNIT_EXPECT_EQ(test, t->place_pins, 1);
+	KUNIT_EXPECT_EQ(test, t->pins, 1);
+	pin_test_unpin(importer);
+}
+
 static void pin_from_stock(struct kunit *test)
 {
 	struct buffer_importer *importer, *other;
@@ -287,6 +303,7 @@ static struct kunit_case pin_test_cases[] = {
 	KUNIT_CASE(pin_and_revoke),
 	KUNIT_CASE(pin_in_invalidate),
 	KUNIT_CASE(pin_after_reach_is_lost),
+	KUNIT_CASE(pin_ram_only),
 	KUNIT_CASE(pin_from_stock),
 	KUNIT_CASE(pin_asserts_the_lock),
 	{}

@@ -18,6 +18,7 @@ static int stock_test_attach(struct dma_buf *dmabuf,
 {
 	struct stock_test *stock = dmabuf->priv;
 
+	stock->peer = attach->peer2peer;
 	return stock->attach_err;
 }
 

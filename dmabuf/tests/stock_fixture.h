@@ -24,6 +24,7 @@
  * @map_err: error of map_dma_buf, or 0
  * @attach_err: error of attach, or 0
  * @pin_err: error of pin, or 0
+ * @peer: the last importer accepts peer memory
  * @pins: pins less unpins
  * @mapped: maps less unmaps
  */
@@ -35,6 +36,7 @@ struct stock_test {
 	int map_err;
 	int attach_err;
 	int pin_err;
+	bool peer;
 	int pins;
 	int mapped;
 };

@@ -41,10 +41,13 @@ struct dma_range {
 };
 
 /**
- * struct phyr_limits - what a device can take in one DMA segment
+ * struct phyr_limits - what a device can take
  * @max_len: longest segment in bytes; 0 for no limit
  * @boundary: a segment must not cross a multiple of this power of two; 0 for
  *	no boundary
+ * @ram_only: only RAM, memory with pages. A phyr exporter moves the buffer to
+ *	system memory and pins it there until the detach, or the attach fails. A
+ *	stock exporter is told not to use peer memory
  *
  * Set by the importer. The core ignores dma_get_max_seg_size(): for most PCI
  * devices it returns the default of 64 KiB. Stock exporters do use it, so a
@@ -54,6 +57,7 @@ struct dma_range {
 struct phyr_limits {
 	u64 max_len;
 	u64 boundary;
+	bool ram_only;
 };
 
 /**
