@@ -77,8 +77,17 @@ void phyr_buffer_fini(struct phyr_buffer *buffer)
 }
 EXPORT_SYMBOL_NS_GPL(phyr_buffer_fini, "PHYR_EXPORTER");
 
-static int phyr_buffer_check_live(const struct phyr_buffer *buffer)
+/**
+ * phyr_buffer_check_live - test whether a buffer can be mapped
+ * @buffer: the buffer
+ *
+ * Context: the reservation lock is held.
+ * Return: 0; -ENODEV for a revoked buffer; -EBUSY for one that is moving.
+ */
+int phyr_buffer_check_live(const struct phyr_buffer *buffer)
 {
+	dma_resv_assert_held(buffer->resv);
+
 	switch (buffer->state) {
 	case PHYR_BUFFER_REVOKED:
 		return -ENODEV;

@@ -370,6 +370,81 @@ static void phyr_unmap_left(struct phyr_attachment *importer)
 }
 
 /**
+ * phyr_map_reserve - map part of a dma-buf before its lock is needed
+ * @attach: the attachment
+ * @offset: first byte
+ * @len: bytes
+ * @dir: direction of the DMA
+ *
+ * The first of two steps, for a caller that must not map once it has begun to
+ * publish a fence, or that needs mappings of several dma-bufs at once:
+ *
+ *	ranges = phyr_map_reserve()	may move the buffer, sleep and fail
+ *	dma_resv_lock()			of all dma-bufs
+ *	phyr_map_commit()		if not 0: unlock, phyr_unmap(), start again
+ *	... start the DMA, add its fence to the reservation object ...
+ *	dma_resv_unlock()
+ *
+ * Between the steps the buffer may move, which ends the mapping. The importer's
+ * invalidate must not pass a reserved mapping to phyr_unmap(), since
+ * phyr_map_commit() needs it.
+ *
+ * Context: the reservation lock is not held; takes it; may sleep.
+ * Return: the mapping, to be released by phyr_unmap(), or ERR_PTR: -ERESTARTSYS
+ * if a signal interrupts the wait for the lock, or as phyr_map().
+ */
+struct dma_range_list *phyr_map_reserve(struct phyr_attachment *attach,
+					u64 offset, u64 len,
+					enum dma_data_direction dir)
+{
+	struct dma_resv *resv = attach->attach->dmabuf->resv;
+	struct dma_range_list *ranges;
+
+	phyr_inject_delay();
+	if (dma_resv_lock_interruptible(resv, NULL))
+		return ERR_PTR(-ERESTARTSYS);
+	ranges = phyr_map(attach, offset, len, dir);
+	dma_resv_unlock(resv);
+	phyr_inject_delay();
+	return ranges;
+}
+EXPORT_SYMBOL_NS_GPL(phyr_map_reserve, "PHYR");
+
+/**
+ * phyr_map_commit - test whether a mapping still stands
+ * @attach: the attachment
+ * @ranges: a mapping of @attach, from phyr_map_reserve() or phyr_map()
+ *
+ * The second step, see phyr_map_reserve(). If it returns 0, the mapping stands
+ * until the lock is dropped, and from then on until the fences that the caller
+ * has added to the reservation object signal. Takes the same time for each
+ * mapping, allocates nothing and does not sleep.
+ *
+ * Context: the reservation lock is held.
+ * Return: 0; -EAGAIN if the memory has moved since, in which case another
+ * phyr_map_reserve() may succeed; -ENODEV for a buffer that is revoked; -EBUSY
+ * in the invalidate callback of @attach. On error the caller still has to pass
+ * @ranges to phyr_unmap().
+ */
+int phyr_map_commit(struct phyr_attachment *attach,
+		    const struct dma_range_list *ranges)
+{
+	struct dma_buf *dmabuf = attach->attach->dmabuf;
+	int ret = 0;
+
+	dma_resv_assert_held(dmabuf->resv);
+
+	if (attach->kind != PHYR_KIND_FROM_STOCK)
+		ret = phyr_buffer_check_live(phyr_dma_buf_buffer(dmabuf));
+	else if (attach->invalidating)
+		ret = -EBUSY;
+	if (!ret && !ranges->len)
+		ret = -EAGAIN;
+	return ret;
+}
+EXPORT_SYMBOL_NS_GPL(phyr_map_commit, "PHYR");
+
+/**
  * phyr_pin - pin a dma-buf where it is
  * @attach: the attachment
  *

@@ -267,6 +267,8 @@ struct dma_range_segment {
  * @len: requested bytes; 0 once the core has unmapped the list
  * @moved: still mapped, but the buffer has left this memory, which may belong to
  *	somebody else
+ * @priv: the importer's private pointer
+ * @destroy: called with @priv when the mapping ends; NULL without one
  * @segments: the first segment
  * @index: of the segments; NULL for a few
  * @first: storage of the first segment; most lists have no other
@@ -282,6 +284,8 @@ struct dma_range_list {
 	u64 skip;
 	u64 len;
 	bool moved;
+	void *priv;
+	void (*destroy)(void *priv);
 	struct dma_range_segment *segments;
 	struct phyr_index *index;
 	struct dma_range_segment first;
@@ -298,6 +302,7 @@ int dma_range_segment_create_index(struct dma_range_segment *segment,
 				   u64 count);
 int dma_range_list_create_index(struct dma_range_list *ranges);
 
+int phyr_buffer_check_live(const struct phyr_buffer *buffer);
 int phyr_buffer_pin(struct phyr_buffer *buffer);
 void phyr_buffer_unpin(struct phyr_buffer *buffer);
 

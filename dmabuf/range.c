@@ -146,11 +146,72 @@ void dma_range_segment_unmap(struct dma_range_list *ranges,
 }
 
 /**
+ * dma_range_list_set_priv - attach the importer's data to a mapping
+ * @ranges: the list
+ * @priv: private pointer, for dma_range_list_priv()
+ * @destroy: called once with @priv when the mapping ends, or NULL
+ *
+ * For descriptors that are built from the ranges once and used until the
+ * mapping ends, whoever ends it: a move, a revoke, phyr_unmap() or
+ * phyr_detach(). @destroy is called before the memory is unmapped, when no DMA
+ * uses the mapping any more, and from then on dma_range_list_priv() returns
+ * NULL.
+ *
+ * Context of @destroy: that of the task that ends the mapping, which may be
+ * another client's. The dma-buf's reservation lock is held, so @destroy must
+ * not take it, nor detach. It may sleep, but must not wait for fences, nor
+ * allocate memory, since the buffer may be moving because memory is short. For
+ * a list of dma_range_list_from_sgt(): the context of dma_range_list_free().
+ *
+ * Context: as a walk: under the reservation lock, or under a fence in it.
+ * Return: 0; -EAGAIN if the mapping has ended already, -EEXIST if it has a
+ * private pointer. On error the caller still owns @priv.
+ */
+int dma_range_list_set_priv(struct dma_range_list *ranges, void *priv,
+			    void (*destroy)(void *priv))
+{
+	if (!ranges->len)
+		return -EAGAIN;
+	if (ranges->priv || ranges->destroy)
+		return -EEXIST;
+
+	ranges->priv = priv;
+	ranges->destroy = destroy;
+	return 0;
+}
+EXPORT_SYMBOL_NS_GPL(dma_range_list_set_priv, "PHYR");
+
+/**
+ * dma_range_list_priv - get the importer's data of a mapping
+ * @ranges: the list
+ *
+ * Context: as a walk: under the reservation lock, or under a fence in it.
+ * Return: the @priv of dma_range_list_set_priv(), or NULL if there is none, or
+ * if the mapping has ended.
+ */
+void *dma_range_list_priv(const struct dma_range_list *ranges)
+{
+	return ranges->priv;
+}
+EXPORT_SYMBOL_NS_GPL(dma_range_list_priv, "PHYR");
+
+static void dma_range_list_destroy_priv(struct dma_range_list *ranges)
+{
+	void (*destroy)(void *priv) = ranges->destroy;
+	void *priv = ranges->priv;
+
+	ranges->destroy = NULL;
+	ranges->priv = NULL;
+	if (destroy)
+		destroy(priv);
+}
+
+/**
  * dma_range_list_unmap - unmap a list without freeing it
  * @ranges: the list; may be unmapped already
  *
- * Afterwards the device reaches nothing through @ranges, and its walk is
- * empty.
+ * Afterwards the device reaches nothing through @ranges, its walk is empty, and
+ * the importer's data is gone.
  *
  * Context: the dma-buf's reservation lock is held; may sleep.
  */
@@ -161,6 +222,7 @@ void dma_range_list_unmap(struct dma_range_list *ranges)
 	if (!ranges->len)
 		return;
 
+	dma_range_list_destroy_priv(ranges);
 	for (segment = ranges->segments; segment; segment = segment->next) {
 		dma_range_segment_unmap(ranges, segment);
 		cond_resched();
@@ -301,6 +363,7 @@ void dma_range_list_free(struct dma_range_list *ranges)
 {
 	struct dma_range_segment *segment, *next;
 
+	dma_range_list_destroy_priv(ranges);
 	for (segment = ranges->segments; segment; segment = next) {
 		next = segment->next;
 		dma_range_segment_free(segment);

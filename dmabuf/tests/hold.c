@@ -25,6 +25,7 @@
  * @list: mapping of @phyr, or NULL; reservation lock
  * @pinned: the buffer is pinned; reservation lock
  * @invalidated: number of invalidations; reservation lock
+ * @destroyed: number of descriptors that are gone; reservation lock
  * @work: unmaps, for PHYR_TEST_UNMAP_SOON
  */
 struct test_hold {
@@ -37,8 +38,50 @@ struct test_hold {
 	struct dma_range_list *list;
 	bool pinned;
 	u32 invalidated;
+	u32 destroyed;
 	struct work_struct work;
 };
+
+/**
+ * struct test_descriptor - what a driver would build once from a mapping
+ * @hold: the importer
+ * @ranges: number of ranges
+ */
+struct test_descriptor {
+	struct test_hold *hold;
+	u64 ranges;
+};
+
+/* The mapping ends: by the importer, a move or a revoke. */
+static void test_descriptor_destroy(void *priv)
+{
+	struct test_descriptor *descriptor = priv;
+
+	dma_resv_assert_held(descriptor->hold->dmabuf->resv);
+	descriptor->hold->destroyed++;
+	kfree(descriptor);
+}
+
+static int test_descriptor_create(struct test_hold *hold,
+				  struct dma_range_list *list)
+{
+	struct test_descriptor *descriptor;
+	int ret;
+
+	dma_resv_assert_held(hold->dmabuf->resv);
+
+	descriptor = kzalloc_obj(*descriptor);
+	if (!descriptor)
+		return -ENOMEM;
+
+	descriptor->hold = hold;
+	descriptor->ranges = dma_range_list_count(list);
+	ret = dma_range_list_set_priv(list, descriptor,
+				      test_descriptor_destroy);
+	if (ret)
+		kfree(descriptor);
+	return ret;
+}
 
 static void test_hold_unmap(struct test_hold *hold)
 {
@@ -53,23 +96,61 @@ static void test_hold_unmap(struct test_hold *hold)
 	hold->sgt = NULL;
 }
 
+/* Keep a native mapping, or the error in @list. */
+static int test_hold_list(struct test_hold *hold, struct dma_range_list *list)
+{
+	int ret;
+
+	if (IS_ERR(list))
+		return PTR_ERR(list);
+	ret = test_descriptor_create(hold, list);
+	/* A reserved mapping may be stale by now, which the commit finds out. */
+	if (ret && ret != -EAGAIN)
+		phyr_unmap(hold->phyr, list);
+	else
+		hold->list = list;
+	return ret == -EAGAIN ? 0 : ret;
+}
+
 static int test_hold_map(struct test_hold *hold)
 {
 	dma_resv_assert_held(hold->dmabuf->resv);
 
 	test_hold_unmap(hold);
-	if (hold->phyr) {
-		hold->list = phyr_map(hold->phyr, 0, hold->dmabuf->size,
-				      DMA_BIDIRECTIONAL);
-		if (!IS_ERR(hold->list))
-			return 0;
-		return PTR_ERR(no_free_ptr(hold->list));
-	}
+	if (hold->phyr)
+		return test_hold_list(hold, phyr_map(hold->phyr, 0,
+						     hold->dmabuf->size,
+						     DMA_BIDIRECTIONAL));
 
 	hold->sgt = dma_buf_map_attachment(hold->attach, DMA_BIDIRECTIONAL);
 	if (!IS_ERR(hold->sgt))
 		return 0;
 	return PTR_ERR(no_free_ptr(hold->sgt));
+}
+
+/* Without the lock */
+static int test_hold_reserve(struct test_hold *hold)
+{
+	struct dma_range_list *list;
+	int ret;
+
+	if (!hold->phyr)
+		return -EINVAL;
+	list = phyr_map_reserve(hold->phyr, 0, hold->dmabuf->size,
+				DMA_BIDIRECTIONAL);
+
+	dma_resv_lock(hold->dmabuf->resv, NULL);
+	test_hold_unmap(hold);
+	ret = test_hold_list(hold, list);
+	dma_resv_unlock(hold->dmabuf->resv);
+	return ret;
+}
+
+static int test_hold_commit(struct test_hold *hold)
+{
+	dma_resv_assert_held(hold->dmabuf->resv);
+
+	return hold->list ? phyr_map_commit(hold->phyr, hold->list) : -EINVAL;
 }
 
 static void test_hold_work(struct work_struct *work)
@@ -121,10 +202,15 @@ static const struct dma_buf_attach_ops test_stock_ops[] = {
 
 static int test_hold_attach(struct test_hold *hold, struct device *dev)
 {
+	const struct phyr_limits limits = {
+		.ram_only = hold->kind == PHYR_TEST_RAM_ONLY,
+	};
+
 	switch (hold->kind) {
 	case PHYR_TEST_NATIVE:
+	case PHYR_TEST_RAM_ONLY:
 		hold->phyr = phyr_attach(hold->dmabuf, dev, &test_native_ops,
-					 NULL, hold);
+					 &limits, hold);
 		return PTR_ERR_OR_ZERO(hold->phyr);
 	case PHYR_TEST_NO_OPS:
 		hold->phyr = phyr_attach(hold->dmabuf, dev, NULL, NULL, hold);
@@ -144,12 +230,20 @@ static int test_hold_attach(struct test_hold *hold, struct device *dev)
 	}
 }
 
+static void test_hold_unpin(struct test_hold *hold)
+{
+	if (hold->phyr)
+		phyr_unpin(hold->phyr);
+	else
+		dma_buf_unpin(hold->attach);
+}
+
 static void test_hold_free(struct test_hold *hold)
 {
 	dma_resv_lock(hold->dmabuf->resv, NULL);
 	test_hold_unmap(hold);
 	if (hold->pinned)
-		dma_buf_unpin(hold->attach);
+		test_hold_unpin(hold);
 	dma_resv_unlock(hold->dmabuf->resv);
 
 	if (hold->phyr)
@@ -207,12 +301,13 @@ static int test_hold_pin(struct test_hold *hold, bool pin)
 {
 	int ret = 0;
 
-	if (!hold->attach || hold->kind == PHYR_TEST_STATIC)
+	if (hold->kind == PHYR_TEST_STATIC)
 		return -EINVAL;
 	if (pin && !hold->pinned)
-		ret = dma_buf_pin(hold->attach);
+		ret = hold->phyr ? phyr_pin(hold->phyr) :
+				   dma_buf_pin(hold->attach);
 	else if (!pin && hold->pinned)
-		dma_buf_unpin(hold->attach);
+		test_hold_unpin(hold);
 	if (!ret)
 		hold->pinned = pin;
 	return ret;
@@ -220,11 +315,13 @@ static int test_hold_pin(struct test_hold *hold, bool pin)
 
 static u64 test_hold_ranges(const struct test_hold *hold)
 {
+	const struct test_descriptor *descriptor = NULL;
+
 	if (hold->sgt)
 		return hold->sgt->nents;
-	if (!hold->list)
-		return 0;
-	return dma_range_list_count(hold->list);
+	if (hold->list)
+		descriptor = dma_range_list_priv(hold->list);
+	return descriptor ? descriptor->ranges : 0;
 }
 
 static int test_held_locked(struct test_hold *hold, unsigned int cmd,
@@ -239,6 +336,9 @@ static int test_held_locked(struct test_hold *hold, unsigned int cmd,
 	case PHYR_TEST_IOC_UNMAP:
 		test_hold_unmap(hold);
 		break;
+	case PHYR_TEST_IOC_COMMIT:
+		ret = test_hold_commit(hold);
+		break;
 	case PHYR_TEST_IOC_PIN:
 		ret = test_hold_pin(hold, args->pinned);
 		break;
@@ -249,6 +349,7 @@ static int test_held_locked(struct test_hold *hold, unsigned int cmd,
 	args->pinned = hold->pinned;
 	args->mapped = hold->sgt || hold->list;
 	args->invalidated = hold->invalidated;
+	args->destroyed = hold->destroyed;
 	args->ranges = test_hold_ranges(hold);
 	return ret;
 }
@@ -256,7 +357,7 @@ static int test_held_locked(struct test_hold *hold, unsigned int cmd,
 /**
  * test_held - handle an ioctl on an attached importer
  * @holds: the open file's importers
- * @cmd: PHYR_TEST_IOC_HELD, _MAP, _UNMAP, _PIN or _RELEASE
+ * @cmd: PHYR_TEST_IOC_HELD, _MAP, _UNMAP, _RESERVE, _COMMIT, _PIN or _RELEASE
  * @args: the ioctl's arguments
  *
  * Return: 0, -ENOENT, or the error of the dma-buf call.
@@ -270,6 +371,12 @@ int test_held(struct xarray *holds, unsigned int cmd,
 	hold = xa_load(holds, args->id);
 	if (!hold)
 		return -ENOENT;
+
+	if (cmd == PHYR_TEST_IOC_RESERVE) {
+		ret = test_hold_reserve(hold);
+		if (ret)
+			return ret;
+	}
 
 	dma_resv_lock(hold->dmabuf->resv, NULL);
 	ret = test_held_locked(hold, cmd, args);

@@ -452,6 +452,8 @@ static int test_dispatch(struct xarray *holds, unsigned int cmd, void *args)
 	case PHYR_TEST_IOC_HELD:
 	case PHYR_TEST_IOC_MAP:
 	case PHYR_TEST_IOC_UNMAP:
+	case PHYR_TEST_IOC_RESERVE:
+	case PHYR_TEST_IOC_COMMIT:
 	case PHYR_TEST_IOC_PIN:
 	case PHYR_TEST_IOC_RELEASE:
 		return test_held(holds, cmd, args);

@@ -134,6 +134,7 @@ struct phyr_test_devices {
 #define PHYR_TEST_PEER		3	/* peer memory, no invalidate */
 #define PHYR_TEST_REVOCABLE	4	/* peer memory and invalidate */
 #define PHYR_TEST_NO_OPS	5	/* phyr_attach() without callbacks */
+#define PHYR_TEST_RAM_ONLY	6	/* phyr_attach() with limits.ram_only */
 
 /* What the invalidate callback of an importer does */
 #define PHYR_TEST_UNMAP_NOW	0	/* unmap in the callback */
@@ -143,7 +144,7 @@ struct phyr_test_devices {
 /**
  * struct phyr_test_hold - attach and stay attached
  * @fd: any dma-buf
- * @kind: importer, PHYR_TEST_NATIVE to PHYR_TEST_NO_OPS
+ * @kind: importer, PHYR_TEST_NATIVE to PHYR_TEST_RAM_ONLY
  * @unmap: PHYR_TEST_UNMAP_*; PHYR_TEST_UNMAP_LATE for kinds without invalidate
  * @id: out: importer for the other ioctls of this open file
  *
@@ -163,7 +164,10 @@ struct phyr_test_hold {
  * @pinned: in PHYR_TEST_IOC_PIN: 1 to pin, 0 to unpin; out: current state
  * @mapped: out: 1 while it has a mapping
  * @invalidated: out: number of calls of its invalidate callback
- * @ranges: out: number of DMA ranges of its mapping
+ * @ranges: out: number of DMA ranges of its mapping; of a native one, as noted
+ *	in the descriptor that is built from it, 0 once that is gone
+ * @destroyed: out: number of descriptors that are gone
+ * @pad: not used
  */
 struct phyr_test_held {
 	__u32 id;
@@ -171,6 +175,8 @@ struct phyr_test_held {
 	__u32 mapped;
 	__u32 invalidated;
 	__u64 ranges;
+	__u32 destroyed;
+	__u32 pad;
 };
 
 /* All but PHYR_TEST_IOC_HOLD take struct phyr_test_held and fill it in. */
@@ -180,6 +186,9 @@ struct phyr_test_held {
 #define PHYR_TEST_IOC_UNMAP	_IOWR('P', 8, struct phyr_test_held)
 #define PHYR_TEST_IOC_PIN	_IOWR('P', 9, struct phyr_test_held)
 #define PHYR_TEST_IOC_RELEASE	_IOWR('P', 10, struct phyr_test_held)
+/* Native importers: the first step of a map in two steps, and the second */
+#define PHYR_TEST_IOC_RESERVE	_IOWR('P', 12, struct phyr_test_held)
+#define PHYR_TEST_IOC_COMMIT	_IOWR('P', 13, struct phyr_test_held)
 
 #define PHYR_TEST_IOC_EXPORT	_IOWR('P', 0, struct phyr_test_export)
 #define PHYR_TEST_IOC_IMPORT	_IOWR('P', 1, struct phyr_test_import)

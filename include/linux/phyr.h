@@ -13,7 +13,10 @@
  *	while ((n = dma_range_next(&cursor, ranges, ARRAY_SIZE(ranges))))
  *		... program the device with ranges[0 .. n) ...
  *
- * phyr_pin() is for devices that cannot follow a move.
+ * phyr_map_reserve() and phyr_map_commit() map in two steps, before and under
+ * the lock. dma_range_list_set_priv() keeps what the importer has built from the
+ * ranges as long as they are valid. phyr_pin() is for devices that cannot follow
+ * a move.
  *
  * dmabuf/buffer.c documents the lifetime of a mapping.
  */
@@ -76,9 +79,9 @@ struct phyr_importer_ops {
 	 * -ENODEV if the buffer was revoked. phyr_map() in this callback fails
 	 * with -EBUSY.
 	 *
-	 * A move that is interrupted after this call leaves old lists mapped.
-	 * Under the reservation lock, dma_range_list_len() of such a list is
-	 * not 0, and it need not be mapped again.
+	 * A move that is interrupted after this call leaves old lists mapped:
+	 * phyr_map_commit() returns 0 for such a list, and it need not be mapped
+	 * again.
 	 *
 	 * May be called before phyr_attach() has returned: another thread may
 	 * move the buffer as soon as it is attached.
@@ -100,12 +103,20 @@ bool phyr_attachment_maps_parts(const struct phyr_attachment *attach);
 struct dma_range_list *phyr_map(struct phyr_attachment *attach, u64 offset,
 				u64 len, enum dma_data_direction dir);
 void phyr_unmap(struct phyr_attachment *attach, struct dma_range_list *ranges);
+struct dma_range_list *phyr_map_reserve(struct phyr_attachment *attach,
+					u64 offset, u64 len,
+					enum dma_data_direction dir);
+int phyr_map_commit(struct phyr_attachment *attach,
+		    const struct dma_range_list *ranges);
 int phyr_pin(struct phyr_attachment *attach);
 void phyr_unpin(struct phyr_attachment *attach);
 
 struct dma_range_list *
 dma_range_list_from_sgt(struct sg_table *sgt, const struct phyr_limits *limits);
 void dma_range_list_free(struct dma_range_list *ranges);
+int dma_range_list_set_priv(struct dma_range_list *ranges, void *priv,
+			    void (*destroy)(void *priv));
+void *dma_range_list_priv(const struct dma_range_list *ranges);
 u64 dma_range_list_len(const struct dma_range_list *ranges);
 const char *dma_range_list_mode(const struct dma_range_list *ranges);
 

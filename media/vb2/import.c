@@ -17,9 +17,9 @@
  *   destroyed only when no frame of this queue uses it. Fences of others do not
  *   matter: no DMA but that of this queue uses the mapping.
  * - Invalidation only marks the mapping stale. If the move that it announced
- *   was interrupted, the stale mapping is still valid, and the frame in flight
- *   goes on using it. Otherwise only the list's memory remains to be freed, at
- *   the next map or when the import is destroyed.
+ *   was interrupted, the stale mapping still stands: the frame in flight goes on
+ *   using it, and so does the next one. Otherwise only the list's memory remains
+ *   to be freed, at the next map or when the import is destroyed.
  *
  * A reservation lock is held for as long as its holder waits for fences, for
  * instance during a move. QBUF must not wait for that under vb2_queue.lock,
@@ -283,6 +283,10 @@ int vb2_phyr_import_map(struct vb2_phyr_import *import)
 
 	dma_resv_assert_held(import->dmabuf->resv);
 
+	/* Pairs with vb2_phyr_import_is_mapped(). */
+	if (import->stale && import->ranges &&
+	    !phyr_map_commit(import->attach, import->ranges))
+		smp_store_release(&import->stale, false);
 	if (import->stale || (import->ranges && import->have < need)) {
 		/* Frames of a queue do not overlap. */
 		if (WARN_ON_ONCE(vb2_phyr_import_is_busy(import)))

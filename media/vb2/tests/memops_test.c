@@ -4,7 +4,8 @@
  *
  * Wrong use by a driver, and what a dma-buf that cannot be mapped leads to. The
  * cases call the memory operations as videobuf2 and a driver would. The dma-buf
- * is a stock one, whose map fails for lack of memory unless a case wants it.
+ * is a stock one, whose map fails for lack of memory unless a case wants it; or
+ * one page of RAM that a phyr exporter moves.
  */
 #include <kunit/device.h>
 #include <kunit/test.h>
@@ -14,9 +15,11 @@
 #include <linux/dma-mapping.h>
 #include <linux/dma-resv.h>
 #include <linux/fcntl.h>
+#include <linux/gfp.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/phyr.h>
+#include <linux/phyr_exporter.h>
 #include <linux/scatterlist.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
@@ -380,6 +383,198 @@ static void map_what_the_plane_needs(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->exporters[0].attached, 0);
 }
 
+/*
+ * A buffer that moves
+ */
+
+/**
+ * struct memops_mover - an exporter of one page of RAM, and an importer
+ * @buffer: the buffer
+ * @resv: its reservation object
+ * @ram: its memory
+ * @page: the page
+ * @dmabuf: the dma-buf
+ * @other: an importer that delays moves
+ * @fence: what @other adds when it is notified, or NULL
+ * @released: the last reference to the dma-buf is gone
+ */
+struct memops_mover {
+	struct phyr_buffer buffer;
+	struct dma_resv resv;
+	struct phyr_mem *ram;
+	struct page *page;
+	struct dma_buf *dmabuf;
+	struct phyr_attachment *other;
+	struct dma_fence *fence;
+	struct completion released;
+};
+
+static struct phyr_buffer *memops_mover_buffer(struct dma_buf *dmabuf)
+{
+	struct memops_mover *mover = dmabuf->priv;
+
+	return &mover->buffer;
+}
+
+static void memops_mover_release(struct dma_buf *dmabuf)
+{
+	struct memops_mover *mover = dmabuf->priv;
+
+	complete(&mover->released);
+}
+
+static struct phyr_list *memops_mover_describe(struct phyr_buffer *buffer)
+{
+	struct memops_mover *mover = container_of(buffer, struct memops_mover,
+						  buffer);
+	struct phyr_list *list = phyr_list_create();
+	int ret;
+
+	if (IS_ERR(list))
+		return list;
+	ret = phyr_list_append(list, mover->ram, page_to_phys(mover->page),
+			       PAGE_SIZE);
+	if (!ret)
+		ret = phyr_list_finish(list, PAGE_SIZE, "memops_test");
+	if (!ret)
+		return list;
+	phyr_list_put(list);
+	return ERR_PTR(ret);
+}
+
+static const struct phyr_dma_buf_ops memops_mover_ops = {
+	.ops = { PHYR_DMA_BUF_OPS },
+	.buffer = memops_mover_buffer,
+	.release = memops_mover_release,
+	.describe = memops_mover_describe,
+};
+
+static void memops_mover_delay(struct phyr_attachment *attach)
+{
+	struct memops_mover *mover = phyr_attachment_priv(attach);
+
+	if (mover->fence && !dma_resv_reserve_fences(&mover->resv, 1))
+		dma_resv_add_fence(&mover->resv, mover->fence,
+				   DMA_RESV_USAGE_BOOKKEEP);
+}
+
+static const struct phyr_importer_ops memops_mover_importer_ops = {
+	.invalidate = memops_mover_delay,
+};
+
+static void memops_mover_fini(void *data)
+{
+	struct memops_mover *mover = data;
+
+	if (mover->other)
+		phyr_detach(mover->other);
+	if (mover->dmabuf) {
+		dma_buf_put(mover->dmabuf);
+		wait_for_completion(&mover->released);
+	}
+	phyr_buffer_fini(&mover->buffer);
+	dma_resv_fini(&mover->resv);
+	if (mover->ram)
+		phyr_mem_put(mover->ram);
+	if (mover->page)
+		__free_page(mover->page);
+}
+
+static struct memops_mover *memops_mover_create(struct kunit *test)
+{
+	struct memops_test *t = test->priv;
+	DEFINE_DMA_BUF_EXPORT_INFO(info);
+	struct memops_mover *mover;
+	struct phyr_mem *ram;
+	struct dma_buf *dmabuf;
+
+	mover = kunit_kzalloc(test, sizeof(*mover), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, mover);
+	init_completion(&mover->released);
+	dma_resv_init(&mover->resv);
+	phyr_buffer_init(&mover->buffer, &memops_mover_ops, &mover->resv);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, memops_mover_fini,
+							mover), 0);
+
+	mover->page = alloc_page(GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, mover->page);
+	ram = phyr_mem_create_ram();
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, ram);
+	mover->ram = ram;
+	info.size = PAGE_SIZE;
+	info.flags = O_RDWR;
+	info.priv = mover;
+	dmabuf = phyr_dma_buf_export(&mover->buffer, &info);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dmabuf);
+	mover->dmabuf = dmabuf;
+	mover->other = phyr_attach(dmabuf, t->dev, &memops_mover_importer_ops,
+				   NULL, mover);
+	if (IS_ERR(mover->other))
+		mover->other = NULL;
+	KUNIT_ASSERT_NOT_NULL(test, mover->other);
+	return mover;
+}
+
+/* Return: what phyr_buffer_move_begin() returned. */
+static int memops_mover_move(struct memops_mover *mover)
+{
+	int ret;
+
+	dma_resv_lock(&mover->resv, NULL);
+	ret = phyr_buffer_move_begin(&mover->buffer, false, true);
+	if (!ret)
+		phyr_buffer_move_end(&mover->buffer);
+	dma_resv_unlock(&mover->resv);
+	return ret;
+}
+
+static void memops_transfer(struct kunit *test, struct vb2_buffer *vb)
+{
+	struct dma_fence *fence = vb2_phyr_begin(vb);
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(fence));
+	vb2_phyr_end(vb, fence, 0);
+}
+
+/* A move that did not take place ends no mapping; the next frame uses it. */
+static void frames_and_moves(struct kunit *test)
+{
+	struct memops_test *t = test->priv;
+	struct vb2_buffer *vb = &t->vbs[0];
+	struct memops_mover *mover;
+
+	KUNIT_ASSERT_EQ(test, dma_coerce_mask_and_coherent(t->dev,
+							   DMA_BIT_MASK(64)),
+			0);
+	mover = memops_mover_create(test);
+	guard(mutex)(&t->lock);
+	vb->planes[0].dbuf = mover->dmabuf;
+	vb->planes[0].mem_priv =
+		vb2_phyr_memops.attach_dmabuf(vb, t->dev, mover->dmabuf, SZ_4K);
+	KUNIT_EXPECT_EQ(test, vb2_phyr_prepare(vb), 0);
+	memops_transfer(test, vb);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&t->queue.mapped), 1);
+
+	mover->fence = kzalloc_obj(*mover->fence);
+	KUNIT_EXPECT_NOT_NULL(test, mover->fence);
+	if (mover->fence) {
+		dma_fence_init(mover->fence, &memops_fence_ops, NULL,
+			       dma_fence_context_alloc(1), 1);
+		KUNIT_EXPECT_EQ(test, memops_mover_move(mover), -EBUSY);
+		dma_fence_signal(mover->fence);
+		dma_fence_put(mover->fence);
+		mover->fence = NULL;
+	}
+	memops_transfer(test, vb);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&t->queue.mapped), 1);
+	KUNIT_EXPECT_EQ(test, vb2_phyr_prepare(vb), 0);
+
+	KUNIT_EXPECT_EQ(test, memops_mover_move(mover), 0);
+	memops_transfer(test, vb);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&t->queue.mapped), 2);
+	memops_plane_put(t, 0);
+}
+
 static struct kunit_case memops_cases[] = {
 	KUNIT_CASE(prepare_without_init),
 	KUNIT_CASE(begin_without_prepare),
@@ -389,6 +584,7 @@ static struct kunit_case memops_cases[] = {
 	KUNIT_CASE(prepare_while_locked),
 	KUNIT_CASE(prepare_while_fenced),
 	KUNIT_CASE(map_what_the_plane_needs),
+	KUNIT_CASE(frames_and_moves),
 	{ }
 };
 
@@ -404,3 +600,4 @@ MODULE_DESCRIPTION("KUnit tests of vb2_phyr_memops");
 MODULE_LICENSE("GPL");
 MODULE_IMPORT_NS("DMA_BUF");
 MODULE_IMPORT_NS("PHYR");
+MODULE_IMPORT_NS("PHYR_EXPORTER");
