@@ -54,7 +54,15 @@ static int pin(uint32_t id, bool pinned)
 	return phyr_ioctl(test, PHYR_TEST_IOC_PIN, &held);
 }
 
+static int commit(uint32_t id)
+{
+	struct phyr_test_held now = { .id = id };
+
+	return phyr_ioctl(test, PHYR_TEST_IOC_COMMIT, &now);
+}
+
 #define MAP(id)		held(PHYR_TEST_IOC_MAP, id)
+#define RESERVE(id)	held(PHYR_TEST_IOC_RESERVE, id)
 #define UNMAP(id)	held(PHYR_TEST_IOC_UNMAP, id)
 #define HELD(id)	held(PHYR_TEST_IOC_HELD, id)
 #define RELEASE(id)	held(PHYR_TEST_IOC_RELEASE, id)
@@ -98,6 +106,7 @@ struct outcome {
 };
 
 #define NATIVE	{ "native", "both sides know phyr" }
+#define RAM_ONLY	{ "native", "takes RAM only" }
 #define TABLE	{ "to-stock", "wants an sg_table" }
 #define NO_PEER	{ "to-stock", "takes no peer memory" }
 #define NO_TELL	{ "to-stock", "cannot be revoked" }
@@ -111,6 +120,7 @@ static const struct outcome outcomes[] = {
 	{ "peer", PHYR_TEST_PEER, IN_VRAM, -EBUSY, IN_VRAM, -EINVAL, NONE },
 	{ "revocable", PHYR_TEST_REVOCABLE, IN_VRAM, 0, IN_VRAM, -EINVAL, TABLE },
 	{ "no-ops", PHYR_TEST_NO_OPS, IN_VRAM, -EINVAL, IN_VRAM, -EINVAL, NONE },
+	{ "RAM-only", PHYR_TEST_RAM_ONLY, IN_VRAM, -EREMOTEIO, IN_VRAM, -EINVAL, NONE },
 	/* Either: other importers cause a move to system memory and a pin. */
 	{ "native", PHYR_TEST_NATIVE, EVICTABLE, 0, IN_VRAM, 0, NATIVE },
 	{ "static", PHYR_TEST_STATIC, EVICTABLE, 0, IN_SYSTEM, -EBUSY, NO_PEER },
@@ -118,6 +128,7 @@ static const struct outcome outcomes[] = {
 	{ "peer", PHYR_TEST_PEER, EVICTABLE, 0, IN_SYSTEM, -EBUSY, NO_TELL },
 	{ "revocable", PHYR_TEST_REVOCABLE, EVICTABLE, 0, IN_VRAM, 0, TABLE },
 	{ "no-ops", PHYR_TEST_NO_OPS, EVICTABLE, -EINVAL, IN_VRAM, 0, NONE },
+	{ "RAM-only", PHYR_TEST_RAM_ONLY, EVICTABLE, 0, IN_SYSTEM, -EBUSY, RAM_ONLY },
 	/* System memory only: any importer with callbacks. */
 	{ "native", PHYR_TEST_NATIVE, IN_SYSTEM, 0, IN_SYSTEM, -EINVAL, NATIVE },
 	{ "static", PHYR_TEST_STATIC, IN_SYSTEM, 0, IN_SYSTEM, -EINVAL, NO_PEER },
@@ -125,6 +136,7 @@ static const struct outcome outcomes[] = {
 	{ "peer", PHYR_TEST_PEER, IN_SYSTEM, 0, IN_SYSTEM, -EINVAL, NO_TELL },
 	{ "revocable", PHYR_TEST_REVOCABLE, IN_SYSTEM, 0, IN_SYSTEM, -EINVAL, TABLE },
 	{ "no-ops", PHYR_TEST_NO_OPS, IN_SYSTEM, -EINVAL, IN_SYSTEM, -EINVAL, NONE },
+	{ "RAM-only", PHYR_TEST_RAM_ONLY, IN_SYSTEM, 0, IN_SYSTEM, -EINVAL, RAM_ONLY },
 };
 
 static uint32_t other_place(uint32_t place)
@@ -221,6 +233,7 @@ static void fixed_exporter(void)
 		[PHYR_TEST_PEER] = -EBUSY,
 		[PHYR_TEST_REVOCABLE] = 0,
 		[PHYR_TEST_NO_OPS] = -EINVAL,
+		[PHYR_TEST_RAM_ONLY] = -EREMOTEIO,
 	};
 	int dmabuf = test_export(test, PHYR_TEST_STYLE_PHYR, 0, 64, SZ_4K,
 				 SZ_64K);
@@ -237,14 +250,44 @@ static void fixed_exporter(void)
 	close(dmabuf);
 }
 
+/*
+ * Stock exporters: one that has system memory only, one that has peer memory
+ * only and says so, as vfio-pci does, and one that does not.
+ */
+static void ram_only(void)
+{
+	int foreign = create_udmabuf(SIZE), peer, liar;
+	uint32_t id;
+
+	peer = test_export(test, PHYR_TEST_STYLE_STOCK, 0, 1, SIZE, 0);
+	liar = test_export(test, PHYR_TEST_STYLE_RAW, 0, 1, SIZE, 0);
+	id = hold(foreign, PHYR_TEST_RAM_ONLY, PHYR_TEST_UNMAP_LATE);
+	igt_assert_lte_u64(1, MAP(id).ranges);
+	RELEASE(id);
+	igt_assert_eq(try_hold(test, peer, PHYR_TEST_RAM_ONLY,
+			       PHYR_TEST_UNMAP_LATE, &id), -EOPNOTSUPP);
+
+	/* With CONFIG_DMABUF_DEBUG no importer can tell RAM from a BAR. */
+	if (!kasan_is_on()) {
+		struct phyr_test_held map = { 0 };
+
+		map.id = hold(liar, PHYR_TEST_RAM_ONLY, PHYR_TEST_UNMAP_LATE);
+		igt_assert_eq(phyr_ioctl(test, PHYR_TEST_IOC_MAP, &map),
+			      -EREMOTEIO);
+		RELEASE(map.id);
+	}
+	igt_assert_eq(find_attachments(NULL, importer, NULL), 0);
+	close(liar);
+	close(peer);
+	close(foreign);
+}
+
 /* Pins are counted; the buffer can move when the last one is gone. */
-static void pins(void)
+static void pins(uint32_t kind)
 {
 	struct card_buffer buffer = create(EVICTABLE, 2);
-	uint32_t first = hold(buffer.dmabuf, PHYR_TEST_REVOCABLE,
-			      PHYR_TEST_UNMAP_NOW);
-	uint32_t second = hold(buffer.dmabuf, PHYR_TEST_REVOCABLE,
-			       PHYR_TEST_UNMAP_NOW), id;
+	uint32_t first = hold(buffer.dmabuf, kind, PHYR_TEST_UNMAP_NOW);
+	uint32_t second = hold(buffer.dmabuf, kind, PHYR_TEST_UNMAP_NOW), id;
 
 	igt_assert_eq(pin(first, true), 0);
 	igt_assert_eq(pin(second, true), 0);
@@ -252,6 +295,8 @@ static void pins(void)
 	/* An importer that needs system memory cannot attach. */
 	igt_assert_eq(try_hold(test, buffer.dmabuf, PHYR_TEST_STATIC,
 			       PHYR_TEST_UNMAP_LATE, &id), -EBUSY);
+	igt_assert_eq(try_hold(test, buffer.dmabuf, PHYR_TEST_RAM_ONLY,
+			       PHYR_TEST_UNMAP_LATE, &id), -EREMOTEIO);
 	igt_assert_eq(pin(first, false), 0);
 	igt_assert_eq(move(buffer.vram, buffer.handle, IN_SYSTEM), -EBUSY);
 	/* A move to its current place is allowed. */
@@ -265,6 +310,104 @@ static void pins(void)
 	igt_assert_eq(move(buffer.vram, buffer.handle, IN_VRAM), 0);
 	assert_vram(buffer.vram, buffer.handle, SIZE, 2);
 	RELEASE(first);
+	destroy(&buffer);
+}
+
+/* A native importer pins what others export, and what cannot move. */
+static void pins_elsewhere(void)
+{
+	int dmabufs[] = {
+		create_udmabuf(SIZE),
+		test_export(test, PHYR_TEST_STYLE_PHYR, 0, 2, SZ_4K, SZ_64K),
+		test_export(test, PHYR_TEST_STYLE_STOCK, 0, 1, SZ_4K, 0),
+	};
+	uint32_t id;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(dmabufs); i++) {
+		id = hold(dmabufs[i], PHYR_TEST_NATIVE, PHYR_TEST_UNMAP_LATE);
+		igt_assert_eq(pin(id, true), 0);
+		igt_assert_lte_u64(1, MAP(id).ranges);
+		igt_assert_eq(HELD(id).pinned, 1);
+		igt_assert_eq(pin(id, false), 0);
+		/* A pin that is left ends with the importer. */
+		igt_assert_eq(pin(id, true), 0);
+		RELEASE(id);
+		close(dmabufs[i]);
+	}
+}
+
+/* Between the steps the buffer moves; then the second says that it is late. */
+static void two_steps(void)
+{
+	struct card_buffer buffer = create(EVICTABLE, 14);
+	uint32_t id = hold(buffer.dmabuf, PHYR_TEST_NATIVE,
+			   PHYR_TEST_UNMAP_LATE);
+	uint32_t place = IN_VRAM, ram;
+	uint64_t ranges;
+
+	igt_assert_eq(commit(id), -EINVAL);
+	for (int round = 0; round < 4; round++) {
+		ranges = RESERVE(id).ranges;
+		igt_assert_lte_u64(1, ranges);
+		igt_assert_eq(commit(id), 0);
+		igt_assert_eq(commit(id), 0);
+		place = other_place(place);
+		igt_assert_eq(move(buffer.vram, buffer.handle, place), 0);
+		igt_assert_eq(commit(id), -EAGAIN);
+		if (round % 2)
+			UNMAP(id);
+	}
+
+	/* Another importer makes it move, and keeps it there. */
+	RESERVE(id);
+	ram = hold(buffer.dmabuf, PHYR_TEST_RAM_ONLY, PHYR_TEST_UNMAP_LATE);
+	igt_assert_eq(commit(id), -EAGAIN);
+	RESERVE(id);
+	igt_assert_eq(move(buffer.vram, buffer.handle, IN_VRAM), -EBUSY);
+	igt_assert_eq(commit(id), 0);
+	RELEASE(ram);
+	RELEASE(id);
+	destroy(&buffer);
+}
+
+static void two_steps_foreign(void)
+{
+	int foreign = create_udmabuf(SIZE);
+	uint32_t id = hold(foreign, PHYR_TEST_NATIVE, PHYR_TEST_UNMAP_LATE);
+
+	RESERVE(id);
+	igt_assert_eq(commit(id), 0);
+	RELEASE(id);
+	close(foreign);
+}
+
+/* What is built from a mapping is gone once it ends, whoever ends it. */
+static void descriptors(void)
+{
+	struct card_buffer buffer = create(EVICTABLE, 15);
+	uint32_t late = hold(buffer.dmabuf, PHYR_TEST_NATIVE,
+			     PHYR_TEST_UNMAP_LATE);
+	uint32_t now = hold(buffer.dmabuf, PHYR_TEST_NATIVE,
+			    PHYR_TEST_UNMAP_NOW);
+	uint32_t place = IN_VRAM;
+
+	for (uint32_t round = 1; round <= 4; round++) {
+		MAP(late);
+		MAP(now);
+		igt_assert_eq(HELD(late).destroyed, round - 1);
+		place = other_place(place);
+		igt_assert_eq(move(buffer.vram, buffer.handle, place), 0);
+		igt_assert_eq(HELD(late).destroyed, round);
+		igt_assert_eq_u64(HELD(late).ranges, 0);
+		igt_assert_eq(HELD(now).destroyed, round);
+		UNMAP(late);
+		igt_assert_eq(HELD(late).destroyed, round);
+	}
+	MAP(late);
+	UNMAP(late);
+	igt_assert_eq(HELD(late).destroyed, 5);
+	RELEASE(late);
+	RELEASE(now);
 	destroy(&buffer);
 }
 
@@ -663,9 +806,33 @@ igt_main()
 	igt_subtest("no-ops")
 		no_ops();
 
-	igt_describe("A pinned buffer cannot move until its last pin is gone");
+	igt_describe("An importer that takes RAM only gets nothing else, whoever exports");
+	igt_subtest("ram-only")
+		ram_only();
+
+	igt_describe("A buffer that stock importers have pinned cannot move until its last pin is gone");
 	igt_subtest("pins")
-		pins();
+		pins(PHYR_TEST_REVOCABLE);
+
+	igt_describe("A buffer that native importers have pinned cannot move until its last pin is gone");
+	igt_subtest("pins-native")
+		pins(PHYR_TEST_NATIVE);
+
+	igt_describe("A native importer pins buffers of stock exporters and of one that never moves them");
+	igt_subtest("pins-elsewhere")
+		pins_elsewhere();
+
+	igt_describe("A mapping that was reserved is committed unless the buffer has moved since");
+	igt_subtest("two-steps")
+		two_steps();
+
+	igt_describe("A mapping of a stock exporter's buffer is reserved and committed");
+	igt_subtest("two-steps-foreign")
+		two_steps_foreign();
+
+	igt_describe("What an importer has built from a mapping is destroyed once, when the mapping ends");
+	igt_subtest("descriptors")
+		descriptors();
 
 	igt_describe("Importers that need system memory keep the buffer there");
 	igt_subtest("system-pins")

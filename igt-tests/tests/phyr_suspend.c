@@ -317,7 +317,7 @@ static int try_pin(int test, uint32_t id, bool pinned)
  * A pin keeps a buffer in VRAM against moves and evictions, but not against a
  * suspend, which tells the importer to stop.
  */
-static void pinned(uint32_t placement, uint32_t unmap)
+static void pinned(uint32_t placement, uint32_t kind, uint32_t unmap)
 {
 	int test = open_phyr_test(SECOND_IVSHMEM), vram = open_vram(0), dmabuf;
 	uint32_t handle = create_vram(vram, SIZE, placement, SZ_64K);
@@ -325,7 +325,7 @@ static void pinned(uint32_t placement, uint32_t unmap)
 
 	fill_vram(vram, handle, SIZE, SEED + 5);
 	dmabuf = export_buffer(vram, handle);
-	held.id = hold_mapped(test, dmabuf, PHYR_TEST_REVOCABLE, unmap);
+	held.id = hold_mapped(test, dmabuf, kind, unmap);
 	igt_assert_eq(try_pin(test, held.id, true), 0);
 	if (placement == EVICTABLE)
 		igt_assert_eq(try_move_buffer(vram, handle, IN_SYSTEM), -EBUSY);
@@ -466,9 +466,11 @@ igt_main()
 
 	igt_describe("A suspend revokes what importers have pinned in VRAM");
 	igt_subtest("pinned") {
-		pinned(EVICTABLE, PHYR_TEST_UNMAP_NOW);
-		pinned(EVICTABLE, PHYR_TEST_UNMAP_LATE);
-		pinned(IN_VRAM, PHYR_TEST_UNMAP_NOW);
+		pinned(EVICTABLE, PHYR_TEST_REVOCABLE, PHYR_TEST_UNMAP_NOW);
+		pinned(EVICTABLE, PHYR_TEST_REVOCABLE, PHYR_TEST_UNMAP_LATE);
+		pinned(IN_VRAM, PHYR_TEST_REVOCABLE, PHYR_TEST_UNMAP_NOW);
+		pinned(EVICTABLE, PHYR_TEST_NATIVE, PHYR_TEST_UNMAP_NOW);
+		pinned(IN_VRAM, PHYR_TEST_NATIVE, PHYR_TEST_UNMAP_LATE);
 	}
 
 	igt_describe("Buffers and picture survive the callbacks of hibernation");

@@ -315,6 +315,42 @@ static void mapped_importer(uint32_t kind, uint32_t policy)
 	close(test);
 }
 
+/* A pin and a mapping that was reserved do not outlive the card either. */
+static void pinned_importer(void)
+{
+	int test = open_phyr_test(SECOND_IVSHMEM);
+	struct phyr_device card = vram_device(0);
+	struct client client = client_open(EVICTABLE);
+	struct phyr_test_held held = { .pinned = 1 };
+
+	igt_assert_eq(try_hold(test, client.dmabuf, PHYR_TEST_NATIVE,
+			       PHYR_TEST_UNMAP_LATE, &held.id), 0);
+	igt_assert_eq(phyr_ioctl(test, PHYR_TEST_IOC_PIN, &held), 0);
+	igt_assert_eq(try_move_buffer(client.vram, client.handle, IN_SYSTEM),
+		      -EBUSY);
+	igt_assert_eq(phyr_ioctl(test, PHYR_TEST_IOC_RESERVE, &held), 0);
+	igt_assert_eq(phyr_ioctl(test, PHYR_TEST_IOC_COMMIT, &held), 0);
+
+	remove_device(card.busid, UNBIND);
+	igt_assert_eq(phyr_ioctl(test, PHYR_TEST_IOC_COMMIT, &held), -ENODEV);
+	held = held_now(test, held.id);
+	igt_assert(held.pinned && held.mapped && held.invalidated);
+	igt_assert_eq_u64(held.ranges, 0);
+	igt_assert_eq(held.destroyed, 1);
+	igt_assert_eq(phyr_ioctl(test, PHYR_TEST_IOC_RESERVE, &held), -ENODEV);
+
+	/* It can be unpinned, and not pinned again. */
+	held.pinned = 0;
+	igt_assert_eq(phyr_ioctl(test, PHYR_TEST_IOC_PIN, &held), 0);
+	held.pinned = 1;
+	igt_assert_eq(phyr_ioctl(test, PHYR_TEST_IOC_PIN, &held), -ENODEV);
+	assert_exporter_gone(&client);
+	release_held(test, held.id);
+	client_close(&client);
+	close(test);
+	restore_device(card.busid, PHYR_VRAM_DRIVER, UNBIND);
+}
+
 /* Read the kernel log until a line has @text. */
 static void wait_for_log(int kmsg, const char *text)
 {
@@ -471,6 +507,10 @@ igt_main()
 	igt_describe("A native importer that does not unmap does not block the unbind");
 	igt_subtest("native-late")
 		mapped_importer(PHYR_TEST_NATIVE, PHYR_TEST_UNMAP_LATE);
+
+	igt_describe("An importer's pin does not block the unbind, and a reserved mapping ends");
+	igt_subtest("native-pinned")
+		pinned_importer();
 
 	igt_describe("An unbind waits for the unmap of a stock importer, without the lock that the unmap needs");
 	igt_subtest("waits-for-unmap")

@@ -62,6 +62,7 @@ static const struct importer importers[] = {
 	{ "native, extents", PHYR_TEST_NATIVE, make_extents },
 	{ "native, a udmabuf", PHYR_TEST_NATIVE, make_foreign },
 	{ "native, a carve-out", PHYR_TEST_NATIVE, make_carveout },
+	{ "RAM only", PHYR_TEST_RAM_ONLY, make_movable },
 	{ "static", PHYR_TEST_STATIC, make_movable },
 	{ "dynamic", PHYR_TEST_DYNAMIC, make_movable },
 	{ "peer", PHYR_TEST_PEER, make_movable },
@@ -101,6 +102,12 @@ static int map_held(const void *data)
 {
 	(void)data;
 	return test_call(PHYR_TEST_IOC_MAP);
+}
+
+static int reserve_held(const void *data)
+{
+	(void)data;
+	return test_call(PHYR_TEST_IOC_RESERVE);
 }
 
 static void setup_held(const void *data)
@@ -180,6 +187,8 @@ static void sweep_importer(const struct importer *importer)
 		  .data = NULL },
 		{ "map", setup_attached, map_held, verify_map,
 		  .data = NULL },
+		{ "reserve", setup_attached, reserve_held, verify_map,
+		  .data = NULL },
 		{ "unmap", setup_held, unmap_held, verify_held,
 		  .data = NULL },
 		{ "detach", setup_attached, detach, verify_detached,
@@ -189,7 +198,9 @@ static void sweep_importer(const struct importer *importer)
 		{ "unpin", setup_pinned, unpin_held, verify_held,
 		  .data = NULL },
 	};
-	bool pins = importer->kind == PHYR_TEST_DYNAMIC ||
+	bool native = importer->kind == PHYR_TEST_NATIVE ||
+		      importer->kind == PHYR_TEST_RAM_ONLY;
+	bool pins = native || importer->kind == PHYR_TEST_DYNAMIC ||
 		    importer->kind == PHYR_TEST_REVOCABLE;
 	char name[64];
 
@@ -197,6 +208,8 @@ static void sweep_importer(const struct importer *importer)
 		struct fail_nth_call call = calls[i];
 
 		if (strstr(call.name, "pin") && !pins)
+			continue;
+		if (!strcmp(call.name, "reserve") && !native)
 			continue;
 		snprintf(name, sizeof(name), "dma-buf %s, %s", call.name,
 			 importer->name);

@@ -232,7 +232,8 @@ static int pin_held(struct world *world)
 	struct hold *hold = any_hold(world);
 	struct phyr_test_held held = { .pinned = percent(world, 50) };
 
-	if (!hold || (hold->kind != PHYR_TEST_DYNAMIC &&
+	if (!hold || (hold->kind != PHYR_TEST_NATIVE &&
+		      hold->kind != PHYR_TEST_DYNAMIC &&
 		      hold->kind != PHYR_TEST_REVOCABLE))
 		return NOT_NOW;
 	held.id = hold->id;
