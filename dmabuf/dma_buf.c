@@ -236,16 +236,11 @@ static struct dma_range_list *phyr_map_stock(struct phyr_attachment *attach,
 	if (IS_ERR(sgt))
 		return ERR_CAST(sgt);
 
-	ret = phyr_sgt_check(sgt, attach->attach->dev);
+	ret = phyr_sgt_check(sgt, attach->attach);
 	if (!ret && attach->limits.ram_only && !phyr_sgt_has_pages(sgt))
 		ret = -EREMOTEIO;
 	ranges = ret ? ERR_PTR(ret) :
 		       dma_range_list_from_sgt(sgt, &attach->limits);
-	if (!IS_ERR(ranges) && ranges->len < offset + len) {
-		/* The table is too short for the part to map. */
-		dma_range_list_free(ranges);
-		ranges = ERR_PTR(-EINVAL);
-	}
 	if (IS_ERR(ranges)) {
 		dma_buf_unmap_attachment(attach->attach, sgt, dir);
 		return ranges;
@@ -274,12 +269,14 @@ static struct dma_range_list *phyr_map_stock(struct phyr_attachment *attach,
  * Context: the reservation lock is held; may sleep.
  * Return: the mapping, to be released by phyr_unmap(), or ERR_PTR: -EINVAL for
  * an empty range or one that exceeds the dma-buf, or an exporter that describes
- * its memory wrongly; -EBUSY in an invalidate callback of any attachment of the
- * dma-buf, whoever exports it and whether the memory moves or is revoked;
- * -ENODEV for a revoked buffer; -EREMOTEIO if the device cannot reach the
- * memory, or only by bounce buffers; -ENOSPC if IOVA space ran out, in which
- * case a smaller part may fit; -ENOMEM; or the error of a stock exporter's map,
- * for which IOVA space often is -ENOMEM.
+ * its memory wrongly, a stock one by a table that is shorter than the dma-buf;
+ * -EBUSY in an invalidate callback of any attachment of the dma-buf, whoever
+ * exports it and whether the memory moves or is revoked; -ENODEV for a revoked
+ * buffer; -EREMOTEIO if the device cannot reach the memory, or only by bounce
+ * buffers, or if a stock exporter's table has an address that is not mapped for
+ * the device; -ENOSPC if IOVA space ran out, in which case a smaller part may
+ * fit; -ENOMEM; or the error of a stock exporter's map, for which IOVA space
+ * often is -ENOMEM.
  */
 struct dma_range_list *phyr_map(struct phyr_attachment *attach, u64 offset,
 				u64 len, enum dma_data_direction dir)

@@ -403,7 +403,7 @@ int phyr_pin_importer(struct phyr_attachment *importer);
 void phyr_unpin_importer(struct phyr_attachment *importer);
 void phyr_unpin_left(struct phyr_attachment *importer);
 
-int phyr_sgt_check(struct sg_table *sgt, struct device *dev);
+int phyr_sgt_check(struct sg_table *sgt, struct dma_buf_attachment *attach);
 bool phyr_sgt_has_pages(struct sg_table *sgt);
 struct sg_table *phyr_sgt_create(struct dma_range_list *ranges);
 struct dma_range_list *phyr_sgt_destroy(struct sg_table *sgt);

@@ -81,44 +81,6 @@ dma_range_list_from_sgt(struct sg_table *sgt, const struct phyr_limits *limits)
 EXPORT_SYMBOL_NS_GPL(dma_range_list_from_sgt, "PHYR");
 
 /**
- * phyr_sgt_check - check that a device can use a stock exporter's table
- * @sgt: table that is mapped for @dev
- * @dev: the device
- *
- * The exporter may have filled in bus or physical addresses that the DMA API
- * has not seen. An importer that drops their upper bits would access somebody
- * else's memory.
- *
- * A bounce buffer is recognized by its need of a sync, which on a device that
- * is not coherent all memory has.
- *
- * Context: may sleep.
- * Return: 0, or -EREMOTEIO if an address exceeds @dev's mask or belongs to a
- * bounce buffer.
- */
-int phyr_sgt_check(struct sg_table *sgt, struct device *dev)
-{
-	bool bounces = phyr_dev_untranslated(dev) && dev_is_dma_coherent(dev);
-	u64 limit = phyr_dev_limit(dev);
-	struct scatterlist *sg;
-	u64 last;
-	int i;
-
-	for_each_sgtable_dma_sg(sgt, sg, i) {
-		if (!sg_dma_len(sg))
-			continue;
-		if (check_add_overflow((u64)sg_dma_address(sg),
-				       (u64)sg_dma_len(sg) - 1, &last) ||
-		    last > limit)
-			return -EREMOTEIO;
-		if (bounces && dma_need_sync(dev, sg_dma_address(sg)))
-			return -EREMOTEIO;
-		cond_resched();
-	}
-	return 0;
-}
-
-/**
  * phyr_sgt_has_pages - test whether a stock exporter's table is of RAM
  * @sgt: table that is mapped
  *

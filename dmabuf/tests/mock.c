@@ -872,6 +872,16 @@ void mock_dev_warn(const struct device *dev)
 	mock_call(MOCK_WARN, dev);
 }
 
+void mock_dev_notice(const struct device *dev, const char *fmt, ...)
+{
+	va_list args;
+
+	mock_call(MOCK_NOTICE, dev);
+	va_start(args, fmt);
+	vscnprintf(mock.notice, sizeof(mock.notice), fmt, args);
+	va_end(args);
+}
+
 /*
  * phyr_kunit.ko does not contain debugfs.c, whose files and trace event may
  * exist only once. Check that each attachment is published exactly while it is

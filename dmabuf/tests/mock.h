@@ -29,6 +29,7 @@ struct dma_buf_export_info;
 struct dma_buf_attachment;
 struct dma_map_ops;
 struct dma_resv;
+struct iommu_domain;
 struct sg_table;
 
 /**
@@ -56,6 +57,7 @@ struct sg_table;
  * @MOCK_INVALIDATE: dma_buf_invalidate_mappings()
  * @MOCK_WAIT: dma_resv_wait_timeout()
  * @MOCK_WARN: dev_warn()
+ * @MOCK_NOTICE: dev_notice_ratelimited()
  * @MOCK_NOTIFIED: not a mock; for mock_note() in an importer's callback
  * @MOCK_CALLS: number of functions
  */
@@ -83,6 +85,7 @@ enum mock_call {
 	MOCK_INVALIDATE,
 	MOCK_WAIT,
 	MOCK_WARN,
+	MOCK_NOTICE,
 	MOCK_NOTIFIED,
 	MOCK_CALLS,
 };
@@ -124,6 +127,11 @@ struct mock_entry {
  * @dma_offset: DMA address minus physical address in dma_map_phys()
  * @iova: address of the next IOVA range
  * @bus_offset: of the provider that pcim_p2pdma_provider() returns
+ * @domain: iommu_get_domain_for_dev()
+ * @redirects: device whose ACS control says that it redirects peer traffic
+ * @window_offset: physical address minus bus address in
+ *	pcibios_resource_to_bus()
+ * @notice: the last dev_notice_ratelimited()
  * @before_wait: called by dma_resv_wait_timeout(), or NULL
  * @attached: called by dma_buf_dynamic_attach() before it returns, or NULL
  * @arg: for @before_wait and @attached
@@ -144,6 +152,10 @@ struct mock {
 	u64 dma_offset;
 	u64 iova;
 	u64 bus_offset;
+	struct iommu_domain *domain;
+	const struct pci_dev *redirects;
+	u64 window_offset;
+	char notice[192];
 	void (*before_wait)(void *arg);
 	void (*attached)(void *arg);
 	void *arg;
@@ -171,6 +183,10 @@ struct pci_bus *mock_pci_bus(struct kunit *test, struct pci_dev *bridge);
 struct pci_dev *mock_pci_dev(struct kunit *test, const char *name,
 			     struct pci_bus *bus, u64 mask);
 void mock_pci_bar(struct pci_dev *pdev, int bar, u64 start, u64 len);
+int mock_pci_read_config_word(const struct pci_dev *pdev, int where, u16 *val);
+void mock_pcibios_resource_to_bus(struct pci_bus *bus,
+				  struct pci_bus_region *region,
+				  const struct resource *res);
 struct device *mock_device(struct kunit *test, const char *name, u64 mask);
 
 void *mock_kmalloc(size_t size, gfp_t gfp);
@@ -235,5 +251,7 @@ long mock_dma_resv_wait_timeout(struct dma_resv *resv,
 				enum dma_resv_usage usage, bool intr,
 				unsigned long timeout);
 void mock_dev_warn(const struct device *dev);
+__printf(2, 3)
+void mock_dev_notice(const struct device *dev, const char *fmt, ...);
 
 #endif

@@ -87,6 +87,21 @@ void mock_pci_bar(struct pci_dev *pdev, int bar, u64 start, u64 len)
 	};
 }
 
+int mock_pci_read_config_word(const struct pci_dev *pdev, int where, u16 *val)
+{
+	*val = where == pdev->acs_cap + PCI_ACS_CTRL &&
+	       pdev == mock.redirects ? PCI_ACS_RR : 0;
+	return 0;
+}
+
+void mock_pcibios_resource_to_bus(struct pci_bus *bus,
+				  struct pci_bus_region *region,
+				  const struct resource *res)
+{
+	region->start = res->start - mock.window_offset;
+	region->end = res->end - mock.window_offset;
+}
+
 /**
  * mock_device - create a device that is not a PCI device
  * @test: the case

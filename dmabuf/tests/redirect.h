@@ -25,6 +25,7 @@
 #include <linux/dma-resv.h>
 #include <linux/export.h>
 #include <linux/iommu-dma.h>
+#include <linux/iommu.h>
 #include <linux/kref.h>
 #include <linux/log2.h>
 #include <linux/math64.h>
@@ -37,6 +38,7 @@
 #include <linux/scatterlist.h>
 #include <linux/sched.h>
 #include <linux/seq_file.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
 #include <linux/swiotlb.h>
@@ -83,6 +85,9 @@
 #undef pgprot_decrypted
 #define pgprot_decrypted(prot) mock_pgprot_decrypted(prot)
 #define pci_p2pdma_distance(...) mock_pci_p2pdma_distance(__VA_ARGS__)
+#define pci_read_config_word(...) mock_pci_read_config_word(__VA_ARGS__)
+#define pcibios_resource_to_bus(...) mock_pcibios_resource_to_bus(__VA_ARGS__)
+#define iommu_get_domain_for_dev(dev) (mock.domain)
 #define pcim_p2pdma_init(pdev) mock_pcim_p2pdma_init(pdev)
 #define pcim_p2pdma_provider(...) mock_pcim_p2pdma_provider(__VA_ARGS__)
 
@@ -118,6 +123,9 @@ do { \
 	no_printk(fmt, ##__VA_ARGS__); \
 	mock_dev_warn(dev); \
 } while (0)
+
+#undef dev_notice_ratelimited
+#define dev_notice_ratelimited(...) mock_dev_notice(__VA_ARGS__)
 
 /* These are in phyr.ko, which this module does not depend on. */
 #define phyr_inject_fault() false

@@ -62,64 +62,6 @@ static void sgt_test_expect_walk(struct kunit *test,
 	KUNIT_EXPECT_EQ(test, dma_range_next(&cursor, &range, 1), 0);
 }
 
-/* A device drops the bits above its mask, whoever filled in the table. */
-static void check_holds_addresses_against_the_mask(struct kunit *test)
-{
-	static const struct {
-		u64 mask, bus_limit;
-		int ret;
-	} cases[] = {
-		{ DMA_BIT_MASK(32), 0, -EREMOTEIO },
-		{ 0x900000000 - 1, 0, -EREMOTEIO },
-		{ 0x900000000 + SZ_4K - 2, 0, -EREMOTEIO },
-		{ DMA_BIT_MASK(64), 0x900000000, -EREMOTEIO },
-		{ 0x900000000 + SZ_4K - 1, 0, 0 },
-		{ DMA_BIT_MASK(64), 0x900000000 + SZ_4K - 1, 0 },
-	};
-	struct device *dev = mock_device(test, "importer", 1);
-	struct sg_table sgt;
-	int i;
-
-	sgt_test_table(test, &sgt, 3, 3, sgt_test_dma);
-	for (i = 0; i < 2 * ARRAY_SIZE(cases); i++) {
-		mock.iommu = i & 1;
-		*dev->dma_mask = cases[i / 2].mask;
-		dev->bus_dma_limit = cases[i / 2].bus_limit;
-		KUNIT_EXPECT_EQ_MSG(test, phyr_sgt_check(&sgt, dev),
-				    cases[i / 2].ret, "case %d", i / 2);
-	}
-
-	/* An entry that wraps around, and an empty one */
-	*dev->dma_mask = DMA_BIT_MASK(64);
-	dev->bus_dma_limit = 0;
-	sg_dma_address(sg_next(sgt.sgl)) = -(u64)SZ_2K;
-	KUNIT_EXPECT_EQ(test, phyr_sgt_check(&sgt, dev), -EREMOTEIO);
-	sg_dma_len(sg_next(sgt.sgl)) = 0;
-	KUNIT_EXPECT_EQ(test, phyr_sgt_check(&sgt, dev), 0);
-	sg_free_table(&sgt);
-}
-
-/* Nobody would sync a bounce buffer. */
-static void check_refuses_bounce_buffers(struct kunit *test)
-{
-	struct device *dev = mock_device(test, "importer", DMA_BIT_MASK(64));
-	struct sg_table sgt;
-
-	sgt_test_table(test, &sgt, 3, 3, sgt_test_dma);
-	mock.need_sync = 0x900000000;
-	KUNIT_EXPECT_EQ(test, phyr_sgt_check(&sgt, dev), -EREMOTEIO);
-
-	/* Behind an IOMMU the addresses of the pool mean nothing. */
-	mock.iommu = true;
-	KUNIT_EXPECT_EQ(test, phyr_sgt_check(&sgt, dev), 0);
-
-	/* On an incoherent device everything needs a sync. */
-	mock.iommu = false;
-	mock.coherent = false;
-	KUNIT_EXPECT_EQ(test, phyr_sgt_check(&sgt, dev), 0);
-	sg_free_table(&sgt);
-}
-
 static void from_sgt_walks_each_segment(struct kunit *test)
 {
 	struct dma_range_list *ranges;
@@ -477,8 +419,6 @@ static void sgt_destroy_frees_a_chained_table(struct kunit *test)
 }
 
 static struct kunit_case sgt_test_cases[] = {
-	KUNIT_CASE(check_holds_addresses_against_the_mask),
-	KUNIT_CASE(check_refuses_bounce_buffers),
 	KUNIT_CASE(from_sgt_walks_each_segment),
 	KUNIT_CASE(from_sgt_merged_by_mapper),
 	KUNIT_CASE(from_sgt_pageless_table),
