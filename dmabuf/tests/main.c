@@ -5,10 +5,9 @@
  * The exporter describes extents of a BAR that has no other user. It never
  * allocates, clears or accesses the memory, so lists can have any size and
  * shape. It exports the same extents either as a phyr list, as an sg_table from
- * dma_buf_phys_vec_to_sgt(), or, as broken drivers do, as an sg_table with
- * physical addresses that nobody checked against the device. The importer maps
- * for a device (QEMU's edu) and returns the ranges to the test, which checks
- * them.
+ * dma_buf_phys_vec_to_sgt(), or as an sg_table such as broken drivers make
+ * (table.c). The importer maps for a device (QEMU's edu) and returns the ranges
+ * to the test, which checks them.
  *
  * Ranges are addresses: the device node is root-only, and the module is for
  * test machines only.
@@ -34,6 +33,7 @@
 #include "hold.h"
 #include "import.h"
 #include "phyr_test.h"
+#include "table.h"
 
 #define TEST_NAME	"phyr_test"
 #define EXPORTER_BAR	2
@@ -51,15 +51,19 @@ static unsigned int test_importers;	/* guarded by test_lock */
  * @phyr: the core's state, for PHYR_TEST_STYLE_PHYR
  * @resv: its reservation object
  * @list: its phyr list, with a reference
+ * @style: PHYR_TEST_STYLE_*
  * @provider: for PHYR_TEST_STYLE_STOCK
- * @vecs: the extents, for PHYR_TEST_STYLE_STOCK and PHYR_TEST_STYLE_RAW
+ * @other: for PHYR_TEST_STYLE_OTHER, the importing device, with a reference
+ * @vecs: the extents, for all but PHYR_TEST_STYLE_PHYR
  * @count: entries in @vecs
  */
 struct test_buffer {
 	struct phyr_buffer phyr;
 	struct dma_resv resv;
 	struct phyr_list *list;
+	u32 style;
 	struct p2pdma_provider *provider;
+	struct device *other;
 	struct phys_vec *vecs;
 	size_t count;
 };
@@ -69,6 +73,7 @@ static void test_buffer_free(struct test_buffer *buffer)
 	phyr_buffer_fini(&buffer->phyr);
 	phyr_list_put(buffer->list);
 	dma_resv_fini(&buffer->resv);
+	put_device(buffer->other);
 	kvfree(buffer->vecs);
 	kfree(buffer);
 }
@@ -139,39 +144,24 @@ static const struct dma_buf_ops test_stock_ops = {
 	.release = test_release,
 };
 
-static struct sg_table *test_raw_map(struct dma_buf_attachment *attach,
-				     enum dma_data_direction dir)
+static struct sg_table *test_table_map(struct dma_buf_attachment *attach,
+				       enum dma_data_direction dir)
 {
 	struct test_buffer *buffer = attach->dmabuf->priv;
-	struct scatterlist *sg;
-	struct sg_table *sgt;
-	int i;
 
-	sgt = kzalloc_obj(*sgt);
-	if (!sgt)
-		return ERR_PTR(-ENOMEM);
-	if (sg_alloc_table(sgt, buffer->count, GFP_KERNEL)) {
-		kfree(sgt);
-		return ERR_PTR(-ENOMEM);
-	}
-
-	for_each_sgtable_dma_sg(sgt, sg, i) {
-		sg_dma_address(sg) = buffer->vecs[i].paddr;
-		sg_dma_len(sg) = buffer->vecs[i].len;
-	}
-	return sgt;
+	return test_table_create(buffer->style, buffer->vecs, buffer->count,
+				 attach->dev, buffer->other, dir);
 }
 
-static void test_raw_unmap(struct dma_buf_attachment *attach,
-			   struct sg_table *sgt, enum dma_data_direction dir)
+static void test_table_unmap(struct dma_buf_attachment *attach,
+			     struct sg_table *sgt, enum dma_data_direction dir)
 {
-	sg_free_table(sgt);
-	kfree(sgt);
+	test_table_destroy(sgt);
 }
 
-static const struct dma_buf_ops test_raw_ops = {
-	.map_dma_buf = test_raw_map,
-	.unmap_dma_buf = test_raw_unmap,
+static const struct dma_buf_ops test_table_ops = {
+	.map_dma_buf = test_table_map,
+	.unmap_dma_buf = test_table_unmap,
 	.pin = test_pin,
 	.unpin = test_unpin,
 	.release = test_release,
@@ -249,6 +239,9 @@ static struct test_buffer *test_buffer_create(struct phyr_test_export *args,
 	if (!buffer)
 		return ERR_PTR(-ENOMEM);
 
+	buffer->style = args->style;
+	if (args->style == PHYR_TEST_STYLE_OTHER && test_importer)
+		buffer->other = get_device(&test_importer->dev);
 	dma_resv_init(&buffer->resv);
 	phyr_buffer_init(&buffer->phyr, &test_phyr_ops, &buffer->resv);
 	if (args->style == PHYR_TEST_STYLE_PHYR)
@@ -264,7 +257,12 @@ static struct test_buffer *test_buffer_create(struct phyr_test_export *args,
 
 static const struct dma_buf_ops * const test_styles[] = {
 	[PHYR_TEST_STYLE_STOCK] = &test_stock_ops,
-	[PHYR_TEST_STYLE_RAW] = &test_raw_ops,
+	[PHYR_TEST_STYLE_RAW] = &test_table_ops,
+	[PHYR_TEST_STYLE_MAPPED] = &test_table_ops,
+	[PHYR_TEST_STYLE_OTHER] = &test_table_ops,
+	[PHYR_TEST_STYLE_STALE] = &test_table_ops,
+	[PHYR_TEST_STYLE_ONE_RAW] = &test_table_ops,
+	[PHYR_TEST_STYLE_REPEATED] = &test_table_ops,
 };
 
 static struct dma_buf *test_export(struct phyr_test_export *args)
@@ -274,7 +272,7 @@ static struct dma_buf *test_export(struct phyr_test_export *args)
 	struct dma_buf *dmabuf;
 	u64 size;
 
-	if (args->style > PHYR_TEST_STYLE_RAW || !args->count)
+	if (args->style >= ARRAY_SIZE(test_styles) || !args->count)
 		return ERR_PTR(-EINVAL);
 	if (check_mul_overflow(args->count, args->len, &size))
 		return ERR_PTR(-EOVERFLOW);

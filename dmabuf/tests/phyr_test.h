@@ -14,7 +14,13 @@
 
 #define PHYR_TEST_STYLE_PHYR	0	/* a phyr list */
 #define PHYR_TEST_STYLE_STOCK	1	/* dma_buf_phys_vec_to_sgt() */
+/* An sg_table. The lengths are cut to 32 bits, as those of a table are. */
 #define PHYR_TEST_STYLE_RAW	2	/* physical addresses, never mapped */
+#define PHYR_TEST_STYLE_MAPPED	3	/* each extent is mapped by itself */
+#define PHYR_TEST_STYLE_OTHER	4	/* mapped for the importing device */
+#define PHYR_TEST_STYLE_STALE	5	/* mapped and unmapped again */
+#define PHYR_TEST_STYLE_ONE_RAW	6	/* mapped, but the middle one is raw */
+#define PHYR_TEST_STYLE_REPEATED	7	/* all are the first one's mapping */
 
 /**
  * struct phyr_test_export - create a dma-buf of extents of the BAR

@@ -352,21 +352,10 @@ static void pinned_importer(void)
 }
 
 /* Read the kernel log until a line has @text. */
-static void wait_for_log(int kmsg, const char *text)
+static void wait_for_log(int log, const char *text)
 {
-	char line[1024];
-	ssize_t len;
-
-	do {
-		len = read(kmsg, line, sizeof(line) - 1);
-		if (len < 0) {
-			/* EPIPE: lines were lost */
-			igt_assert(errno == EAGAIN || errno == EPIPE);
-			usleep(100000);
-			len = 0;
-		}
-		line[len] = '\0';
-	} while (!strstr(line, text));
+	while (!log_has(log, text))
+		usleep(100000);
 }
 
 /*
@@ -376,14 +365,13 @@ static void wait_for_log(int kmsg, const char *text)
 static void remove_waits(void)
 {
 	int test = open_phyr_test(SECOND_IVSHMEM);
-	int kmsg = open("/dev/kmsg", O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int log = open_log();
 	struct phyr_device card = vram_device(0);
 	struct client client = client_open(EVICTABLE);
 	struct phyr_test_held held = { 0 };
 	char importer[16], expected[128];
 	pid_t remover;
 
-	igt_assert(kmsg >= 0 && lseek(kmsg, 0, SEEK_END) >= 0);
 	igt_assert(pci_find("0x1234", "0x11e8", 0, importer));
 	snprintf(expected, sizeof(expected),
 		 "%s: still maps a dma-buf of phyr_vram that was revoked",
@@ -398,9 +386,9 @@ static void remove_waits(void)
 	igt_assert(held.mapped && held.invalidated);
 	assert_exporter_gone(&client);
 	igt_assert(sleeps_in(remover, "phyr_buffer_revoke_wait"));
-	wait_for_log(kmsg, expected);
+	wait_for_log(log, expected);
 	igt_assert(sleeps_in(remover, "phyr_buffer_revoke_wait"));
-	close(kmsg);
+	close(log);
 	igt_assert_eq(phyr_ioctl(test, PHYR_TEST_IOC_UNMAP, &held), 0);
 	assert_ends_well(remover);
 	release_held(test, held.id);
