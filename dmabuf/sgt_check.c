@@ -5,22 +5,24 @@
  * An exporter should fill in what the DMA API returned for the importer's
  * device. Drivers have shipped that filled in physical addresses of a BAR,
  * addresses that were mapped for another device, or lengths that were cut to 32
- * bits. DMA to such a table is lost, stops the device, or hits memory of
- * somebody else. Each new mapping is checked before the importer sees it:
+ * bits. DMA to such a table faults or hits memory of somebody else. Each new
+ * mapping is checked before the importer sees it:
  *
  *	the lengths		add up to at least the size of the dma-buf
  *	each address		is within the DMA mask of the device
  *	no segment		is a bounce buffer, which nobody would sync
  *	behind an IOMMU		a segment is mapped in the device's domain, or is
- *				a bus address below a bridge that turns peer
- *				traffic of the device round
+ *				a peer's bus address: it lies in a window of a
+ *				bridge above the device that peer traffic reaches
+ *				without being redirected to the root complex
  *
  * The last check is of a sample, so that its cost is bounded: the first and the
  * last segment and those at even distances between them, in total at most
  * SGT_CHECK_SEGMENTS + 1, with at most SGT_CHECK_STEPS + 1 look-ups each.
  *
  * Where no IOMMU translates, or a driver manages the domain of its device
- * itself, every address below the mask may be right.
+ * itself, any address below the mask may be right. docs/dma-buf.md lists the
+ * other lies that cannot be seen.
  *
  * iommu_iova_to_phys() must not race with an unmap of the same address, and
  * modules have no lock against that. An honest exporter keeps its mapping while

@@ -432,6 +432,11 @@ bool mock_dma_need_sync(struct device *dev, dma_addr_t addr)
 	return !mock.coherent || (mock.need_sync && addr >= mock.need_sync);
 }
 
+struct iommu_domain *mock_iommu_get_domain_for_dev(struct device *dev)
+{
+	return mock.domain;
+}
+
 pgprot_t mock_pgprot_decrypted(pgprot_t prot)
 {
 	return __pgprot(pgprot_val(prot) | MOCK_DECRYPTED);

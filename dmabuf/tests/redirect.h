@@ -87,7 +87,7 @@
 #define pci_p2pdma_distance(...) mock_pci_p2pdma_distance(__VA_ARGS__)
 #define pci_read_config_word(...) mock_pci_read_config_word(__VA_ARGS__)
 #define pcibios_resource_to_bus(...) mock_pcibios_resource_to_bus(__VA_ARGS__)
-#define iommu_get_domain_for_dev(dev) (mock.domain)
+#define iommu_get_domain_for_dev(dev) mock_iommu_get_domain_for_dev(dev)
 #define pcim_p2pdma_init(pdev) mock_pcim_p2pdma_init(pdev)
 #define pcim_p2pdma_provider(...) mock_pcim_p2pdma_provider(__VA_ARGS__)
 
