@@ -202,13 +202,11 @@ void phyr_route_destroy(struct phyr_route *route);
 /**
  * struct dma_range_chunk - stored ranges of a PHYR_MAP_EXTENT segment
  * @next: the segment's next chunk, or NULL
- * @len: sum of the lengths in @ranges
  * @nr: entries in use
  * @ranges: the entries, one per extent
  */
 struct dma_range_chunk {
 	struct dma_range_chunk *next;
-	u64 len;
 	unsigned int nr;
 	struct dma_range ranges[];
 };

@@ -635,17 +635,21 @@ static struct dma_range_chunk *dma_range_chunk_add(struct dma_range_chunk **end,
 		return NULL;
 
 	chunk->next = NULL;
-	chunk->len = 0;
 	chunk->nr = 0;
 	*end = chunk;
 	return chunk;
 }
 
+/*
+ * The DMA API would sync whole pages: leave that to dma_range_list_sync(), which
+ * knows what of the first and the last page is mapped.
+ */
 static int phyr_map_extents(struct dma_range_list *ranges,
 			    struct dma_range_segment *segment,
 			    const struct phyr_route *route,
 			    struct phyr_cursor *cursor)
 {
+	unsigned long attrs = segment->attrs ?: DMA_ATTR_SKIP_CPU_SYNC;
 	struct dma_range_chunk **end = &segment->chunks, *chunk = NULL;
 	u64 left = cursor->left, count = 0;
 	struct phys_vec vec;
@@ -668,7 +672,7 @@ static int phyr_map_extents(struct dma_range_list *ranges,
 		}
 
 		addr = dma_map_phys(ranges->dev, vec.paddr, vec.len,
-				    ranges->dir, segment->attrs);
+				    ranges->dir, attrs);
 		/* The DMA API does not say why. Behind an IOMMU: no IOVA range. */
 		ret = use_dma_iommu(ranges->dev) ? -ENOSPC : -ENOMEM;
 		if (dma_mapping_error(ranges->dev, addr))
@@ -676,7 +680,6 @@ static int phyr_map_extents(struct dma_range_list *ranges,
 		chunk->ranges[chunk->nr].addr = addr;
 		chunk->ranges[chunk->nr].len = vec.len;
 		chunk->nr++;
-		chunk->len += vec.len;
 		left -= vec.len;
 		count++;
 	}
@@ -831,5 +834,6 @@ struct dma_range_list *phyr_map_list(struct phyr_attachment *attach,
 		dma_range_list_free(ranges);
 		return ERR_PTR(ret);
 	}
+	dma_range_list_sync(ranges, false);
 	return ranges;
 }

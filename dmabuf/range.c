@@ -52,25 +52,38 @@ static bool dma_range_segment_syncs(const struct dma_range_list *ranges,
 	       !dev_is_dma_coherent(ranges->dev);
 }
 
-static void dma_range_sync_extents(struct dma_range_list *ranges,
+/*
+ * Sync what the mapping covers of a stored range that starts @pos bytes after
+ * the first mapped page. The rest of the first and of the last page is somebody
+ * else's, who may have written it by the CPU meanwhile.
+ */
+static void dma_range_sync(const struct dma_range_list *ranges,
+			   const struct dma_range *range, u64 pos, bool for_cpu)
+{
+	u64 start = max(pos, ranges->skip);
+	u64 end = min(pos + range->len, ranges->skip + ranges->len);
+	dma_addr_t addr = range->addr + (start - pos);
+
+	if (for_cpu)
+		dma_sync_single_for_cpu(ranges->dev, addr, end - start,
+					ranges->dir);
+	else
+		dma_sync_single_for_device(ranges->dev, addr, end - start,
+					   ranges->dir);
+}
+
+static void dma_range_sync_extents(const struct dma_range_list *ranges,
 				   const struct dma_range_segment *segment,
-				   bool for_cpu)
+				   u64 pos, bool for_cpu)
 {
 	const struct dma_range_chunk *chunk;
-	const struct dma_range *range;
+	unsigned int i;
 
 	for (chunk = segment->chunks; chunk; chunk = chunk->next) {
-		for (range = chunk->ranges; range < chunk->ranges + chunk->nr;
-		     range++)
-			if (for_cpu)
-				dma_sync_single_for_cpu(ranges->dev,
-							range->addr, range->len,
-							ranges->dir);
-			else
-				dma_sync_single_for_device(ranges->dev,
-							   range->addr,
-							   range->len,
-							   ranges->dir);
+		for (i = 0; i < chunk->nr; i++) {
+			dma_range_sync(ranges, &chunk->ranges[i], pos, for_cpu);
+			pos += chunk->ranges[i].len;
+		}
 		cond_resched();
 	}
 }
@@ -85,13 +98,15 @@ static void dma_range_sync_extents(struct dma_range_list *ranges,
 void dma_range_list_sync(struct dma_range_list *ranges, bool for_cpu)
 {
 	const struct dma_range_segment *segment;
+	u64 pos = 0;
 
 	if (!ranges->len)
 		return;
 
 	for (segment = ranges->segments; segment; segment = segment->next) {
 		if (dma_range_segment_syncs(ranges, segment))
-			dma_range_sync_extents(ranges, segment, for_cpu);
+			dma_range_sync_extents(ranges, segment, pos, for_cpu);
+		pos += segment->len;
 		cond_resched();
 	}
 }
@@ -159,9 +174,10 @@ void dma_range_segment_unmap(struct dma_range_list *ranges,
  *
  * Context of @destroy: that of the task that ends the mapping, which may be
  * another client's. The dma-buf's reservation lock is held, so @destroy must
- * not take it, nor detach. It may sleep, but must not wait for fences, nor
- * allocate memory, since the buffer may be moving because memory is short. For
- * a list of dma_range_list_from_sgt(): the context of dma_range_list_free().
+ * not take it, nor detach, nor map or unmap through the attachment. It may
+ * sleep, but must not wait for fences, nor allocate memory, since the buffer may
+ * be moving because memory is short. For a list of dma_range_list_from_sgt():
+ * the context of dma_range_list_free().
  *
  * Context: as a walk: under the reservation lock, or under a fence in it.
  * Return: 0; -EAGAIN if the mapping has ended already, -EEXIST if it has a

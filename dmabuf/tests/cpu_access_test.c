@@ -76,7 +76,11 @@ static void incoherent_memory_is_handed_over(struct kunit *test)
 		mock.iommu = iommu;
 		mock_forget();
 		importer = buffer_test_native(t, 0, true);
-		cpu_test_expect_calls(test, MOCK_MAP, BUFFER_EXTENTS, 0);
+		cpu_test_expect_calls(test, MOCK_MAP, BUFFER_EXTENTS,
+				      DMA_ATTR_SKIP_CPU_SYNC);
+		KUNIT_EXPECT_EQ(test, mock_count(MOCK_SYNC_DEVICE),
+				BUFFER_EXTENTS);
+		mock_forget();
 
 		KUNIT_EXPECT_EQ(test, cpu_test_begin(t, DMA_FROM_DEVICE), 0);
 		KUNIT_EXPECT_EQ(test, mock_count(MOCK_SYNC_CPU),

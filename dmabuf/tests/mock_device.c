@@ -3,6 +3,7 @@
  * The mock devices
  */
 #include <kunit/test-bug.h>
+#include <linux/dma-map-ops.h>
 
 #include "mock.h"
 
@@ -116,4 +117,56 @@ struct device *mock_device(struct kunit *test, const char *name, u64 mask)
 
 	pdev->dev.bus = NULL;
 	return &pdev->dev;
+}
+
+/*
+ * What the kernel says of the device
+ */
+
+bool mock_use_dma_iommu(struct device *dev)
+{
+	return mock.iommu;
+}
+
+const struct dma_map_ops *mock_get_dma_ops(struct device *dev)
+{
+	static const struct dma_map_ops ops;
+
+	return mock.other_ops ? &ops : NULL;
+}
+
+unsigned long mock_dma_get_merge_boundary(struct device *dev)
+{
+	return mock.merge_boundary;
+}
+
+bool mock_dev_is_dma_coherent(struct device *dev)
+{
+	return mock.coherent;
+}
+
+bool mock_is_swiotlb_force_bounce(struct device *dev)
+{
+	return mock.bounce;
+}
+
+bool mock_dma_addressing_limited(struct device *dev)
+{
+	return min_not_zero(*dev->dma_mask, dev->bus_dma_limit) <
+	       mock.required_mask;
+}
+
+bool mock_dma_need_sync(struct device *dev, dma_addr_t addr)
+{
+	return !mock.coherent || (mock.need_sync && addr >= mock.need_sync);
+}
+
+struct iommu_domain *mock_iommu_get_domain_for_dev(struct device *dev)
+{
+	return mock.domain;
+}
+
+pgprot_t mock_pgprot_decrypted(pgprot_t prot)
+{
+	return __pgprot(pgprot_val(prot) | MOCK_DECRYPTED);
 }

@@ -148,7 +148,6 @@ void range_test_add_extents(struct range_test *t,
 			end = &chunk->next;
 		}
 		chunk->ranges[chunk->nr++] = range[i];
-		chunk->len += range[i].len;
 		segment->len += range[i].len;
 		range_test_piece(t, range[i].addr, range[i].len);
 	}

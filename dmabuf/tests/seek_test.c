@@ -313,6 +313,49 @@ static void map_composed(struct kunit *test)
 	map_test_unmap(ranges);
 }
 
+static void map_expect_sync(struct kunit *test, enum mock_call call,
+			    unsigned int nth, u64 addr, u64 len)
+{
+	const struct mock_entry *entry = mock_nth(call, nth);
+
+	KUNIT_EXPECT_EQ(test, entry->dma, addr);
+	KUNIT_EXPECT_EQ(test, entry->len, len);
+}
+
+/*
+ * On a device that is not coherent, others may write the rest of the first and
+ * the last page while it is mapped: their cache lines are theirs.
+ */
+static void map_composed_syncs_its_bytes(struct kunit *test)
+{
+	struct map_test *t = test->priv;
+	struct dma_range_list *ranges;
+	struct phyr_list *list;
+
+	mock.coherent = false;
+	list = map_test_list_new(test);
+	map_test_append(test, list, t->ram, MAP_RAM, 3, SZ_8K, SZ_16K);
+	KUNIT_ASSERT_EQ(test, phyr_list_finish_composed(list, 0x123,
+							3 * SZ_8K - 0x200), 0);
+
+	ranges = map_test_map(t, list, 0, phyr_list_size(list));
+	KUNIT_EXPECT_EQ(test, mock_count(MOCK_SYNC_DEVICE), 3);
+	map_expect_sync(test, MOCK_SYNC_DEVICE, 1, MAP_RAM + 0x123,
+			SZ_8K - 0x123);
+	map_expect_sync(test, MOCK_SYNC_DEVICE, 2, MAP_RAM + SZ_16K, SZ_8K);
+	map_expect_sync(test, MOCK_SYNC_DEVICE, 3, MAP_RAM + 2 * SZ_16K,
+			SZ_8K - 0x200 + 0x123);
+	map_test_unmap(ranges);
+
+	/* A part within one page */
+	mock_forget();
+	ranges = map_test_map(t, list, SZ_8K - 0x10, 0x20);
+	dma_range_list_sync(ranges, true);
+	KUNIT_EXPECT_EQ(test, mock_count(MOCK_SYNC_CPU), 1);
+	map_expect_sync(test, MOCK_SYNC_CPU, 1, MAP_RAM + SZ_16K + 0x113, 0x20);
+	map_test_unmap(ranges);
+}
+
 /* Behind an IOMMU: one IOVA range, which starts with the skipped bytes */
 static void map_composed_iova(struct kunit *test)
 {
@@ -346,6 +389,7 @@ static struct kunit_case seek_test_cases[] = {
 	KUNIT_CASE(seek_in_short_list),
 	KUNIT_CASE(map_no_memory_for_index),
 	KUNIT_CASE(map_composed),
+	KUNIT_CASE(map_composed_syncs_its_bytes),
 	KUNIT_CASE(map_composed_iova),
 	{}
 };
