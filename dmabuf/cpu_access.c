@@ -82,6 +82,11 @@ int phyr_dma_buf_end_cpu_access(struct dma_buf *dmabuf,
 {
 	struct phyr_buffer *buffer = phyr_dma_buf_buffer(dmabuf);
 
+	/*
+	 * Page-less memory is mapped write-combined: what the caller wrote must
+	 * be there before it tells somebody who starts a device.
+	 */
+	wmb();
 	if (!READ_ONCE(buffer->incoherent))
 		return 0;
 
