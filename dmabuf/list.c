@@ -386,7 +386,7 @@ EXPORT_SYMBOL_NS_GPL(phyr_list_finish, "PHYR_EXPORTER");
  * Return: 0; -EINVAL for an empty list, an entry that is empty, not
  * page-aligned, overflowing or outside its memory, an @skip of a page or more,
  * a @size of 0 or one that does not end in the last page, or a list that is
- * finished; -EOVERFLOW for a total beyond size_t; -ENOMEM.
+ * finished; -EOVERFLOW for a total beyond S64_MAX; -ENOMEM.
  */
 int phyr_list_finish_composed(struct phyr_list *list, u64 skip, u64 size)
 {
@@ -400,6 +400,9 @@ int phyr_list_finish_composed(struct phyr_list *list, u64 skip, u64 size)
 	ret = phyr_list_check_entries(list, &total, &ascending);
 	if (ret)
 		return ret;
+	/* Neither a file nor an IOVA range can be larger. */
+	if (total > S64_MAX)
+		return -EOVERFLOW;
 	if (!size || skip >= PAGE_SIZE || check_add_overflow(skip, size, &end) ||
 	    end > total || total - end >= PAGE_SIZE)
 		return -EINVAL;

@@ -233,7 +233,7 @@ static void phyr_sgt_fill_dma(struct scatterlist *sg,
  * CPU entries of a mapping's table. A device that is not coherent gets none of
  * a mixed list: for its sync the cache operations of some architectures touch
  * one line even of an entry of length 0, and page-less memory has no kernel
- * address.
+ * address. Nor do those where an entry has one length for both lists.
  */
 static u64 phyr_sgt_count_cpu(const struct dma_range_list *ranges)
 {
@@ -241,7 +241,9 @@ static u64 phyr_sgt_count_cpu(const struct dma_range_list *ranges)
 
 	if (!list || !phyr_list_has_pages(list))
 		return 0;
-	if (phyr_list_is_pageless(list) && !dev_is_dma_coherent(ranges->dev))
+	if (phyr_list_is_pageless(list) &&
+	    (!dev_is_dma_coherent(ranges->dev) ||
+	     !IS_ENABLED(CONFIG_NEED_SG_DMA_LENGTH)))
 		return 0;
 	return phyr_sgt_count_pages(list);
 }

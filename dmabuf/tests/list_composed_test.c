@@ -184,13 +184,15 @@ static void composed_finish(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, phyr_list_size(list), c->ret ? 0 : c->size);
 }
 
-/* 2^63 bytes of RAM twice are -EOVERFLOW, as in any list. */
+/* 2^63 bytes are more than a file, and twice that more than size_t. */
 static void composed_finish_overflow(struct kunit *test)
 {
 	struct phyr_mem *mem = fixture_ram(test);
 	struct phyr_list *list = fixture_list(test);
 
 	list_test_append(test, list, mem, 0, BIT_ULL(63));
+	KUNIT_EXPECT_EQ(test, phyr_list_finish_composed(list, 0, PAGE_SIZE),
+			-EOVERFLOW);
 	list_test_append(test, list, mem, 0, BIT_ULL(63));
 	KUNIT_EXPECT_EQ(test, phyr_list_finish_composed(list, 0, PAGE_SIZE),
 			-EOVERFLOW);

@@ -463,6 +463,19 @@ static void list_to_sgt_and_back(struct kunit *test)
 	}
 }
 
+static void list_to_sgt_too_many_entries(struct kunit *test)
+{
+	const u64 all = ALIGN_DOWN(U64_MAX, PAGE_SIZE);
+	struct map_test *t = test->priv;
+	struct phyr_list *list = map_test_list_new(test);
+	struct sg_table sgt;
+
+	map_test_append(test, list, t->ram, 0, 1, all, 0);
+	KUNIT_ASSERT_EQ(test, phyr_list_finish(list, all, "sgt_list_test"), 0);
+	KUNIT_EXPECT_EQ(test, phyr_list_to_sgt(list, &sgt), -EOVERFLOW);
+	KUNIT_EXPECT_EQ(test, mock_count(MOCK_SG_ALLOC), 0);
+}
+
 static void list_to_sgt_refuses_bar(struct kunit *test)
 {
 	struct map_test *t = test->priv;
@@ -628,6 +641,7 @@ static struct kunit_case sgt_list_cases_all[] = {
 	KUNIT_CASE(table_of_composed_list),
 	KUNIT_CASE(table_no_memory),
 	KUNIT_CASE(list_to_sgt_and_back),
+	KUNIT_CASE(list_to_sgt_too_many_entries),
 	KUNIT_CASE(list_to_sgt_refuses_bar),
 	KUNIT_CASE(list_to_sgt_no_memory),
 	KUNIT_CASE_PARAM(list_from_sgt, sgt_list_case_gen_params),
