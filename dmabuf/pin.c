@@ -11,8 +11,10 @@
  * resume the importer maps again, and the buffer is still pinned.
  *
  * Each attachment counts its pins. An unpin without a pin, which would undo
- * another importer's, is ignored; a pin that is left at detach is undone. The
- * core warns about both.
+ * another importer's, is ignored; a pin that is left at detach is undone. For a
+ * native importer the core warns about both. Of a stock one it says so in the
+ * log only: the RDMA core leaves its pin behind if the buffer moves while a
+ * region is registered, and amdgpu unpins after a pin that failed.
  */
 #include <linux/device.h>
 #include <linux/dma-resv.h>
@@ -63,40 +65,49 @@ static void phyr_unpin_once(struct phyr_attachment *importer)
 		phyr_buffer_unpin(phyr_dma_buf_buffer(dmabuf));
 }
 
+static void phyr_pins_unbalanced(struct phyr_attachment *importer,
+				 const char *what)
+{
+	struct dma_buf_attachment *attach = importer->attach;
+
+	if (importer->kind == PHYR_KIND_TO_STOCK)
+		dev_notice_ratelimited(attach->dev,
+				       "phyr: the importer of a dma-buf of %s %s\n",
+				       attach->dmabuf->exp_name, what);
+	else
+		WARN_ONCE(1, "phyr: %s: the importer of a dma-buf of %s %s\n",
+			  dev_name(attach->dev), attach->dmabuf->exp_name,
+			  what);
+}
+
 /**
  * phyr_unpin_importer - undo one pin of an importer
- * @importer: an importer of any dma-buf; warns if it has no pin
+ * @importer: an importer of any dma-buf; if it has no pin, the log says so
  *
  * Context: the reservation lock is held; may sleep.
  */
 void phyr_unpin_importer(struct phyr_attachment *importer)
 {
-	struct dma_buf_attachment *attach = importer->attach;
+	dma_resv_assert_held(importer->attach->dmabuf->resv);
 
-	dma_resv_assert_held(attach->dmabuf->resv);
-
-	if (WARN_ONCE(!importer->pins,
-		      "phyr: %s unpins a dma-buf of %s that it has not pinned\n",
-		      dev_name(attach->dev), attach->dmabuf->exp_name))
-		return;
-	phyr_unpin_once(importer);
+	if (importer->pins)
+		phyr_unpin_once(importer);
+	else
+		phyr_pins_unbalanced(importer, "unpins without a pin");
 }
 
 /**
  * phyr_unpin_left - undo all pins of an importer that detaches
- * @importer: an importer of any dma-buf; warns if it has a pin
+ * @importer: an importer of any dma-buf; if it has a pin, the log says so
  *
  * Context: the reservation lock is held; may sleep.
  */
 void phyr_unpin_left(struct phyr_attachment *importer)
 {
-	struct dma_buf_attachment *attach = importer->attach;
+	dma_resv_assert_held(importer->attach->dmabuf->resv);
 
-	dma_resv_assert_held(attach->dmabuf->resv);
-
-	WARN_ONCE(importer->pins,
-		  "phyr: %s detaches from a dma-buf of %s without unpinning it\n",
-		  dev_name(attach->dev), attach->dmabuf->exp_name);
+	if (importer->pins)
+		phyr_pins_unbalanced(importer, "detaches without an unpin");
 	while (importer->pins)
 		phyr_unpin_once(importer);
 }

@@ -101,7 +101,10 @@ static void pin_exporter_fails(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->place_pins, 0);
 }
 
-/* Twice: an error path of the importer runs after the unpin that it undoes. */
+/*
+ * Twice: an error path of the importer runs after the unpin that it undoes. Only
+ * the native importer's is worth a warning: stock drivers do it, too.
+ */
 static void unpin_twice(struct kunit *test)
 {
 	struct buffer_importer *native, *stock, *other;
@@ -119,7 +122,7 @@ static void unpin_twice(struct kunit *test)
 	kunit_warning_suppress(test) {
 		pin_test_unpin(native);
 		pin_test_unpin(stock);
-		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 2);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
 	}
 	/* The other importer keeps its pin. */
 	KUNIT_EXPECT_EQ(test, t->place_pins, 1);
@@ -141,7 +144,7 @@ static void detach_with_a_pin_left(struct kunit *test)
 	kunit_warning_suppress(test) {
 		buffer_test_end_importer(native);
 		buffer_test_end_importer(stock);
-		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 2);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
 	}
 	KUNIT_EXPECT_EQ(test, t->place_pins, 0);
 	KUNIT_EXPECT_EQ(test, mock_mapped(), 0);

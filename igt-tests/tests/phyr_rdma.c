@@ -76,6 +76,10 @@ igt_main()
 	igt_subtest("moves")
 		life_moves();
 
+	igt_describe("A buffer moves all the time while regions of it are registered");
+	igt_subtest("registers")
+		life_registers();
+
 	igt_describe("A process that uses a region is killed");
 	igt_subtest("killed")
 		life_close();

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/videodev2.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 #define MOVES	1000
 #define RESETS	1000
 #define UNBINDS	100
+#define REGISTRATIONS	1000
 
 /**
  * struct shared - what a user process and the test tell each other
@@ -26,9 +28,9 @@
  * @registrations: times that it has registered
  */
 struct shared {
-	_Atomic bool stop;
-	_Atomic unsigned int rounds;
-	_Atomic unsigned int registrations;
+	atomic_bool stop;
+	atomic_uint rounds;
+	atomic_uint registrations;
 };
 
 /**
@@ -263,6 +265,61 @@ void life_moves(void)
 	for (uint32_t times = 0; times < 3; times++)
 		assert_invalidated(&buffer, beside, times);
 	deregister_region(beside);
+	assert_movable(&buffer);
+	close_card_buffer(&buffer);
+}
+
+/* Move the buffer until told to stop. Each try is a round. */
+static int mover_run(const struct card_buffer *buffer, struct shared *shared)
+{
+	int err = 0;
+
+	for (int i = 0; !shared->stop && (!err || err == -EBUSY); i++) {
+		err = try_move_buffer(buffer->vram, buffer->handle,
+				      i % 2 ? IN_VRAM : IN_SYSTEM);
+		shared->rounds++;
+	}
+	return err == -EBUSY ? 0 : err;
+}
+
+/*
+ * A move between the attach and the pin of a registration: the RDMA core revokes
+ * the region before there is one, fails, and leaves its pin behind.
+ */
+void life_registers(void)
+{
+	struct card_buffer buffer = open_filled(EVICTABLE);
+	struct user mover = {
+		.shared = mmap(NULL, sizeof(*mover.shared),
+			       PROT_READ | PROT_WRITE,
+			       MAP_SHARED | MAP_ANONYMOUS, -1, 0),
+	};
+	int rounds = repeats(REGISTRATIONS), failed = 0;
+
+	igt_assert(mover.shared != MAP_FAILED);
+	fflush(stdout);
+	mover.pid = fork();
+	igt_assert(mover.pid >= 0);
+	if (!mover.pid)
+		_exit(-mover_run(&buffer, mover.shared) & 0xff);
+
+	for (int i = 0; i < rounds; i++) {
+		struct phyr_rdma_reg reg = region_part(buffer.dmabuf,
+						       PHYR_RDMA_REVOCABLE, 0,
+						       SIZE);
+		int err;
+
+		user_wait(&mover, 1);
+		err = try_register_region(&reg);
+		if (!err)
+			deregister_region(reg.id);
+		else
+			igt_assert_eq(err, -EINVAL);
+		failed += !!err;
+	}
+	igt_info("%d registrations, %d failed because of a move\n", rounds,
+		 failed);
+	user_stop(&mover);
 	assert_movable(&buffer);
 	close_card_buffer(&buffer);
 }

@@ -33,6 +33,7 @@ void refuse_revoked(void);
 void life_pinned(void);
 void life_revocable(void);
 void life_moves(void);
+void life_registers(void);
 void life_close(void);
 void life_unbind_exporter(void);
 void life_unbind_importer(void);
