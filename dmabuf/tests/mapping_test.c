@@ -436,18 +436,28 @@ static void priv_of_a_table(struct kunit *test)
  * Commits that race with moves
  */
 
-#define RACE_ROUNDS	1000
+#define RACE_ROUNDS	400
+
+/* How the moves and the commit of a round meet */
+enum mapping_race_kind {
+	RACE_STANDS,	/* no move until the commit */
+	RACE_LATE,	/* a move between the two steps */
+	RACE_OPEN,	/* as it happens */
+	RACE_KINDS
+};
 
 /**
  * struct mapping_race - a thread that moves the buffer all the time
  * @t: the fixture
  * @thread: the thread
+ * @paused: the thread does not move the buffer; guarded by its lock
  * @moves: number of moves
  * @failed: number of moves that failed
  */
 struct mapping_race {
 	struct buffer_test *t;
 	struct task_struct *thread;
+	bool paused;
 	atomic_t moves;
 	unsigned int failed;
 };
@@ -459,7 +469,9 @@ static int mapping_race_thread(void *data)
 
 	while (!kthread_should_stop()) {
 		buffer_lock(t);
-		if (phyr_buffer_move_begin(&t->buffer, false, false)) {
+		if (race->paused) {
+			/* Nothing to do. */
+		} else if (phyr_buffer_move_begin(&t->buffer, false, false)) {
 			race->failed++;
 		} else {
 			t->offset = (t->offset + SZ_1M) % SZ_32M;
@@ -472,29 +484,38 @@ static int mapping_race_thread(void *data)
 	return 0;
 }
 
-/* Widen the race window in every other round: wait for a move. */
-static void mapping_race_wait(struct mapping_race *race, unsigned int round)
+static void mapping_race_pause(struct mapping_race *race, bool pause)
+{
+	buffer_lock(race->t);
+	race->paused = pause;
+	buffer_unlock(race->t);
+}
+
+static void mapping_race_wait(struct mapping_race *race)
 {
 	int moves = atomic_read(&race->moves);
 
-	while (round % 2 && atomic_read(&race->moves) == moves)
+	while (atomic_read(&race->moves) == moves)
 		usleep_range(10, 100);
 }
 
 static int mapping_race_round(struct mapping_race *race,
 			      struct buffer_importer *importer,
-			      struct mapping_priv *priv, unsigned int round)
+			      struct mapping_priv *priv,
+			      enum mapping_race_kind kind)
 {
 	struct buffer_test *t = race->t;
 	unsigned int destroyed = priv->destroyed;
 	int ret, set;
 
+	mapping_race_pause(race, kind == RACE_STANDS);
 	ret = mapping_test_reserve(importer);
 	KUNIT_EXPECT_EQ(t->test, ret, 0);
 	if (ret)
 		return ret;
 	set = mapping_test_set_priv(importer, priv);
-	mapping_race_wait(race, round);
+	if (kind == RACE_LATE)
+		mapping_race_wait(race);
 
 	buffer_lock(t);
 	ret = phyr_map_commit(importer->native, importer->ranges);
@@ -520,23 +541,24 @@ static void commit_races_with_moves(struct kunit *test)
 	struct buffer_test *t = test->priv;
 	struct buffer_importer *importer = buffer_test_native(t, 0, false);
 	struct mapping_race race = { .t = t };
-	unsigned int round, stood = 0;
+	unsigned int stood[RACE_KINDS] = {}, round;
 	struct mapping_priv priv = {};
 
 	race.thread = kthread_create(mapping_race_thread, &race, "mapping_race");
 	KUNIT_ASSERT_FALSE(test, IS_ERR(race.thread));
 	get_task_struct(race.thread);
 	wake_up_process(race.thread);
-	for (round = 0; round < RACE_ROUNDS; round++)
-		stood += !mapping_race_round(&race, importer, &priv, round);
+	for (round = 0; round < RACE_ROUNDS * RACE_KINDS; round++)
+		stood[round % RACE_KINDS] +=
+			!mapping_race_round(&race, importer, &priv,
+					    round % RACE_KINDS);
 	kthread_stop_put(race.thread);
 
 	KUNIT_EXPECT_EQ(test, race.failed, 0);
-	KUNIT_EXPECT_GT(test, stood, 0);
-	/* Each round that waited for a move saw that it was too late. */
-	KUNIT_EXPECT_LE(test, stood, RACE_ROUNDS / 2);
-	kunit_info(test, "%u of %u mappings stood, %d moves\n", stood,
-		   RACE_ROUNDS, atomic_read(&race.moves));
+	KUNIT_EXPECT_EQ(test, stood[RACE_STANDS], RACE_ROUNDS);
+	KUNIT_EXPECT_EQ(test, stood[RACE_LATE], 0);
+	kunit_info(test, "%u of %u mappings stood while moves raced, %d moves\n",
+		   stood[RACE_OPEN], RACE_ROUNDS, atomic_read(&race.moves));
 }
 
 static struct kunit_case mapping_test_cases[] = {

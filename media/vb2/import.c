@@ -283,10 +283,11 @@ int vb2_phyr_import_map(struct vb2_phyr_import *import)
 
 	dma_resv_assert_held(import->dmabuf->resv);
 
-	/* Pairs with vb2_phyr_import_is_mapped(). */
 	if (import->stale && import->ranges &&
-	    !phyr_map_commit(import->attach, import->ranges))
+	    !phyr_map_commit(import->attach, import->ranges)) {
+		/* Pairs with vb2_phyr_import_is_mapped(). */
 		smp_store_release(&import->stale, false);
+	}
 	if (import->stale || (import->ranges && import->have < need)) {
 		/* Frames of a queue do not overlap. */
 		if (WARN_ON_ONCE(vb2_phyr_import_is_busy(import)))

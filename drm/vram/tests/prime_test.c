@@ -296,7 +296,7 @@ static void vram_pin_system_interrupted(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, bo->place, TTM_PL_VRAM);
 	KUNIT_EXPECT_EQ(test, bo->tbo.pin_count, !ret);
 	if (!ret)
-		vram_unpin(&bo->phyr);
+		vram_unpin_system(&bo->phyr);
 	dma_resv_unlock(bo->tbo.base.resv);
 	clear_tsk_thread_flag(current, TIF_SIGPENDING);
 	slow_dma_finish(test, &dma, bo);
