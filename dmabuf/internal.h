@@ -390,6 +390,7 @@ const char *phyr_route_name(const struct phyr_attachment *attach);
 bool phyr_list_is_finished(const struct phyr_list *list);
 bool phyr_list_is_pageless(const struct phyr_list *list);
 bool phyr_list_has_pages(const struct phyr_list *list);
+bool phyr_list_is_mappable(const struct phyr_list *list);
 
 int phyr_admit(struct phyr_buffer *buffer, struct phyr_attachment *importer);
 int phyr_admit_again(struct phyr_buffer *buffer,

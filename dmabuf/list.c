@@ -51,6 +51,7 @@
  * @mixed: not all entries are in one memory
  * @pageless: some entry is not in system memory
  * @paged: some entry is in system memory
+ * @no_cpu: some entry is in memory that the CPU must not map
  * @tail: chunk that gets the next entry
  * @count: number of entries
  * @size: bytes of the buffer; valid once finished
@@ -67,6 +68,7 @@ struct phyr_list {
 	bool mixed;
 	bool pageless;
 	bool paged;
+	bool no_cpu;
 	struct phyr_chunk *tail;
 	u64 count;
 	u64 size;
@@ -222,6 +224,7 @@ int phyr_list_append(struct phyr_list *list, struct phyr_mem *mem,
 		list->paged = true;
 	else
 		list->pageless = true;
+	list->no_cpu |= mem->cache == PHYR_MEM_NO_CPU;
 	return 0;
 }
 EXPORT_SYMBOL_NS_GPL(phyr_list_append, "PHYR_EXPORTER");
@@ -534,6 +537,18 @@ bool phyr_list_is_finished(const struct phyr_list *list)
 bool phyr_list_is_pageless(const struct phyr_list *list)
 {
 	return list->pageless;
+}
+
+/**
+ * phyr_list_is_mappable - test whether the CPU may map all memory of a list
+ * @list: the list
+ *
+ * Context: any.
+ * Return: true if it may.
+ */
+bool phyr_list_is_mappable(const struct phyr_list *list)
+{
+	return !list->no_cpu;
 }
 
 /**

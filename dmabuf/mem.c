@@ -211,7 +211,7 @@ EXPORT_SYMBOL_NS_GPL(phyr_mem_kind, "PHYR_EXPORTER");
 
 /**
  * phyr_mem_pgprot - get the page protection for CPU mappings
- * @mem: the memory
+ * @mem: the memory; not PHYR_MEM_NO_CPU
  * @prot: protection to start from, without cache bits
  *
  * The memory controller decrypts, and a BAR is not behind it.
@@ -228,6 +228,9 @@ pgprot_t phyr_mem_pgprot(const struct phyr_mem *mem, pgprot_t prot)
 	switch (mem->cache) {
 	case PHYR_MEM_WC:
 		return pgprot_writecombine(prot);
+	case PHYR_MEM_NO_CPU:
+		WARN_ON_ONCE(1);
+		fallthrough;
 	case PHYR_MEM_UC:
 		return pgprot_noncached(prot);
 	default:

@@ -262,31 +262,17 @@ static int carveout_access(struct vm_area_struct *vma, unsigned long addr,
 			   void *buf, int len, int write)
 {
 	struct carveout_buffer *buffer = vma->vm_private_data;
-	struct carveout *carveout = buffer->carveout;
-	struct phyr_cursor cursor;
-	struct phys_vec vec;
-	void *vaddr;
+	u64 offset = ((u64)vma->vm_pgoff << PAGE_SHIFT) +
+		     (addr - vma->vm_start);
+	int ret;
 
 	if (!(vma->vm_flags & (write ? VM_WRITE : VM_MAYREAD)))
 		return -EACCES;
 
 	len = min_t(unsigned long, len, vma->vm_end - addr);
-	phyr_cursor_init(&cursor, buffer->list,
-			 ((u64)vma->vm_pgoff << PAGE_SHIFT) +
-			 (addr - vma->vm_start), len);
-	while (phyr_next(&cursor, &vec, NULL)) {
-		vaddr = carveout->vaddr + (vec.paddr - carveout->start);
-		if (write)
-			memcpy(vaddr, buf, vec.len);
-		else
-			memcpy(buf, vaddr, vec.len);
-		buf += vec.len;
-	}
-	if (write) {
-		/* The client, which starts devices, may be on another CPU. */
-		wmb();
-	}
-	return len;
+	ret = write ? phyr_list_write(buffer->list, offset, buf, len) :
+		      phyr_list_read(buffer->list, offset, buf, len);
+	return ret ?: len;
 }
 
 static const struct vm_operations_struct carveout_vm_ops = {

@@ -13,6 +13,7 @@
 #define _LINUX_PHYR_EXPORTER_H
 
 #include <linux/dma-buf.h>
+#include <linux/iosys-map.h>
 #include <linux/list.h>
 #include <linux/pgtable.h>
 #include <linux/types.h>
@@ -42,11 +43,14 @@ enum phyr_mem_kind {
  * @PHYR_MEM_CACHED: write-back
  * @PHYR_MEM_WC: write-combined
  * @PHYR_MEM_UC: uncached
+ * @PHYR_MEM_NO_CPU: not at all, for memory that only devices may access. The
+ *	exporter has no mmap, vmap or access callback for it
  */
 enum phyr_mem_cache {
 	PHYR_MEM_CACHED,
 	PHYR_MEM_WC,
 	PHYR_MEM_UC,
+	PHYR_MEM_NO_CPU,
 };
 
 struct phyr_mem *phyr_mem_create_ram(void);
@@ -96,6 +100,32 @@ void phyr_cursor_init(struct phyr_cursor *cursor, const struct phyr_list *list,
 		      u64 offset, u64 len);
 bool phyr_next(struct phyr_cursor *cursor, struct phys_vec *vec,
 	       struct phyr_mem **mem);
+
+/**
+ * struct phyr_cpu_map - a CPU mapping of a piece of a list
+ *
+ * Lives on the caller's stack, from phyr_cpu_map() to phyr_cpu_unmap().
+ */
+struct phyr_cpu_map {
+	/** @map: the first byte */
+	struct iosys_map map;
+	/** @len: bytes that are mapped */
+	size_t len;
+	/* private: the one that is not NULL is to be unmapped */
+	void *page;
+	void __iomem *io;
+	void *wc;
+};
+
+int phyr_cpu_map(const struct phyr_list *list, u64 offset, u64 len,
+		 struct phyr_cpu_map *map);
+void phyr_cpu_unmap(struct phyr_cpu_map *map);
+int phyr_list_read(const struct phyr_list *list, u64 offset, void *to,
+		   size_t len);
+int phyr_list_write(const struct phyr_list *list, u64 offset, const void *from,
+		    size_t len);
+int phyr_list_copy(const struct phyr_list *to, u64 to_offset,
+		   const struct phyr_list *from, u64 from_offset, u64 len);
 
 /**
  * enum phyr_buffer_state - state of a buffer
