@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <xf86drm.h>
 
@@ -442,6 +443,43 @@ static void debugger_gone(void)
 	restore_device(card.busid, PHYR_VRAM_DRIVER, UNBIND);
 }
 
+/* Like O_DIRECT of any file: the disk of the guest can always be read. */
+static int read_disk(void *to)
+{
+	int disk = open("/dev/vda", O_RDONLY | O_DIRECT | O_CLOEXEC);
+	int err;
+
+	igt_assert(disk >= 0);
+	err = read(disk, to, SZ_4K) == SZ_4K ? 0 : -errno;
+	close(disk);
+	return err;
+}
+
+/* Whoever pins pages finds none, wherever the buffer is. */
+static void not_pinned(uint32_t placement)
+{
+	struct card_buffer buffer = open_card_buffer(SIZE, placement, 0);
+	uint8_t *mem = map_vram(buffer.vram, buffer.handle, SIZE);
+	uint8_t *own = mmap(NULL, SZ_4K, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct iovec local = { .iov_base = own, .iov_len = SZ_4K };
+	struct iovec remote = { .iov_base = mem, .iov_len = SZ_4K };
+
+	igt_assert(own != MAP_FAILED);
+	igt_assert_eq(read_disk(own), 0);
+	phyr_fill(mem, 18, 0, SIZE);
+	igt_assert_eq(read_disk(mem), -EFAULT);
+	igt_assert_eq(process_vm_readv(getpid(), &local, 1, &remote, 1, 0), -1);
+	igt_assert_eq(errno, EFAULT);
+	igt_assert_eq(process_vm_writev(getpid(), &local, 1, &remote, 1, 0),
+		      -1);
+	igt_assert_eq(errno, EFAULT);
+	assert_bytes(mem, 18, 0, SIZE);
+	munmap(own, SZ_4K);
+	unmap(mem, SIZE);
+	close_card_buffer(&buffer);
+}
+
 igt_main()
 {
 	igt_describe("The DRM node and the dma-buf map the same bytes");
@@ -538,4 +576,10 @@ igt_main()
 	igt_describe("A debugger sees the zeroed page of a buffer whose card is gone");
 	igt_subtest("debugger-gone")
 		debugger_gone();
+
+	igt_describe("O_DIRECT and process_vm_readv(), which pin pages, fail on a mapping");
+	igt_subtest("no-pages") {
+		not_pinned(IN_VRAM);
+		not_pinned(IN_SYSTEM);
+	}
 }
