@@ -19,7 +19,7 @@
 #define MOVES	1000
 #define RESETS	1000
 #define UNBINDS	100
-#define REGISTRATIONS	1000
+#define REGISTRATIONS	100
 
 /**
  * struct shared - what a user process and the test tell each other
