@@ -13,6 +13,7 @@
 #include <linux/phyr.h>
 #include <linux/phyr_exporter.h>
 #include <linux/phyr_inject.h>
+#include <linux/ratelimit.h>
 
 struct phyr_index;
 
@@ -23,6 +24,20 @@ static inline struct phyr_buffer *phyr_dma_buf_buffer(struct dma_buf *dmabuf)
 
 	return ops->buffer(dmabuf);
 }
+
+/*
+ * dev_notice_ratelimited(), but silent about what it drops: that would be a
+ * warning, and clients can bring it about.
+ */
+#define phyr_dev_notice(dev, fmt, ...) \
+do { \
+	static struct ratelimit_state rs = RATELIMIT_STATE_INIT_FLAGS(rs, \
+		DEFAULT_RATELIMIT_INTERVAL, DEFAULT_RATELIMIT_BURST, \
+		RATELIMIT_MSG_ON_RELEASE); \
+\
+	if (__ratelimit(&rs)) \
+		dev_notice(dev, fmt, ##__VA_ARGS__); \
+} while (0)
 
 /* DMA_ATTR_* of every mapping of a BAR */
 #define PHYR_MMIO_ATTRS \

@@ -87,7 +87,7 @@ u64 phyr_dev_limit(struct device *dev)
 /* Clients cause this: do not let them fill the log. */
 static int phyr_dev_refuse(struct device *dev, const char *why)
 {
-	dev_notice_ratelimited(dev, "phyr: %s\n", why);
+	phyr_dev_notice(dev, "phyr: %s\n", why);
 	return -EREMOTEIO;
 }
 

@@ -71,9 +71,9 @@ static void phyr_pins_unbalanced(struct phyr_attachment *importer,
 	struct dma_buf_attachment *attach = importer->attach;
 
 	if (importer->kind == PHYR_KIND_TO_STOCK)
-		dev_notice_ratelimited(attach->dev,
-				       "phyr: the importer of a dma-buf of %s %s\n",
-				       attach->dmabuf->exp_name, what);
+		phyr_dev_notice(attach->dev,
+				"phyr: the importer of a dma-buf of %s %s\n",
+				attach->dmabuf->exp_name, what);
 	else
 		WARN_ONCE(1, "phyr: %s: the importer of a dma-buf of %s %s\n",
 			  dev_name(attach->dev), attach->dmabuf->exp_name,

@@ -216,9 +216,9 @@ static const char *sgt_check_segments(const struct sgt_check *check,
 static int sgt_check_refuse(const struct dma_buf_attachment *attach,
 			    const char *why, int err)
 {
-	dev_notice_ratelimited(attach->dev,
-			       "phyr: cannot use the table of a dma-buf of %s: %s\n",
-			       attach->dmabuf->exp_name, why);
+	phyr_dev_notice(attach->dev,
+			"phyr: cannot use the table of a dma-buf of %s: %s\n",
+			attach->dmabuf->exp_name, why);
 	return err;
 }
 

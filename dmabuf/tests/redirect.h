@@ -124,8 +124,8 @@ do { \
 	mock_dev_warn(dev); \
 } while (0)
 
-#undef dev_notice_ratelimited
-#define dev_notice_ratelimited(...) mock_dev_notice(__VA_ARGS__)
+#undef phyr_dev_notice
+#define phyr_dev_notice(...) mock_dev_notice(__VA_ARGS__)
 
 /* These are in phyr.ko, which this module does not depend on. */
 #define phyr_inject_fault() false

@@ -54,9 +54,9 @@ static int copy_error(int index, int dmabuf)
 
 /* No device is given such a table. */
 static void refused(uint32_t style, uint64_t start, uint64_t count,
-		    uint64_t len, int err)
+		    uint64_t len, uint64_t stride, int err)
 {
-	int dmabuf = test_export(test, style, start, count, len, len);
+	int dmabuf = test_export(test, style, start, count, len, stride);
 
 	igt_assert_eq(map_error(dmabuf), err);
 	for (int i = 0; i < 2; i++)
@@ -206,8 +206,10 @@ static void log_names_exporter(void)
 
 igt_main()
 {
-	igt_fixture()
+	igt_fixture() {
+		bind_engines();
 		test = open_phyr_test(SECOND_IVSHMEM);
+	}
 
 	igt_describe("Physical addresses of a BAR are refused where an IOMMU translates");
 	igt_subtest("raw-bar") {
@@ -222,34 +224,40 @@ igt_main()
 	igt_describe("Addresses that are not mapped any more are refused");
 	igt_subtest("stale") {
 		require_iommu();
-		refused(PHYR_TEST_STYLE_STALE, 0, 1, SZ_16M, -EREMOTEIO);
-		refused(PHYR_TEST_STYLE_STALE, 0, 16, SZ_64K, -EREMOTEIO);
+		refused(PHYR_TEST_STYLE_STALE, 0, 1, SZ_16M, 0,
+			-EREMOTEIO);
+		refused(PHYR_TEST_STYLE_STALE, 0, 16, SZ_64K, SZ_64K,
+			-EREMOTEIO);
 	}
 
 	igt_describe("The address of interrupts, which no IOMMU maps, is refused");
 	igt_subtest("interrupts") {
 		require_iommu();
-		refused(PHYR_TEST_STYLE_RAW, at(0xfee00000), 1, SZ_4K,
+		refused(PHYR_TEST_STYLE_RAW, at(0xfee00000), 1, SZ_4K, 0,
 			-EREMOTEIO);
 	}
 
 	igt_describe("Address 0, the start of memory, is refused");
 	igt_subtest("zero") {
 		require_iommu();
-		refused(PHYR_TEST_STYLE_RAW, at(0), 1, SZ_64K, -EREMOTEIO);
+		refused(PHYR_TEST_STYLE_RAW, at(0), 1, SZ_64K, 0,
+			-EREMOTEIO);
 	}
 
 	igt_describe("One wrong segment among 255 right ones is found");
 	igt_subtest("one-of-many") {
 		require_iommu();
 		igt_require_f(!is_on_switch(), "below the switch it is right\n");
-		refused(PHYR_TEST_STYLE_ONE_RAW, 0, 256, SZ_4K, -EREMOTEIO);
+		refused(PHYR_TEST_STYLE_ONE_RAW, 0, 256, SZ_4K, SZ_4K,
+			-EREMOTEIO);
 	}
 
 	igt_describe("A length that was cut to 32 bits is refused, also to map a part that it covers");
 	igt_subtest("cut-length") {
-		refused(PHYR_TEST_STYLE_MAPPED, 0, 1, SZ_4G + SZ_64K, -EINVAL);
-		refused(PHYR_TEST_STYLE_MAPPED, 0, 3, SZ_4G + SZ_64K, -EINVAL);
+		refused(PHYR_TEST_STYLE_MAPPED, 0, 1, SZ_4G + SZ_64K, 0,
+			-EINVAL);
+		refused(PHYR_TEST_STYLE_MAPPED, 0, 3, SZ_4G + SZ_64K, 0,
+			-EINVAL);
 	}
 
 	igt_describe("Addresses above the engine's mask are refused");
