@@ -270,9 +270,10 @@ static struct dma_range_list *phyr_map_stock(struct phyr_attachment *attach,
  * Return: the mapping, to be released by phyr_unmap(), or ERR_PTR: -EINVAL for
  * an empty range or one that exceeds the dma-buf, or an exporter that describes
  * its memory wrongly, a stock one by a table that is shorter than the dma-buf;
- * -EBUSY in an invalidate callback of any attachment of the dma-buf, whoever
- * exports it and whether the memory moves or is revoked; -ENODEV for a revoked
- * buffer; -EREMOTEIO if the device cannot reach the memory, or only by bounce
+ * -EACCES for a read-only one and another @dir than DMA_TO_DEVICE; -EBUSY in an
+ * invalidate callback of any attachment of the dma-buf, whoever exports it and
+ * whether the memory moves or is revoked; -ENODEV for a revoked buffer;
+ * -EREMOTEIO if the device cannot reach the memory, or only by bounce
  * buffers, or if a stock exporter's table has an address that is not mapped for
  * the device; -ENOSPC if IOVA space ran out, in which case a smaller part may
  * fit; -ENOMEM; or the error of a stock exporter's map, for which IOVA space
@@ -703,9 +704,16 @@ static int __init phyr_init(void)
 	ret = phyr_prime_lockdep();
 	if (!ret)
 		ret = phyr_list_init();
-	if (!ret)
-		phyr_debugfs_init();
-	return ret;
+	if (ret)
+		return ret;
+
+	ret = phyr_user_init();
+	if (ret) {
+		phyr_list_exit();
+		return ret;
+	}
+	phyr_debugfs_init();
+	return 0;
 }
 module_init(phyr_init);
 
@@ -713,6 +721,7 @@ static void __exit phyr_exit(void)
 {
 	phyr_debugfs_exit();
 	phyr_list_exit();
+	phyr_user_exit();
 }
 module_exit(phyr_exit);
 

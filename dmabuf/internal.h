@@ -156,6 +156,9 @@ int phyr_index_add(struct phyr_index *index, const void *at, unsigned int i,
 const struct phyr_index_entry *phyr_index_find(const struct phyr_index *index,
 					       u64 offset);
 
+int phyr_user_init(void);
+void phyr_user_exit(void);
+
 int phyr_list_init(void);
 void phyr_list_exit(void);
 const struct phyr_chunk *phyr_list_first(const struct phyr_list *list);
@@ -406,6 +409,7 @@ bool phyr_list_is_finished(const struct phyr_list *list);
 bool phyr_list_is_pageless(const struct phyr_list *list);
 bool phyr_list_has_pages(const struct phyr_list *list);
 bool phyr_list_is_mappable(const struct phyr_list *list);
+bool phyr_list_is_readonly(const struct phyr_list *list);
 
 int phyr_admit(struct phyr_buffer *buffer, struct phyr_attachment *importer);
 int phyr_admit_again(struct phyr_buffer *buffer,

@@ -52,6 +52,7 @@
  * @pageless: some entry is not in system memory
  * @paged: some entry is in system memory
  * @no_cpu: some entry is in memory that the CPU must not map
+ * @readonly: devices must not write it
  * @tail: chunk that gets the next entry
  * @count: number of entries
  * @size: bytes of the buffer; valid once finished
@@ -69,6 +70,7 @@ struct phyr_list {
 	bool pageless;
 	bool paged;
 	bool no_cpu;
+	bool readonly;
 	struct phyr_chunk *tail;
 	u64 count;
 	u64 size;
@@ -561,6 +563,32 @@ bool phyr_list_is_mappable(const struct phyr_list *list)
 bool phyr_list_has_pages(const struct phyr_list *list)
 {
 	return list->paged;
+}
+
+/**
+ * phyr_list_set_readonly - forbid devices to write
+ * @list: list to which the caller has the only reference
+ *
+ * A map of @list fails with -EACCES, unless it is DMA_TO_DEVICE.
+ *
+ * Context: any.
+ */
+void phyr_list_set_readonly(struct phyr_list *list)
+{
+	list->readonly = true;
+}
+EXPORT_SYMBOL_NS_GPL(phyr_list_set_readonly, "PHYR_EXPORTER");
+
+/**
+ * phyr_list_is_readonly - test whether devices must not write
+ * @list: the list
+ *
+ * Context: any.
+ * Return: true after phyr_list_set_readonly().
+ */
+bool phyr_list_is_readonly(const struct phyr_list *list)
+{
+	return list->readonly;
 }
 
 /**

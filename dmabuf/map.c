@@ -803,8 +803,9 @@ static int phyr_map_runs(struct phyr_attachment *attach,
  * Finds @offset in O(log n), however long @list is.
  *
  * Context: the reservation lock is held; may sleep.
- * Return: the mapping, or ERR_PTR: -EREMOTEIO if the device cannot reach the
- * memory, -ENOSPC if IOVA space ran out, -ENOMEM, or the IOMMU driver's error.
+ * Return: the mapping, or ERR_PTR: -EACCES for a read-only list and another
+ * @dir than DMA_TO_DEVICE, -EREMOTEIO if the device cannot reach the memory,
+ * -ENOSPC if IOVA space ran out, -ENOMEM, or the IOMMU driver's error.
  */
 struct dma_range_list *phyr_map_list(struct phyr_attachment *attach,
 				     struct phyr_list *list, u64 offset,
@@ -817,6 +818,9 @@ struct dma_range_list *phyr_map_list(struct phyr_attachment *attach,
 	int ret;
 
 	dma_resv_assert_held(attach->attach->dmabuf->resv);
+
+	if (phyr_list_is_readonly(list) && dir != DMA_TO_DEVICE)
+		return ERR_PTR(-EACCES);
 
 	ranges = dma_range_list_alloc(&attach->limits);
 	if (!ranges)

@@ -18,6 +18,21 @@ int phyr_copy_create(int fd, uint64_t size, uint32_t *handle)
 	return err;
 }
 
+int phyr_copy_userptr(int fd, const void *addr, uint64_t size, uint32_t flags,
+		      uint32_t *handle)
+{
+	struct drm_phyr_copy_gem_userptr user = {
+		.addr = (uintptr_t)addr,
+		.size = size,
+		.flags = flags,
+	};
+	int err = phyr_ioctl(fd, DRM_IOCTL_PHYR_COPY_GEM_USERPTR, &user);
+
+	if (!err)
+		*handle = user.handle;
+	return err;
+}
+
 int phyr_copy_gem_info(int fd, uint32_t handle,
 		       struct drm_phyr_copy_gem_info *info)
 {

@@ -9,6 +9,12 @@
 #include <phyr_copy_drm.h>
 
 int phyr_copy_create(int fd, uint64_t size, uint32_t *handle);
+/*
+ * Make a buffer of this process's memory, which stays pinned until the handle is
+ * closed. @flags: DRM_PHYR_COPY_USERPTR_*.
+ */
+int phyr_copy_userptr(int fd, const void *addr, uint64_t size, uint32_t flags,
+		      uint32_t *handle);
 int phyr_copy_gem_info(int fd, uint32_t handle,
 		       struct drm_phyr_copy_gem_info *info);
 

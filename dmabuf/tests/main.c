@@ -34,6 +34,7 @@
 #include "import.h"
 #include "phyr_test.h"
 #include "table.h"
+#include "user.h"
 
 #define TEST_NAME	"phyr_test"
 #define EXPORTER_BAR	2
@@ -467,6 +468,8 @@ static int test_dispatch(struct xarray *holds, unsigned int cmd, void *args)
 		return test_ioctl_dmabuf_vmap(args);
 	case PHYR_TEST_IOC_DEVICES:
 		return test_ioctl_devices(args);
+	case PHYR_TEST_IOC_USER:
+		return test_user(args);
 	default:
 		return -ENOTTY;
 	}
@@ -516,9 +519,10 @@ static long test_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		struct phyr_test_devices devices;
 		struct phyr_test_hold hold;
 		struct phyr_test_held held;
+		struct phyr_test_user user;
 	} args = {};
 	struct test_file *test = file->private_data;
-	void __user *user = (void __user *)arg;
+	void __user *ptr = (void __user *)arg;
 	size_t size = _IOC_SIZE(cmd);
 	int ret;
 
@@ -526,13 +530,13 @@ static long test_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return -EPERM;
 	if (size > sizeof(args))
 		return -ENOTTY;
-	if (_IOC_DIR(cmd) & _IOC_WRITE && copy_from_user(&args, user, size))
+	if (_IOC_DIR(cmd) & _IOC_WRITE && copy_from_user(&args, ptr, size))
 		return -EFAULT;
 
 	scoped_guard(mutex, &test->lock)
 		ret = test_dispatch(&test->holds, cmd, &args);
 	if (!ret && _IOC_DIR(cmd) & _IOC_READ &&
-	    copy_to_user(user, &args, size))
+	    copy_to_user(ptr, &args, size))
 		return -EFAULT;
 	return ret;
 }

@@ -196,6 +196,29 @@ struct phyr_test_held {
 #define PHYR_TEST_IOC_RESERVE	_IOWR('P', 12, struct phyr_test_held)
 #define PHYR_TEST_IOC_COMMIT	_IOWR('P', 13, struct phyr_test_held)
 
+/**
+ * struct phyr_test_user - pin memory of the caller, and unpin it
+ * @addr: user address; page-aligned with PHYR_TEST_API_STOCK
+ * @len: bytes; page-aligned with PHYR_TEST_API_STOCK
+ * @api: PHYR_TEST_API_PHYR for phyr_list_pin_user(); PHYR_TEST_API_STOCK for
+ *	pin_user_pages_fast() and sg_alloc_table_from_pages()
+ * @write: 1 to pin for writing
+ * @entries: out: entries of the phyr list or of the sg_table
+ * @pin_ns: out: time that it took to pin the memory and to make that
+ * @unpin_ns: out: time that it took to free and unpin
+ */
+struct phyr_test_user {
+	__u64 addr;
+	__u64 len;
+	__u32 api;
+	__u32 write;
+	__u64 entries;
+	__u64 pin_ns;
+	__u64 unpin_ns;
+};
+
+#define PHYR_TEST_IOC_USER	_IOWR('P', 14, struct phyr_test_user)
+
 #define PHYR_TEST_IOC_EXPORT	_IOWR('P', 0, struct phyr_test_export)
 #define PHYR_TEST_IOC_IMPORT	_IOWR('P', 1, struct phyr_test_import)
 #define PHYR_TEST_IOC_CHECK	_IOW('P', 2, struct phyr_test_check)

@@ -146,8 +146,11 @@ static inline void copy_dec_and_wake(struct copy_device *copy, atomic_t *count)
  * struct copy_bo - a buffer
  * @shmem: base; an imported buffer uses only its GEM object
  * @id: number in debugfs; constant
- * @dmabuf: the imported dma-buf, with a reference; NULL for an own buffer;
- *	constant
+ * @dmabuf: the imported dma-buf, or that of user memory, with a reference; NULL
+ *	for an own buffer; constant
+ * @user: user memory; constant once it has a handle
+ * @readonly: user memory that the engine must not write; constant once it has a
+ *	handle
  * @attach: attachment of the engine's device to @dmabuf; NULL for an own
  *	buffer, and after remove()
  * @map: the mapping that new jobs use if it covers their part, or NULL; guarded
@@ -162,6 +165,8 @@ struct copy_bo {
 	struct drm_gem_shmem_object shmem;
 	unsigned long id;
 	struct dma_buf *dmabuf;
+	bool user;
+	bool readonly;
 	struct phyr_attachment *attach;
 	struct copy_map *map;
 	bool pinned;
@@ -219,6 +224,8 @@ struct copy_client {
 /* gem.c */
 int copy_gem_create_ioctl(struct drm_device *drm, void *data,
 			  struct drm_file *file);
+int copy_gem_userptr_ioctl(struct drm_device *drm, void *data,
+			   struct drm_file *file);
 int copy_gem_mmap_ioctl(struct drm_device *drm, void *data,
 			struct drm_file *file);
 int copy_gem_info_ioctl(struct drm_device *drm, void *data,
@@ -229,6 +236,7 @@ struct drm_gem_object *copy_prime_import(struct drm_device *drm,
 					 struct dma_buf *dmabuf);
 struct copy_bo *copy_bo_lookup(struct drm_file *file, u32 handle);
 struct copy_bo *copy_bo_next(struct copy_device *copy, unsigned long *id);
+u64 copy_bo_size(const struct copy_bo *bo);
 int copy_bo_populate(struct copy_bo *bo);
 void copy_bos_stop(struct copy_device *copy);
 void copy_bos_show_fdinfo(struct drm_printer *p, struct drm_file *file);

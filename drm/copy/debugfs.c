@@ -21,14 +21,17 @@
 static void copy_buffer_show(struct seq_file *m, const struct copy_bo *bo)
 {
 	const struct dma_range_list *ranges;
+	const char *type = "own";
 	u64 start;
 
 	dma_resv_assert_held(copy_bo_resv(bo));
 
+	if (bo->dmabuf)
+		type = bo->user ? "user" : "imported";
 	ranges = copy_map_ranges(bo->map, &start);
-	seq_printf(m, "buffer %lu size %zu %s mode %s ranges %llu offset %llu\n",
-		   bo->id, bo->shmem.base.size,
-		   bo->dmabuf ? "imported" : "own",
+	seq_printf(m, "buffer %lu size %llu %s mode %s ranges %llu offset %llu\n",
+		   bo->id, copy_bo_size(bo),
+		   type,
 		   ranges ? dma_range_list_mode(ranges) : "none",
 		   ranges ? dma_range_list_count(ranges) : 0, start);
 	if (ranges)

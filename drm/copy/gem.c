@@ -5,6 +5,8 @@
  * Terms
  *	own		allocated by this driver, in shmem pages; exportable
  *	imported	another driver's dma-buf, in any kind of memory
+ *	user		pinned memory of a process; attached like an import, by a
+ *			dma-buf that only this driver has
  *
  * Invariants
  * - After remove() no buffer has a mapping or an attachment, even if it is
@@ -15,6 +17,7 @@
  *   a worker.
  */
 #include <linux/dma-buf.h>
+#include <linux/dma-map-ops.h>
 #include <linux/dma-resv.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
@@ -31,10 +34,25 @@
 static enum drm_gem_object_status copy_bo_status(struct drm_gem_object *obj)
 {
 	struct copy_bo *bo = to_copy_bo(obj);
-	bool resident = bo->dmabuf ? !!READ_ONCE(bo->map) :
-				     !!READ_ONCE(bo->shmem.pages);
+	bool resident = true;
 
+	if (!bo->dmabuf)
+		resident = READ_ONCE(bo->shmem.pages);
+	else if (!bo->user)
+		resident = READ_ONCE(bo->map);
 	return resident ? DRM_GEM_OBJECT_RESIDENT : 0;
+}
+
+/**
+ * copy_bo_size - get the size of a buffer
+ * @bo: the buffer
+ *
+ * Context: any.
+ * Return: bytes; no whole number of pages for user memory.
+ */
+u64 copy_bo_size(const struct copy_bo *bo)
+{
+	return bo->dmabuf ? bo->dmabuf->size : bo->shmem.base.size;
 }
 
 /*
@@ -152,6 +170,19 @@ static const struct drm_gem_object_funcs copy_bo_imported_funcs = {
 	.status = copy_bo_status,
 };
 
+/* Whoever got a dma-buf could use the memory long after it was unmapped. */
+static struct dma_buf *copy_bo_user_export(struct drm_gem_object *obj,
+					   int flags)
+{
+	return ERR_PTR(-EOPNOTSUPP);
+}
+
+static const struct drm_gem_object_funcs copy_bo_user_funcs = {
+	.free = copy_bo_free,
+	.export = copy_bo_user_export,
+	.status = copy_bo_status,
+};
+
 static struct copy_bo *copy_bo_create(struct copy_device *copy, size_t size)
 {
 	struct address_space *mapping;
@@ -201,7 +232,8 @@ static const struct phyr_importer_ops copy_importer_ops = {
 };
 
 static struct copy_bo *copy_bo_attach(struct copy_device *copy,
-				      struct dma_buf *dmabuf)
+				      struct dma_buf *dmabuf,
+				      const struct drm_gem_object_funcs *funcs)
 {
 	struct copy_bo *bo;
 	int ret;
@@ -210,9 +242,11 @@ static struct copy_bo *copy_bo_attach(struct copy_device *copy,
 	if (!bo)
 		return ERR_PTR(-ENOMEM);
 
-	bo->shmem.base.funcs = &copy_bo_imported_funcs;
+	bo->shmem.base.funcs = funcs;
 	bo->shmem.base.resv = dmabuf->resv;
-	drm_gem_private_object_init(&copy->drm, &bo->shmem.base, dmabuf->size);
+	/* The size of a GEM object must be whole pages. */
+	drm_gem_private_object_init(&copy->drm, &bo->shmem.base,
+				    PAGE_ALIGN(dmabuf->size));
 	bo->dmabuf = dmabuf;
 	/* No limits: the engine splits ranges itself. */
 	bo->attach = phyr_attach(dmabuf, copy->drm.dev, &copy_importer_ops,
@@ -258,7 +292,8 @@ static struct drm_gem_object *copy_bo_import(struct drm_device *drm,
 
 	if (!drm_dev_enter(drm, &idx))
 		return ERR_PTR(-ENODEV);
-	bo = copy_bo_attach(to_copy_device(drm), dmabuf);
+	bo = copy_bo_attach(to_copy_device(drm), dmabuf,
+			    &copy_bo_imported_funcs);
 	drm_dev_exit(idx);
 	return IS_ERR(bo) ? ERR_CAST(bo) : &bo->shmem.base;
 }
@@ -453,6 +488,64 @@ int copy_gem_create_ioctl(struct drm_device *drm, void *data,
 	return ret;
 }
 
+static struct copy_bo *copy_bo_create_user(struct copy_device *copy,
+					   struct dma_buf *dmabuf,
+					   bool readonly)
+{
+	struct copy_bo *bo;
+	int idx;
+
+	if (!drm_dev_enter(&copy->drm, &idx))
+		return ERR_PTR(-ENODEV);
+	/* Nobody syncs user memory with a device that sees no CPU caches. */
+	if (dev_is_dma_coherent(copy->drm.dev))
+		bo = copy_bo_attach(copy, dmabuf, &copy_bo_user_funcs);
+	else
+		bo = ERR_PTR(-EREMOTEIO);
+	drm_dev_exit(idx);
+	if (!IS_ERR(bo)) {
+		bo->user = true;
+		bo->readonly = readonly;
+	}
+	return bo;
+}
+
+/**
+ * copy_gem_userptr_ioctl - DRM_IOCTL_PHYR_COPY_GEM_USERPTR
+ * @drm: the device
+ * @data: struct drm_phyr_copy_gem_userptr
+ * @file: the client
+ *
+ * Return: 0 or a negative errno.
+ */
+int copy_gem_userptr_ioctl(struct drm_device *drm, void *data,
+			   struct drm_file *file)
+{
+	struct drm_phyr_copy_gem_userptr *args = data;
+	bool readonly = args->flags & DRM_PHYR_COPY_USERPTR_READONLY;
+	struct dma_buf *dmabuf;
+	struct copy_bo *bo;
+	int ret;
+
+	if (args->flags & ~DRM_PHYR_COPY_USERPTR_READONLY || !args->size)
+		return -EINVAL;
+
+	/* Userspace decides how long this takes: remove() must not wait. */
+	dmabuf = phyr_pin_user(args->addr, args->size,
+			       readonly ? PHYR_USER_READONLY : 0);
+	if (IS_ERR(dmabuf))
+		return PTR_ERR(dmabuf);
+
+	bo = copy_bo_create_user(to_copy_device(drm), dmabuf, readonly);
+	dma_buf_put(dmabuf);
+	if (IS_ERR(bo))
+		return PTR_ERR(bo);
+
+	ret = drm_gem_handle_create(file, &bo->shmem.base, &args->handle);
+	copy_bo_put(bo);
+	return ret;
+}
+
 /**
  * copy_gem_mmap_ioctl - DRM_IOCTL_PHYR_COPY_GEM_MMAP
  * @drm: the device
@@ -499,8 +592,11 @@ int copy_gem_info_ioctl(struct drm_device *drm, void *data,
 	bo = copy_bo_lookup(file, args->handle);
 	if (!bo)
 		return -ENOENT;
-	args->flags = bo->dmabuf ? DRM_PHYR_COPY_GEM_IMPORTED : 0;
-	args->size = bo->shmem.base.size;
+	if (bo->user)
+		args->flags = DRM_PHYR_COPY_GEM_USER;
+	else
+		args->flags = bo->dmabuf ? DRM_PHYR_COPY_GEM_IMPORTED : 0;
+	args->size = copy_bo_size(bo);
 	args->id = bo->id;
 	copy_bo_put(bo);
 	return 0;

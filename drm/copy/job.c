@@ -303,7 +303,7 @@ static int copy_check_range(const struct copy_bo *bo, u64 offset, u64 len)
 {
 	u64 end;
 
-	if (check_add_overflow(offset, len, &end) || end > bo->shmem.base.size)
+	if (check_add_overflow(offset, len, &end) || end > copy_bo_size(bo))
 		return -EINVAL;
 	return 0;
 }
@@ -320,7 +320,9 @@ static int copy_job_check(const struct copy_job *job,
 		return -EINVAL;
 	if (job->src == job->dst && src < dst + len && dst < src + len)
 		return -EINVAL;
-	return len > PHYR_COPY_MAX_LEN ? -E2BIG : 0;
+	if (len > PHYR_COPY_MAX_LEN)
+		return -E2BIG;
+	return job->dst->readonly ? -EACCES : 0;
 }
 
 static void copy_job_discard(struct copy_job *job)

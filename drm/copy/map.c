@@ -56,7 +56,7 @@
  * @len: mapped bytes; constant
  * @ranges: the DMA ranges; constant
  * @sgt: table of an own buffer's pages that @ranges reads; NULL for an imported
- *	buffer; constant
+ *	buffer and for user memory; constant
  * @kept: it is @bo's copy_bo.map; guarded by copy_device.maps_lock
  * @users: number of users; guarded by copy_device.maps_lock
  * @node: in copy_device.idle_maps while it is idle and kept; guarded by
@@ -143,7 +143,9 @@ static int copy_map_imported(struct copy_map *map, struct device *dev)
 	struct phyr_attachment *attach = map->bo->attach;
 	int ret;
 
-	map->ranges = phyr_map(attach, map->start, map->len, DMA_BIDIRECTIONAL);
+	map->ranges = phyr_map(attach, map->start, map->len,
+			       map->bo->readonly ? DMA_TO_DEVICE :
+						   DMA_BIDIRECTIONAL);
 	ret = PTR_ERR_OR_ZERO(map->ranges);
 	/* A stock exporter has no other error for a full address space. */
 	if (ret == -ENOMEM && use_dma_iommu(dev) &&
@@ -156,7 +158,7 @@ static int copy_map_imported(struct copy_map *map, struct device *dev)
 static void copy_map_place(struct copy_map *map, u64 offset, u64 len)
 {
 	struct copy_bo *bo = map->bo;
-	u64 size = bo->shmem.base.size;
+	u64 size = copy_bo_size(bo);
 
 	map->len = size;
 	/* A stock exporter maps the whole buffer anyway: do so once. */

@@ -16,7 +16,7 @@
  * phyr_map_reserve() and phyr_map_commit() map in two steps, before and under
  * the lock. dma_range_list_set_priv() keeps what the importer has built from the
  * ranges as long as they are valid. phyr_pin() is for devices that cannot follow
- * a move.
+ * a move. phyr_pin_user() makes a dma-buf of a process's memory.
  *
  * dmabuf/buffer.c documents the lifetime of a mapping.
  */
@@ -91,6 +91,11 @@ struct phyr_importer_ops {
 	 */
 	void (*invalidate)(struct phyr_attachment *attach);
 };
+
+/* Flag of phyr_pin_user(): devices must not write the memory. */
+#define PHYR_USER_READONLY	(1U << 0)
+
+struct dma_buf *phyr_pin_user(u64 addr, u64 len, u32 flags);
 
 struct phyr_attachment *phyr_attach(struct dma_buf *dmabuf, struct device *dev,
 				    const struct phyr_importer_ops *ops,

@@ -75,6 +75,8 @@ void phyr_list_set_release(struct phyr_list *list,
 			   void (*release)(struct phyr_list *list, void *priv),
 			   void *priv);
 void phyr_list_flush(void);
+void phyr_list_set_readonly(struct phyr_list *list);
+struct phyr_list *phyr_list_pin_user(u64 addr, u64 len, bool write);
 struct phyr_list *phyr_list_get(struct phyr_list *list);
 void phyr_list_put(struct phyr_list *list);
 u64 phyr_list_size(const struct phyr_list *list);

@@ -21,6 +21,7 @@ extern "C" {
 #define DRM_PHYR_COPY_GEM_INFO		0x02
 #define DRM_PHYR_COPY_SUBMIT		0x03
 #define DRM_PHYR_COPY_INFO		0x04
+#define DRM_PHYR_COPY_GEM_USERPTR	0x05
 
 /* Maximum number of queued and unfinished copies per client (open file). */
 #define PHYR_COPY_MAX_JOBS	256
@@ -68,10 +69,55 @@ struct drm_phyr_copy_gem_create {
 	__u32 handle;
 };
 
+/* The engine reads the memory and never writes it. */
+#define DRM_PHYR_COPY_USERPTR_READONLY	(1 << 0)
+
+/**
+ * struct drm_phyr_copy_gem_userptr - make a buffer of the caller's memory
+ * @addr: in: address of the first byte; need not be aligned
+ * @size: in: bytes, not 0; need not be aligned
+ * @flags: in: 0, or DRM_PHYR_COPY_USERPTR_READONLY
+ * @handle: out: GEM handle
+ *
+ * The engine reads the memory and, without DRM_PHYR_COPY_USERPTR_READONLY,
+ * writes it; CPU and engine see each other's writes. The range must be readable,
+ * and writable without that flag. Memory that was not touched before is
+ * allocated.
+ *
+ * All pages of the range are pinned until the handle is closed and the last copy
+ * that uses the buffer is freed, soon after its fence has signalled; a worker
+ * unpins them. They count against RLIMIT_MEMLOCK (VmPin in /proc/PID/status) as
+ * often as they are pinned, and pages that the engine may have written are
+ * marked dirty. The buffer keeps these pages whatever happens to the addresses:
+ * it does not follow munmap(), mremap() or a later mmap(). After fork() it is
+ * the parent's memory. Copies that are queued run even if the process exits.
+ *
+ * The buffer cannot be mapped (DRM_IOCTL_PHYR_COPY_GEM_MMAP: -EINVAL) or
+ * exported (DRM_IOCTL_PRIME_HANDLE_TO_FD: -EOPNOTSUPP), and a copy to a
+ * read-only one fails with -EACCES.
+ *
+ * -EINVAL: an argument violates the rules above. -EFAULT: a part of the range is
+ * not mapped, or not with the access that is needed, or is memory that cannot be
+ * pinned: a mapping of a device's memory or of another driver's buffer, or,
+ * without DRM_PHYR_COPY_USERPTR_READONLY, a shared mapping of a file on a disk.
+ * -EOPNOTSUPP: a file in DAX memory. -EREMOTEIO: the engine cannot reach the
+ * memory (without an IOMMU it reaches 4 GiB). -ENOMEM: the pages that the
+ * process has pinned would exceed RLIMIT_MEMLOCK, and it has no CAP_IPC_LOCK; or
+ * out of memory. -EINTR: interrupted by a fatal signal. -ENODEV: the engine is
+ * gone.
+ */
+struct drm_phyr_copy_gem_userptr {
+	__u64 addr;
+	__u64 size;
+	__u32 flags;
+	__u32 handle;
+};
+
 /**
  * struct drm_phyr_copy_gem_mmap - get the mmap() offset of a buffer
  * @handle: GEM handle of a buffer created by DRM_IOCTL_PHYR_COPY_GEM_CREATE;
- *	-EINVAL for an imported one, which must be mapped through its exporter
+ *	-EINVAL for an imported one, which must be mapped through its exporter,
+ *	and for user memory, which is mapped
  * @pad: must be zero
  * @offset: out: offset for mmap() of the DRM node, in bytes
  *
@@ -85,11 +131,13 @@ struct drm_phyr_copy_gem_mmap {
 };
 
 #define DRM_PHYR_COPY_GEM_IMPORTED	(1 << 0)
+#define DRM_PHYR_COPY_GEM_USER		(1 << 1)
 
 /**
  * struct drm_phyr_copy_gem_info - query a buffer
  * @handle: GEM handle
- * @flags: out: DRM_PHYR_COPY_GEM_IMPORTED; ignored as input
+ * @flags: out: DRM_PHYR_COPY_GEM_IMPORTED, DRM_PHYR_COPY_GEM_USER for a buffer
+ *	of DRM_IOCTL_PHYR_COPY_GEM_USERPTR, or 0; ignored as input
  * @size: out: bytes
  * @id: out: number of this buffer in the device's debugfs files
  *
@@ -130,7 +178,8 @@ struct drm_phyr_copy_gem_info {
  *
  * -EINVAL: an argument violates the rules above, a range exceeds its buffer, or
  * @in_syncobj has no fence. -ENOENT: no such handle or syncobj. -E2BIG: @len
- * exceeds the engine's limit. -EREMOTEIO: the engine cannot reach the memory.
+ * exceeds the engine's limit. -EACCES: the destination is read-only user memory.
+ * -EREMOTEIO: the engine cannot reach the memory.
  * -ENOSPC: the engine's DMA address space is too small for this copy alone; an
  * exporter without phyr maps whole buffers, however small the copy. -ENODEV: a
  * buffer was revoked, or the engine is gone. -ENOMEM: out of memory. -EINTR:
@@ -166,6 +215,9 @@ struct drm_phyr_copy_submit {
 #define DRM_IOCTL_PHYR_COPY_INFO \
 	DRM_IOWR(DRM_COMMAND_BASE + DRM_PHYR_COPY_INFO, \
 		 struct drm_phyr_copy_info)
+#define DRM_IOCTL_PHYR_COPY_GEM_USERPTR \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_PHYR_COPY_GEM_USERPTR, \
+		 struct drm_phyr_copy_gem_userptr)
 
 #if defined(__cplusplus)
 }
