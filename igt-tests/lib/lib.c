@@ -189,6 +189,36 @@ uint32_t create_own(int fd, uint64_t size)
 	return handle;
 }
 
+uint32_t create_user(int fd, const void *mem, uint64_t size, uint32_t flags)
+{
+	uint32_t handle = 0;
+
+	igt_assert_eq(phyr_copy_userptr(fd, mem, size, flags, &handle), 0);
+	return handle;
+}
+
+uint64_t pinned_bytes(void)
+{
+	FILE *file = fopen("/proc/self/status", "r");
+	unsigned long long kib;
+	char line[128];
+	bool found = false;
+
+	igt_assert(file);
+	while (!found && fgets(line, sizeof(line), file))
+		found = sscanf(line, "VmPin: %llu kB", &kib) == 1;
+	fclose(file);
+	igt_assert(found);
+	return kib * 1024;
+}
+
+void wait_for_pinned_bytes(uint64_t bytes)
+{
+	for (int tries = 0; tries < 300 && pinned_bytes() != bytes; tries++)
+		usleep(100000);
+	igt_assert_eq_u64(pinned_bytes(), bytes);
+}
+
 struct drm_phyr_vram_gem_info vram_info(int fd, uint32_t handle)
 {
 	struct drm_phyr_vram_gem_info info;

@@ -49,6 +49,12 @@ struct phyr_job last_job(const struct phyr_device *engine);
 uint32_t create_vram(int fd, uint64_t size, uint32_t placement,
 		     uint64_t max_extent);
 uint32_t create_own(int fd, uint64_t size);
+/* A buffer of this process's memory; @flags: DRM_PHYR_COPY_USERPTR_*. */
+uint32_t create_user(int fd, const void *mem, uint64_t size, uint32_t flags);
+/* Bytes that this process has pinned. */
+uint64_t pinned_bytes(void);
+/* A worker unpins. */
+void wait_for_pinned_bytes(uint64_t bytes);
 struct drm_phyr_vram_gem_info vram_info(int fd, uint32_t handle);
 int export_buffer(int fd, uint32_t handle);
 uint32_t import_buffer(int fd, int dmabuf);
