@@ -15,6 +15,7 @@ static const struct {
 	size_t offset;
 } columns[] = {
 	{ "file descriptors", offsetof(struct ledger, fds) },
+	{ "bytes pinned", offsetof(struct ledger, pinned) },
 	{ "bytes behind handles", offsetof(struct ledger, handles) },
 	{ "attachments", offsetof(struct ledger, attachments) },
 	{ "dma-bufs", offsetof(struct ledger, dmabufs) },
@@ -157,6 +158,7 @@ struct ledger ledger_now(void)
 
 	find_devices();
 	count_fds(&ledger);
+	ledger.pinned = pinned_bytes();
 	each_line(ATTACHMENTS, see_attachment, &ledger);
 	each_line(BUFINFO, see_bufinfo, &ledger);
 	for (int i = 0; i < nr_devices; i++) {

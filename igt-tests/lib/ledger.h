@@ -12,6 +12,7 @@
 /**
  * struct ledger - counts
  * @fds: this process's file descriptors
+ * @pinned: bytes that this process has pinned
  * @handles: bytes of the buffers that its GEM handles refer to
  * @attachments: of phyr, in the whole system
  * @dmabufs: in the whole system
@@ -22,6 +23,7 @@
  */
 struct ledger {
 	uint64_t fds;
+	uint64_t pinned;
 	uint64_t handles;
 	uint64_t attachments;
 	uint64_t dmabufs;

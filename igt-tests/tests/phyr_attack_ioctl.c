@@ -79,6 +79,16 @@ static int judge_submit(const void *args)
 	return submit->flags || submit->pad || !submit->len ? EINVAL : ENOENT;
 }
 
+/* No fill byte used here is an address. */
+static int judge_userptr(const void *args)
+{
+	const struct drm_phyr_copy_gem_userptr *user = args;
+
+	if (user->flags & ~DRM_PHYR_COPY_USERPTR_READONLY || !user->size)
+		return EINVAL;
+	return EFAULT;
+}
+
 struct call {
 	bool of_engine;
 	unsigned long request;
@@ -96,6 +106,7 @@ static const struct call calls[] = {
 	{ true, DRM_IOCTL_PHYR_COPY_GEM_INFO, judge_copy_info },
 	{ true, DRM_IOCTL_PHYR_COPY_SUBMIT, judge_submit },
 	{ true, DRM_IOCTL_PHYR_COPY_INFO, judge_engine_info },
+	{ true, DRM_IOCTL_PHYR_COPY_GEM_USERPTR, judge_userptr },
 };
 
 /* _IOC_SIZE has 14 bits. */
@@ -279,7 +290,7 @@ static void ioctl_numbers(void)
 	uint64_t args[8] = { 0 };
 
 	ioctl_numbers_on(vram, 5);
-	ioctl_numbers_on(engine, 5);
+	ioctl_numbers_on(engine, 6);
 	for (unsigned int nr = 4; nr < 0x100; nr++)
 		ASSERT_ERRNO(ioctl(dmabuf, _IOC(3, DMA_BUF_BASE, nr, 16), args),
 			     ENOTTY);

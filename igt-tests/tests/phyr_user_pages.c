@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <linux/mman.h>
 #include <linux/userfaultfd.h>
@@ -235,7 +236,10 @@ static struct figures measure(uint8_t *mem, const char *pages)
 
 static void small_pages(void)
 {
-	struct figures figures = measure(map_small(), "4 KiB pages");
+	struct figures figures;
+
+	set_hugepages(SZ_2M, 0);
+	figures = measure(map_small(), "4 KiB pages");
 
 	igt_assert_lte_u64(figures.entries, SZ_1G / SZ_4K);
 	igt_assert_lte_u64(SZ_1G / SZ_4K / 2, figures.entries);
@@ -243,7 +247,10 @@ static void small_pages(void)
 
 static void thp(void)
 {
-	struct figures figures = measure(map_thp(), "transparent huge pages");
+	struct figures figures;
+
+	set_hugepages(SZ_2M, 0);
+	figures = measure(map_thp(), "transparent huge pages");
 
 	/* Where no 2 MiB are free, the kernel gives small pages. */
 	igt_assert_lte_u64(figures.entries, SZ_1G / SZ_2M + 64);
@@ -286,7 +293,7 @@ static void hugetlb_1g(void)
 static int create_hugetlb(void)
 {
 	int memfd = memfd_create("phyr", MFD_CLOEXEC | MFD_HUGETLB |
-				 MFD_HUGE_2MB);
+				 MAP_HUGE_2MB);
 
 	igt_assert_f(memfd >= 0, "memfd_create: %s\n", strerror(errno));
 	igt_assert_eq(ftruncate(memfd, PAGES * SZ_2M), 0);
@@ -342,7 +349,7 @@ static void hugetlb_parts(void)
 	mem = map_row(memfd, row, ARRAY_SIZE(row));
 	igt_assert_lte_u64(entries(mem, PAGES * SZ_2M), PAGES);
 	pin_parts(mem, ARRAY_SIZE(row));
-	unmap(mem, sizeof(row) / sizeof(*row) * SZ_2M);
+	unmap(mem, ARRAY_SIZE(row) * SZ_2M);
 	mem = map_row(memfd, same, ARRAY_SIZE(same));
 	/* The same page twice is two entries. */
 	igt_assert_lte_u64(4, entries(mem, ARRAY_SIZE(same) * SZ_2M));
@@ -356,22 +363,26 @@ static void hugetlb_parts(void)
 	set_hugepages(SZ_2M, before);
 }
 
-/* Resolve each fault of one region by a zeroed page. */
+/* Resolve each fault of one region by a copy of a page. */
+struct server {
+	int uffd;
+	uint8_t *page;
+};
+
 static void *serve_faults(void *data)
 {
-	uint8_t *page = map_anonymous(SZ_2M, MAP_HUGETLB | MAP_HUGE_2MB);
-	int uffd = *(int *)data;
+	const struct server *server = data;
 	struct uffd_msg message;
 
-	while (read(uffd, &message, sizeof(message)) == sizeof(message)) {
+	while (read(server->uffd, &message, sizeof(message)) == sizeof(message)) {
 		struct uffdio_copy copy = {
 			.dst = message.arg.pagefault.address & -SZ_2M,
-			.src = (uintptr_t)page,
+			.src = (uintptr_t)server->page,
 			.len = SZ_2M,
 		};
 
 		if (message.event == UFFD_EVENT_PAGEFAULT)
-			ioctl(uffd, UFFDIO_COPY, &copy);
+			ioctl(server->uffd, UFFDIO_COPY, &copy);
 	}
 	return NULL;
 }
@@ -383,31 +394,35 @@ static void *serve_faults(void *data)
 static void hugetlb_missing(void)
 {
 	uint64_t before = hugepages(SZ_2M, "nr_hugepages");
-	int64_t pins = pins_now();
 	struct uffdio_register region = {
 		.mode = UFFDIO_REGISTER_MODE_MISSING,
 	};
 	struct uffdio_api api = { .api = UFFD_API };
-	pthread_t server;
+	int64_t pins = pins_now();
+	struct server server;
+	pthread_t thread;
 	uint8_t *mem;
-	int uffd;
 
 	set_hugepages(SZ_2M, PAGES + 1);
 	mem = map_anonymous(PAGES * SZ_2M, MAP_HUGETLB | MAP_HUGE_2MB);
-	uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
-	igt_assert(uffd >= 0);
+	server.page = map_anonymous(SZ_2M, MAP_HUGETLB | MAP_HUGE_2MB);
+	memset(server.page, 1, SZ_2M);
+	server.uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	igt_assert(server.uffd >= 0);
 	region.range.start = (uintptr_t)mem;
 	region.range.len = PAGES * SZ_2M;
-	igt_assert_eq(ioctl(uffd, UFFDIO_API, &api), 0);
-	igt_assert_eq(ioctl(uffd, UFFDIO_REGISTER, &region), 0);
-	igt_assert_eq(pthread_create(&server, NULL, serve_faults, &uffd), 0);
+	igt_assert_eq(ioctl(server.uffd, UFFDIO_API, &api), 0);
+	igt_assert_eq(ioctl(server.uffd, UFFDIO_REGISTER, &region), 0);
+	igt_assert_eq(pthread_create(&thread, NULL, serve_faults, &server), 0);
 	igt_assert_lte_u64(entries(mem + SZ_4K, PAGES * SZ_2M - 2 * SZ_4K),
 			   PAGES);
 	igt_assert_eq(pins_now(), pins);
+	igt_assert_eq(pthread_cancel(thread), 0);
+	igt_assert_eq(pthread_join(thread, NULL), 0);
+	close(server.uffd);
+	unmap(server.page, SZ_2M);
 	unmap(mem, PAGES * SZ_2M);
-	igt_assert_eq(pthread_cancel(server), 0);
-	igt_assert_eq(pthread_join(server, NULL), 0);
-	close(uffd);
+	igt_assert_eq_u64(hugepages(SZ_2M, "free_hugepages"), PAGES + 1);
 	set_hugepages(SZ_2M, before);
 }
 

@@ -136,6 +136,68 @@ static void verify_foreign_job(const void *data, int result)
 	assert_works();
 }
 
+/* User memory that starts inside a page; with @data NULL not touched yet */
+static void setup_user(const void *data)
+{
+	stage.mem = mmap(NULL, SIZE + SZ_4K, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	igt_assert(stage.mem != MAP_FAILED);
+	if (data)
+		phyr_fill((uint8_t *)stage.mem + 100, SEED, 0, SIZE);
+}
+
+static int create_user_buffer(const void *data)
+{
+	(void)data;
+	return phyr_copy_userptr(stage.copy, (uint8_t *)stage.mem + 100, SIZE, 0,
+				 &stage.imported);
+}
+
+static void setup_user_buffer(const void *data)
+{
+	setup_user(data);
+	igt_assert_eq(create_user_buffer(data), 0);
+}
+
+static int close_user(const void *data)
+{
+	(void)data;
+	return phyr_close_handle(stage.copy, stage.imported);
+}
+
+static void verify_user_closed(const void *data, int result)
+{
+	(void)data;
+	(void)result;
+	unmap(stage.mem, SIZE + SZ_4K);
+	assert_works();
+}
+
+static void verify_user(const void *data, int result)
+{
+	if (result)
+		igt_assert_eq(create_user_buffer(data), 0);
+	copy_bytes(stage.copy, stage.imported, stage.witness_out, SIZE);
+	if (data)
+		assert_bytes(stage.out_mem, SEED, 0, SIZE);
+	else
+		assert_zero(stage.out_mem, SIZE);
+	verify_user_closed(data, close_user(data));
+}
+
+static void setup_user_job(const void *data)
+{
+	setup_user_buffer(data);
+	stage.own = create_own(stage.copy, SIZE);
+	create_fences(false);
+}
+
+static void verify_user_job(const void *data, int result)
+{
+	finish_job(result);
+	verify_user_closed(data, 0);
+}
+
 static int create_syncobj(const void *data)
 {
 	(void)data;
@@ -176,6 +238,14 @@ void sweep_engine(void)
 		  .also = ENOSPC, .data = &pieces },
 		{ "copy submit, fences", setup_fenced_job, submit, verify_job,
 		  .also = ENOSPC, .data = &pieces },
+		{ "copy userptr", setup_user, create_user_buffer, verify_user,
+		  .data = &pieces },
+		{ "copy userptr, not touched", setup_user, create_user_buffer,
+		  verify_user, .data = NULL },
+		{ "copy userptr close", setup_user_buffer, close_user,
+		  verify_user_closed, .data = &pieces },
+		{ "copy submit, user memory", setup_user_job, submit,
+		  verify_user_job, .also = ENOSPC, .data = &pieces },
 	};
 
 	sweep_all(calls, ARRAY_SIZE(calls));
