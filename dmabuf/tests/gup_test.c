@@ -15,6 +15,7 @@
 #include "redirect.h"
 #include "../gup.c"
 #include "../user.c"
+#include "map_fixture.h"
 
 #define GUP_PAGES	600
 
@@ -197,6 +198,33 @@ static void gup_no_export(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, gup_pinned(), 0);
 }
 
+/* A read-only list is mapped for reading only. */
+static void gup_readonly_is_not_written(struct kunit *test)
+{
+	static const enum dma_data_direction writes[] = {
+		DMA_BIDIRECTIONAL, DMA_FROM_DEVICE,
+	};
+	struct map_test *t = test->priv;
+	struct dma_range_list *ranges;
+	struct phyr_list *list;
+	unsigned int i;
+
+	list = map_test_list(test, t->ram, MAP_RAM, 3, SZ_4K, SZ_64K);
+	phyr_list_set_readonly(list);
+	for (i = 0; i < ARRAY_SIZE(writes); i++) {
+		ranges = map_test_map_list(&t->importer, list, 0,
+					   phyr_list_size(list), writes[i]);
+		KUNIT_EXPECT_PTR_EQ(test, ranges, ERR_PTR(-EACCES));
+		map_test_expect_untouched(test);
+	}
+
+	ranges = map_test_map_list(&t->importer, list, 0, phyr_list_size(list),
+				   DMA_TO_DEVICE);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, ranges);
+	KUNIT_EXPECT_EQ(test, mock_nth(MOCK_MAP, 1)->dir, DMA_TO_DEVICE);
+	map_test_unmap(ranges);
+}
+
 static int gup_test_init(struct kunit *test)
 {
 	int ret = mock_init(test);
@@ -239,4 +267,15 @@ static struct kunit_suite gup_test_suite = {
 	.test_cases = gup_test_cases,
 };
 
-kunit_test_suite(gup_test_suite);
+static struct kunit_case gup_map_cases[] = {
+	KUNIT_CASE(gup_readonly_is_not_written),
+	{}
+};
+
+static struct kunit_suite gup_map_suite = {
+	.name = "phyr_gup_map",
+	.init = map_test_init,
+	.test_cases = gup_map_cases,
+};
+
+kunit_test_suites(&gup_test_suite, &gup_map_suite);

@@ -280,7 +280,7 @@ static void device_memory(void)
 	};
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(mem); i++) {
-		*(volatile char *)mem[i] = 1;
+		memset(mem[i], 1, SZ_64K);
 		igt_assert_eq(try_user(mem[i], SZ_4K, 0), -EFAULT);
 		igt_assert_eq(try_user(mem[i], SZ_64K, READONLY), -EFAULT);
 		unmap(mem[i], SZ_64K);
@@ -531,9 +531,7 @@ static int make_missing(uint8_t *mem, uint64_t size)
 	struct uffdio_api api = { .api = UFFD_API };
 	int uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
 
-	igt_require_f(uffd >= 0 || errno != ENOSYS,
-		      "the kernel has no userfaultfd\n");
-	igt_assert(uffd >= 0);
+	igt_assert_f(uffd >= 0, "userfaultfd: %s\n", strerror(errno));
 	igt_assert_eq(ioctl(uffd, UFFDIO_API, &api), 0);
 	igt_assert_eq(ioctl(uffd, UFFDIO_REGISTER, &region), 0);
 	return uffd;

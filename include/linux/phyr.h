@@ -23,6 +23,7 @@
 #ifndef _LINUX_PHYR_H
 #define _LINUX_PHYR_H
 
+#include <linux/bits.h>
 #include <linux/dma-direction.h>
 #include <linux/types.h>
 
@@ -93,7 +94,7 @@ struct phyr_importer_ops {
 };
 
 /* Flag of phyr_pin_user(): devices must not write the memory. */
-#define PHYR_USER_READONLY	(1U << 0)
+#define PHYR_USER_READONLY	BIT(0)
 
 struct dma_buf *phyr_pin_user(u64 addr, u64 len, u32 flags);
 
