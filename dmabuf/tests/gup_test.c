@@ -178,6 +178,7 @@ static void gup_no_memory(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, gup_pinned(), 0);
 		KUNIT_EXPECT_FALSE(test, gup_is_pinned(test, addr));
 	}
+	mock_fail(MOCK_ALLOC, 0, 0);
 	/* The buffer, the list, what it owns, and the export */
 	KUNIT_EXPECT_GT(test, nth, 4);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dmabuf);
