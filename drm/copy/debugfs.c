@@ -30,8 +30,7 @@ static void copy_buffer_show(struct seq_file *m, const struct copy_bo *bo)
 		type = bo->user ? "user" : "imported";
 	ranges = copy_map_ranges(bo->map, &start);
 	seq_printf(m, "buffer %lu size %llu %s mode %s ranges %llu offset %llu\n",
-		   bo->id, copy_bo_size(bo),
-		   type,
+		   bo->id, copy_bo_size(bo), type,
 		   ranges ? dma_range_list_mode(ranges) : "none",
 		   ranges ? dma_range_list_count(ranges) : 0, start);
 	if (ranges)
