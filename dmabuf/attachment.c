@@ -124,6 +124,11 @@ void phyr_attachment_unmap(struct phyr_attachment *attach)
 {
 	struct dma_range_list *ranges;
 
+	if (attach->domain) {
+		phyr_domain_unmap_lists(attach->domain, &attach->mappings);
+		return;
+	}
+
 	phyr_attachment_sync(attach, true);
 	list_for_each_entry(ranges, &attach->mappings, node)
 		dma_range_list_unmap(ranges);

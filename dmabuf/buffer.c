@@ -180,7 +180,7 @@ static void phyr_buffer_unmap(struct phyr_buffer *buffer)
 	struct phyr_attachment *attach;
 
 	list_for_each_entry(attach, &buffer->attachments, node)
-		if (attach->kind == PHYR_KIND_NATIVE)
+		if (attach->kind != PHYR_KIND_TO_STOCK)
 			phyr_attachment_unmap(attach);
 
 	phyr_list_put(buffer->list);
@@ -193,7 +193,7 @@ static void phyr_buffer_leave(struct phyr_buffer *buffer)
 	struct phyr_attachment *attach;
 
 	list_for_each_entry(attach, &buffer->attachments, node)
-		if (attach->kind != PHYR_KIND_NATIVE)
+		if (attach->kind == PHYR_KIND_TO_STOCK)
 			phyr_attachment_leave(attach);
 }
 

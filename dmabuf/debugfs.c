@@ -5,8 +5,8 @@
  *	EXPORTER DEVICE KIND ROUTE MAPPINGS WHY
  *
  * One line for each attachment of a phyr exporter or importer. KIND is native,
- * to-stock or from-stock; ROUTE is as in dma_range_list_mode(); MAPPINGS is a
- * count. While another task holds the dma-buf's reservation lock, ROUTE is
+ * to-stock, from-stock or domain; ROUTE is as in dma_range_list_mode(); MAPPINGS
+ * is a count. While another task holds the dma-buf's reservation lock, ROUTE is
  * "busy" and MAPPINGS is "-".
  */
 #include <linux/debugfs.h>
@@ -34,6 +34,7 @@ static const char * const phyr_kind_names[] = {
 	[PHYR_KIND_NATIVE] = "native",
 	[PHYR_KIND_TO_STOCK] = "to-stock",
 	[PHYR_KIND_FROM_STOCK] = "from-stock",
+	[PHYR_KIND_DOMAIN] = "domain",
 };
 
 /**

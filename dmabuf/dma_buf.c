@@ -19,6 +19,8 @@
  *					pages in it
  *	stock		native		the exporter's sg_table, read through a
  *					dma_range list
+ *	ours		own IOMMU	phyr list, mapped into the importer's
+ *			domain		domain (iommu.c)
  *
  * An importer gets page-less memory if it accepts peer memory, has an
  * invalidate callback and its device can reach the memory. For any other
@@ -41,6 +43,7 @@
  *	dma_buf.resv			all of struct phyr_buffer and
  *					struct phyr_attachment
  *	phyr_mem.lock			devices that reach a memory
+ *	phyr_domain.lock		IOVAs of an importer's IOMMU domain
  *
  * A caller of phyr_attach() or phyr_detach() may hold the first lock, and locks
  * of its own that are never taken under the others: videobuf2 holds
@@ -108,6 +111,22 @@ static bool phyr_importer_is_native(const struct dma_buf_attachment *attach)
 	       attach->importer_ops == &phyr_attach_ram_ops;
 }
 
+static struct phyr_attachment *
+phyr_importer_alloc(const struct phyr_importer_ops *ops, void *priv)
+{
+	struct phyr_attachment *importer;
+
+	if (!ops || !ops->invalidate)
+		return ERR_PTR(-EINVAL);
+
+	importer = phyr_attachment_alloc();
+	if (!importer)
+		return ERR_PTR(-ENOMEM);
+	importer->ops = ops;
+	importer->priv = priv;
+	return importer;
+}
+
 /**
  * phyr_attach - attach a device to a dma-buf
  * @dmabuf: any dma-buf; the attachment takes no reference
@@ -137,17 +156,13 @@ struct phyr_attachment *phyr_attach(struct dma_buf *dmabuf, struct device *dev,
 	struct dma_buf_attachment *attach;
 	struct phyr_attachment *importer;
 
-	if (!ops || !ops->invalidate)
-		return ERR_PTR(-EINVAL);
 	if (limits && limits->boundary && !is_power_of_2(limits->boundary))
 		return ERR_PTR(-EINVAL);
 
-	importer = phyr_attachment_alloc();
-	if (!importer)
-		return ERR_PTR(-ENOMEM);
+	importer = phyr_importer_alloc(ops, priv);
+	if (IS_ERR(importer))
+		return importer;
 
-	importer->ops = ops;
-	importer->priv = priv;
 	if (limits)
 		importer->limits = *limits;
 	if (!phyr_dma_buf_is_ours(dmabuf)) {
@@ -173,6 +188,46 @@ struct phyr_attachment *phyr_attach(struct dma_buf *dmabuf, struct device *dev,
 	return importer;
 }
 EXPORT_SYMBOL_NS_GPL(phyr_attach, "PHYR");
+
+/**
+ * phyr_attach_domain - attach an importer with an IOMMU domain of its own
+ * @dmabuf: dma-buf of a phyr exporter; the attachment takes no reference
+ * @space: the importer's domain
+ * @ops: the importer's callbacks; constant while attached
+ * @priv: for phyr_attachment_priv()
+ *
+ * For phyr_map_domain(). Uses neither the DMA API nor phyr_map().
+ *
+ * Context: the reservation lock is not held; may sleep.
+ * Return: the attachment, to be released by phyr_detach() before
+ * phyr_domain_destroy(), or ERR_PTR: -EOPNOTSUPP for a stock exporter, whose
+ * sg_table is made by the DMA API; or as phyr_attach().
+ */
+struct phyr_attachment *
+phyr_attach_domain(struct dma_buf *dmabuf, struct phyr_domain *space,
+		   const struct phyr_importer_ops *ops, void *priv)
+{
+	struct dma_buf_attachment *attach;
+	struct phyr_attachment *importer;
+
+	if (!phyr_dma_buf_is_ours(dmabuf))
+		return ERR_PTR(-EOPNOTSUPP);
+
+	importer = phyr_importer_alloc(ops, priv);
+	if (IS_ERR(importer))
+		return importer;
+
+	importer->domain = phyr_domain_get(space);
+	attach = dma_buf_dynamic_attach(dmabuf, phyr_domain_dev(space),
+					&phyr_attach_ops, importer);
+	if (IS_ERR(attach)) {
+		phyr_domain_put(space);
+		kfree(importer);
+		return ERR_CAST(attach);
+	}
+	return importer;
+}
+EXPORT_SYMBOL_NS_GPL(phyr_attach_domain, "PHYR");
 
 static struct dma_range_list *phyr_map_ours(struct phyr_attachment *attach,
 					    u64 offset, u64 len,
@@ -268,16 +323,16 @@ static struct dma_range_list *phyr_map_stock(struct phyr_attachment *attach,
  *
  * Context: the reservation lock is held; may sleep.
  * Return: the mapping, to be released by phyr_unmap(), or ERR_PTR: -EINVAL for
- * an empty range or one that exceeds the dma-buf, or an exporter that describes
- * its memory wrongly, a stock one by a table that is shorter than the dma-buf;
- * -EACCES for a read-only one and another @dir than DMA_TO_DEVICE; -EBUSY in an
- * invalidate callback of any attachment of the dma-buf, whoever exports it and
- * whether the memory moves or is revoked; -ENODEV for a revoked buffer;
- * -EREMOTEIO if the device cannot reach the memory, or only by bounce
- * buffers, or if a stock exporter's table has an address that is not mapped for
- * the device; -ENOSPC if IOVA space ran out, in which case a smaller part may
- * fit; -ENOMEM; or the error of a stock exporter's map, for which IOVA space
- * often is -ENOMEM.
+ * an empty range or one that exceeds the dma-buf, an attachment of
+ * phyr_attach_domain(), or an exporter that describes its memory wrongly, a
+ * stock one by a table that is shorter than the dma-buf; -EACCES for a read-only
+ * one and another @dir than DMA_TO_DEVICE; -EBUSY in an invalidate callback of
+ * any attachment of the dma-buf, whoever exports it and whether the memory moves
+ * or is revoked; -ENODEV for a revoked buffer; -EREMOTEIO if the device cannot
+ * reach the memory, or only by bounce buffers, or if a stock exporter's table has
+ * an address that is not mapped for the device; -ENOSPC if IOVA space ran out, in
+ * which case a smaller part may fit; -ENOMEM; or the error of a stock exporter's
+ * map, for which IOVA space often is -ENOMEM.
  */
 struct dma_range_list *phyr_map(struct phyr_attachment *attach, u64 offset,
 				u64 len, enum dma_data_direction dir)
@@ -288,6 +343,8 @@ struct dma_range_list *phyr_map(struct phyr_attachment *attach, u64 offset,
 
 	dma_resv_assert_held(dmabuf->resv);
 
+	if (attach->kind == PHYR_KIND_DOMAIN)
+		return ERR_PTR(-EINVAL);
 	if (!len || check_add_overflow(offset, len, &end) ||
 	    end > dmabuf->size || !valid_dma_direction(dir) || dir == DMA_NONE)
 		return ERR_PTR(-EINVAL);
@@ -518,6 +575,8 @@ void phyr_detach(struct phyr_attachment *attach)
 	}
 	phyr_inject_delay();
 	dma_buf_detach(dmabuf, attach->attach);
+	if (attach->domain)
+		phyr_domain_put(attach->domain);
 	kfree(attach);
 }
 EXPORT_SYMBOL_NS_GPL(phyr_detach, "PHYR");
@@ -570,7 +629,10 @@ int phyr_dma_buf_attach(struct dma_buf *dmabuf,
 		return -ENOMEM;
 
 	importer->attach = attach;
-	if (native) {
+	if (native && importer->domain) {
+		importer->kind = PHYR_KIND_DOMAIN;
+		importer->why = "importer has an IOMMU domain of its own";
+	} else if (native) {
 		importer->kind = PHYR_KIND_NATIVE;
 		importer->why = "both sides know phyr";
 	} else {

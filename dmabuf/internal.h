@@ -13,6 +13,7 @@
 #include <linux/phyr.h>
 #include <linux/phyr_exporter.h>
 #include <linux/phyr_inject.h>
+#include <linux/phyr_iommu.h>
 #include <linux/ratelimit.h>
 
 struct phyr_index;
@@ -180,6 +181,7 @@ enum phyr_map_mode {
 	PHYR_MAP_WINDOW,	/* an offset into a phyr_window */
 	PHYR_MAP_EXTENT,	/* dma_map_phys() of each extent */
 	PHYR_MAP_SGT,		/* an sg_table that its owner has mapped */
+	PHYR_MAP_DOMAIN,	/* a range of the importer's own IOMMU domain */
 };
 
 /**
@@ -244,6 +246,7 @@ struct dma_range_chunk {
  * @sgt: PHYR_MAP_SGT: the table; not owned by the segment
  * @index: PHYR_MAP_EXTENT, PHYR_MAP_SGT: of @chunks or @sgt; NULL for a short
  *	one
+ * @range: PHYR_MAP_DOMAIN: the IOVA range
  */
 struct dma_range_segment {
 	struct dma_range_segment *next;
@@ -265,6 +268,7 @@ struct dma_range_segment {
 			};
 			struct phyr_index *index;
 		};
+		struct phyr_domain_range *range;
 	};
 };
 
@@ -310,6 +314,7 @@ struct dma_range_list {
 struct dma_range_list *dma_range_list_alloc(const struct phyr_limits *limits);
 const char *phyr_map_mode_name(enum phyr_map_mode mode);
 void dma_range_list_sync(struct dma_range_list *ranges, bool for_cpu);
+void dma_range_list_destroy_priv(struct dma_range_list *ranges);
 void dma_range_list_unmap(struct dma_range_list *ranges);
 void dma_range_segment_unmap(struct dma_range_list *ranges,
 			     struct dma_range_segment *segment);
@@ -340,6 +345,7 @@ enum phyr_kind {
 	PHYR_KIND_NATIVE,	/* phyr list to dma_range list */
 	PHYR_KIND_TO_STOCK,	/* our dma-buf, an importer that needs a table */
 	PHYR_KIND_FROM_STOCK,	/* our importer, a dma-buf with a table only */
+	PHYR_KIND_DOMAIN,	/* as native, into the importer's IOMMU domain */
 };
 
 /* Where an attachment pins the buffer until it detaches, see admission.c */
@@ -355,6 +361,8 @@ enum phyr_pinned {
  * @kind: result of the negotiation; constant once attached
  * @why: reason for @kind or @pinned, as text; constant once attached
  * @ops: the importer's callbacks; NULL for PHYR_KIND_TO_STOCK; constant
+ * @domain: for PHYR_KIND_DOMAIN, the importer's IOMMU domain, with a reference;
+ *	NULL for other kinds; constant
  * @limits: segment limits of the device, constant
  * @priv: the importer's private pointer, constant
  * @pinned: where the attachment pins the buffer; guarded by the reservation
@@ -376,6 +384,7 @@ struct phyr_attachment {
 	enum phyr_kind kind;
 	const char *why;
 	const struct phyr_importer_ops *ops;
+	struct phyr_domain *domain;
 	struct phyr_limits limits;
 	void *priv;
 	enum phyr_pinned pinned;
@@ -420,6 +429,19 @@ void phyr_discharge(struct phyr_buffer *buffer,
 int phyr_pin_importer(struct phyr_attachment *importer);
 void phyr_unpin_importer(struct phyr_attachment *importer);
 void phyr_unpin_left(struct phyr_attachment *importer);
+
+struct phyr_domain_range;
+struct phyr_domain *phyr_domain_get(struct phyr_domain *space);
+void phyr_domain_put(struct phyr_domain *space);
+struct device *phyr_domain_dev(const struct phyr_domain *space);
+struct phyr_domain_range *phyr_domain_map(struct phyr_domain *space,
+					  struct phyr_cursor *cursor, u64 iova,
+					  int prot);
+void phyr_domain_unmap(struct phyr_domain_range *range);
+void phyr_domain_unmap_lists(struct phyr_domain *space,
+			     struct list_head *lists);
+void phyr_domain_range_free(struct phyr_domain_range *range);
+dma_addr_t phyr_domain_range_iova(const struct phyr_domain_range *range);
 
 int phyr_sgt_check(struct sg_table *sgt, struct dma_buf_attachment *attach);
 bool phyr_sgt_has_pages(struct sg_table *sgt);

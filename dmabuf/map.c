@@ -15,6 +15,7 @@
  *						several offsets, PHYR_MAP_EXTENT
  *	RAM		untranslated		PHYR_MAP_EXTENT
  *	P2P		unreachable		-EREMOTEIO
+ *	any		importer's own domain	PHYR_MAP_DOMAIN, see iommu.c
  *
  *	any but bus	bounce buffers		-EREMOTEIO
  *	any		other dma_map_ops	-EREMOTEIO
@@ -450,6 +451,32 @@ void phyr_route_destroy(struct phyr_route *route)
 	kfree(route);
 }
 
+/*
+ * The route of an importer with an IOMMU domain of its own, to which the DMA
+ * API's rules do not apply. Nobody could maintain CPU caches for its device.
+ */
+static struct phyr_route *phyr_route_create_domain(struct device *dev,
+						   struct phyr_mem *mem)
+{
+	struct phyr_route *route;
+
+	if (mem->kind == PHYR_MEM_P2P &&
+	    pci_p2pdma_distance(to_pci_dev(mem->owner), dev, false) < 0)
+		return ERR_PTR(-EREMOTEIO);
+	if (mem->kind == PHYR_MEM_RAM && !dev_is_dma_coherent(dev))
+		return ERR_PTR(-EREMOTEIO);
+
+	route = kzalloc_obj(*route, GFP_KERNEL_ACCOUNT);
+	if (!route)
+		return ERR_PTR(-ENOMEM);
+
+	route->mem = phyr_mem_get(mem);
+	route->mode = PHYR_MAP_DOMAIN;
+	route->limit = U64_MAX;
+	route->whole = true;
+	return route;
+}
+
 static struct phyr_route *phyr_route_find(struct phyr_attachment *attach,
 					  struct phyr_mem *mem)
 {
@@ -459,7 +486,10 @@ static struct phyr_route *phyr_route_find(struct phyr_attachment *attach,
 		if (route->mem == mem)
 			return route;
 
-	route = phyr_route_create(attach->attach, mem);
+	if (attach->domain)
+		route = phyr_route_create_domain(attach->attach->dev, mem);
+	else
+		route = phyr_route_create(attach->attach, mem);
 	if (!IS_ERR(route))
 		list_add(&route->node, &attach->routes);
 	return route;
@@ -747,7 +777,8 @@ static int phyr_map_run(struct phyr_attachment *attach,
 		segment->delta = route->delta;
 		return phyr_map_offset(route, ranges->dev, &cursor);
 	case PHYR_MAP_SGT:
-		break;	/* not the mode of a route */
+	case PHYR_MAP_DOMAIN:
+		break;	/* not the mode of a route of phyr_map() */
 	}
 	return -EINVAL;
 }

@@ -157,6 +157,9 @@ void dma_range_segment_unmap(struct dma_range_list *ranges,
 	case PHYR_MAP_BUS:
 	case PHYR_MAP_WINDOW:
 		break;
+	case PHYR_MAP_DOMAIN:
+		phyr_domain_unmap(segment->range);
+		break;
 	}
 }
 
@@ -211,7 +214,13 @@ void *dma_range_list_priv(const struct dma_range_list *ranges)
 }
 EXPORT_SYMBOL_NS_GPL(dma_range_list_priv, "PHYR");
 
-static void dma_range_list_destroy_priv(struct dma_range_list *ranges)
+/**
+ * dma_range_list_destroy_priv - end the importer's data of a mapping
+ * @ranges: the list, before it is unmapped; may have no data
+ *
+ * Context: as @destroy of dma_range_list_set_priv().
+ */
+void dma_range_list_destroy_priv(struct dma_range_list *ranges)
 {
 	void (*destroy)(void *priv) = ranges->destroy;
 	void *priv = ranges->priv;
@@ -345,7 +354,7 @@ int dma_range_list_create_index(struct dma_range_list *ranges)
 }
 
 /**
- * dma_range_segment_free - free what is stored for a segment
+ * dma_range_segment_free - free what a segment stores
  * @segment: the segment; the list frees the segment itself
  *
  * Context: may sleep.
@@ -356,6 +365,8 @@ void dma_range_segment_free(struct dma_range_segment *segment)
 
 	if (segment->mode == PHYR_MAP_EXTENT || segment->mode == PHYR_MAP_SGT)
 		phyr_index_free(segment->index);
+	if (segment->mode == PHYR_MAP_DOMAIN)
+		phyr_domain_range_free(segment->range);
 	if (segment->mode != PHYR_MAP_EXTENT)
 		return;
 
@@ -421,6 +432,7 @@ const char *phyr_map_mode_name(enum phyr_map_mode mode)
 		[PHYR_MAP_WINDOW] = "window",
 		[PHYR_MAP_EXTENT] = "extent",
 		[PHYR_MAP_SGT] = "sgt",
+		[PHYR_MAP_DOMAIN] = "domain",
 	};
 
 	return names[mode];
@@ -431,8 +443,8 @@ const char *phyr_map_mode_name(enum phyr_map_mode mode)
  * @ranges: the list
  *
  * Context: any.
- * Return: "iova", "bus", "window", "extent", "sgt", or "mixed" if segments
- * differ.
+ * Return: "iova", "bus", "window", "extent", "sgt", "domain", or "mixed" if
+ * segments differ.
  */
 const char *dma_range_list_mode(const struct dma_range_list *ranges)
 {
@@ -521,6 +533,7 @@ static void dma_range_seek(struct dma_range_cursor *cursor,
 
 	switch (segment->mode) {
 	case PHYR_MAP_IOVA:
+	case PHYR_MAP_DOMAIN:
 		cursor->skip = offset;
 		break;
 	case PHYR_MAP_BUS:
@@ -586,6 +599,10 @@ static struct dma_range dma_range_here(const struct dma_range_cursor *cursor)
 		here.addr = segment->iova.addr;
 		here.len = segment->len;
 		break;
+	case PHYR_MAP_DOMAIN:
+		here.addr = phyr_domain_range_iova(segment->range);
+		here.len = segment->len;
+		break;
 	case PHYR_MAP_BUS:
 	case PHYR_MAP_WINDOW:
 		phyrs = cursor->chunk;
@@ -619,6 +636,7 @@ static void dma_range_step(struct dma_range_cursor *cursor)
 	cursor->skip = 0;
 	switch (segment->mode) {
 	case PHYR_MAP_IOVA:
+	case PHYR_MAP_DOMAIN:
 		break;
 	case PHYR_MAP_BUS:
 	case PHYR_MAP_WINDOW:

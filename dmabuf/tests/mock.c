@@ -244,6 +244,19 @@ const struct mock_entry *mock_nth(enum mock_call call, unsigned int nth)
 }
 
 /**
+ * mock_log_call - log a call of a mock in another file
+ * @entry: the call
+ *
+ * Return: the planned errno, or 0.
+ */
+int mock_log_call(const struct mock_entry *entry)
+{
+	guard(mutex)(&mock_lock);
+
+	return mock_record(entry);
+}
+
+/**
  * mock_note - add an entry to the log
  * @call: type of the entry
  * @who: object of the entry

@@ -58,6 +58,10 @@ struct sg_table;
  * @MOCK_WAIT: dma_resv_wait_timeout()
  * @MOCK_WARN: dev_warn()
  * @MOCK_NOTICE: dev_notice_ratelimited()
+ * @MOCK_IOMMU_MAP: a page is mapped in the mock IOMMU domain
+ * @MOCK_IOMMU_SYNC_MAP: &iommu_domain_ops.iotlb_sync_map of that domain
+ * @MOCK_IOMMU_UNMAP: &iommu_domain_ops.unmap_pages of that domain
+ * @MOCK_IOMMU_FLUSH: &iommu_domain_ops.iotlb_sync of that domain
  * @MOCK_NOTIFIED: not a mock; for mock_note() in an importer's callback
  * @MOCK_CALLS: number of functions
  */
@@ -86,6 +90,10 @@ enum mock_call {
 	MOCK_WAIT,
 	MOCK_WARN,
 	MOCK_NOTICE,
+	MOCK_IOMMU_MAP,
+	MOCK_IOMMU_SYNC_MAP,
+	MOCK_IOMMU_UNMAP,
+	MOCK_IOMMU_FLUSH,
 	MOCK_NOTIFIED,
 	MOCK_CALLS,
 };
@@ -172,6 +180,7 @@ bool mock_fail_due(void);
 unsigned int mock_count(enum mock_call call);
 const struct mock_entry *mock_nth(enum mock_call call, unsigned int nth);
 int mock_index(enum mock_call call, unsigned int nth);
+int mock_log_call(const struct mock_entry *entry);
 void mock_note(enum mock_call call, const void *who);
 void mock_forget(void);
 unsigned int mock_mapped(void);

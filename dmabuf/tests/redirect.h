@@ -24,8 +24,9 @@
 #include <linux/dma-map-ops.h>
 #include <linux/dma-resv.h>
 #include <linux/export.h>
-#include <linux/iommu-dma.h>
+#include <linux/interval_tree.h>
 #include <linux/iommu.h>
+#include <linux/iommu-dma.h>
 #include <linux/kref.h>
 #include <linux/log2.h>
 #include <linux/math64.h>
@@ -46,6 +47,7 @@
 
 #include "../internal.h"
 #include "mock.h"
+#include "mock_iommu.h"
 
 /* Remove exports and module boilerplate of the included file. */
 #undef EXPORT_SYMBOL_NS_GPL
@@ -104,6 +106,16 @@
 #define dma_iova_destroy(...) mock_dma_iova_destroy(__VA_ARGS__)
 #define dma_buf_phys_vec_to_sgt(...) mock_dma_buf_phys_vec_to_sgt(__VA_ARGS__)
 #define dma_buf_free_sgt(...) mock_dma_buf_free_sgt(__VA_ARGS__)
+
+/* The IOMMU; iommu_map() and iommu_unmap_fast() take a mock domain */
+#define iommu_group_get(dev) mock_iommu_group_get(dev)
+#define iommu_group_put(group) mock_iommu_group_put(group)
+#define iommu_group_for_each_dev(...) mock_iommu_visit_devs(__VA_ARGS__)
+#define iommu_device_claim_dma_owner(...) mock_iommu_claim(__VA_ARGS__)
+#define iommu_device_release_dma_owner(dev) mock_iommu_release(dev)
+#define iommu_get_resv_regions(...) mock_iommu_get_resv_regions(__VA_ARGS__)
+#define iommu_put_resv_regions(...) mock_iommu_put_resv_regions(__VA_ARGS__)
+#define pci_find_host_bridge(bus) mock_pci_find_host_bridge(bus)
 
 /* dma-buf: logged and made to fail, otherwise passed to the kernel */
 #define dma_buf_export(...) mock_dma_buf_export(__VA_ARGS__)
