@@ -521,7 +521,7 @@ EXPORT_SYMBOL_NS_GPL(phyr_engine_resume, "PHYR_ENGINE");
 
 /**
  * phyr_engine_init - initialise the engine and its hardware
- * @engine: the engine; zeroed
+ * @engine: the engine; zeroed, except for the script of a driver without DMA API
  * @pdev: the PCI device, enabled and with its DMA mask set; all resources are
  *	device-managed
  *
@@ -544,8 +544,10 @@ int phyr_engine_init(struct phyr_engine *engine, struct pci_dev *pdev)
 	engine->regs = pcim_iomap_region(pdev, 1, name);
 	if (IS_ERR(engine->regs))
 		return PTR_ERR(engine->regs);
-	engine->script = dmam_alloc_coherent(&pdev->dev, PAGE_SIZE,
-					     &engine->script_addr, GFP_KERNEL);
+	if (!engine->script)
+		engine->script = dmam_alloc_coherent(&pdev->dev, PAGE_SIZE,
+						     &engine->script_addr,
+						     GFP_KERNEL);
 	if (!engine->script)
 		return -ENOMEM;
 

@@ -88,8 +88,9 @@ struct phyr_engine_record {
  * @regs: BAR 1; constant
  * @irq: interrupt number, possibly shared; constant
  * @script: one page of instructions, fetched by the engine by DMA; guarded by
- *	@lock, owned by the engine while a script runs
- * @script_addr: DMA address of @script; constant
+ *	@lock, owned by the engine while a script runs. phyr_engine_init()
+ *	allocates it, unless the driver has set it and @script_addr
+ * @script_addr: DMA address of @script, 32 bits; constant
  * @context: fence context of the runs; constant
  * @status: interrupt causes read by the hard handler and not yet handled by
  *	the thread; atomic

@@ -34,6 +34,7 @@
 #include "import.h"
 #include "phyr_test.h"
 #include "table.h"
+#include "translated.h"
 #include "user.h"
 
 #define TEST_NAME	"phyr_test"
@@ -470,6 +471,8 @@ static int test_dispatch(struct xarray *holds, unsigned int cmd, void *args)
 		return test_ioctl_devices(args);
 	case PHYR_TEST_IOC_USER:
 		return test_user(args);
+	case PHYR_TEST_IOC_TRANSLATED:
+		return test_translated(args);
 	default:
 		return -ENOTTY;
 	}
@@ -520,6 +523,7 @@ static long test_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		struct phyr_test_hold hold;
 		struct phyr_test_held held;
 		struct phyr_test_user user;
+		struct phyr_test_translated translated;
 	} args = {};
 	struct test_file *test = file->private_data;
 	void __user *ptr = (void __user *)arg;

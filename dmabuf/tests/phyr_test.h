@@ -219,6 +219,29 @@ struct phyr_test_user {
 
 #define PHYR_TEST_IOC_USER	_IOWR('P', 14, struct phyr_test_user)
 
+/**
+ * struct phyr_test_translated - compare a device's IOMMU domain with a buffer
+ * @fd: dma-buf of any phyr exporter
+ * @busid: name of a PCI device, such as 0000:00:1c.0
+ * @iova: IOVA of the first page in the domain of that device
+ * @offset: offset in the buffer of the memory that should be there, in bytes
+ * @len: bytes
+ * @same: out: pages that translate to the buffer's memory
+ * @other: out: pages that translate to other memory, or to any if the buffer is
+ *	revoked
+ * @unmapped: out: pages that translate to none
+ */
+struct phyr_test_translated {
+	__s32 fd;
+	char busid[20];
+	__u64 iova;
+	__u64 offset;
+	__u64 len;
+	__u64 same;
+	__u64 other;
+	__u64 unmapped;
+};
+
 #define PHYR_TEST_IOC_EXPORT	_IOWR('P', 0, struct phyr_test_export)
 #define PHYR_TEST_IOC_IMPORT	_IOWR('P', 1, struct phyr_test_import)
 #define PHYR_TEST_IOC_CHECK	_IOW('P', 2, struct phyr_test_check)
@@ -226,5 +249,6 @@ struct phyr_test_user {
 #define PHYR_TEST_IOC_DEVICES	_IOR('P', 4, struct phyr_test_devices)
 /* As PHYR_TEST_IOC_VMAP, but for any dma-buf, with dma_buf_vmap() */
 #define PHYR_TEST_IOC_DMABUF_VMAP	_IOWR('P', 11, struct phyr_test_vmap)
+#define PHYR_TEST_IOC_TRANSLATED	_IOWR('P', 32, struct phyr_test_translated)
 
 #endif
