@@ -36,6 +36,8 @@ static const struct {
 	{ "dma-buf", "Moves under importers, CPU access, vmap", sweep_dma_buf },
 	{ "revoke", "The card is unbound under importers", sweep_revocation },
 	{ "rdma", "Memory regions of the RDMA core", sweep_rdma },
+	{ "domain", "Attach, map, unmap: an IOMMU domain of the importer",
+	  sweep_domain },
 	{ "display", "Framebuffers, commits, flips and CRCs", sweep_display },
 	{ "engine-workers", "The engine's threads, in the middle of a job",
 	  sweep_engine_workers },

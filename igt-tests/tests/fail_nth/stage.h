@@ -113,6 +113,7 @@ void sweep_importers(void);
 void sweep_dma_buf(void);
 void sweep_revocation(void);
 void sweep_rdma(void);
+void sweep_domain(void);
 void sweep_display(void);
 void sweep_display_workers(void);
 

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: MIT
+/* An IOMMU domain of the importer: attach, map, move, unmap, detach. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "phyr_domain.h"
+#include "stage.h"
+
+/* Another IOVA for each map, so that each needs new page tables. */
+#define FIRST_IOVA	0x40000000ull
+#define IOVA_STRIDE	(2 * SZ_1M)
+
+static int domain = -1;
+static char busid[20];
+static struct phyr_domain_attach attached;
+static struct phyr_domain_map mapped;
+static uint64_t next_iova = FIRST_IOVA;
+
+static int call_attach(const void *data)
+{
+	(void)data;
+	attached = (struct phyr_domain_attach){ .fd = stage.dmabuf };
+	return phyr_ioctl(domain, PHYR_DOMAIN_IOC_ATTACH, &attached);
+}
+
+static int call_detach(const void *data)
+{
+	(void)data;
+	return phyr_ioctl(domain, PHYR_DOMAIN_IOC_DETACH, &attached);
+}
+
+static int call_map(const void *data)
+{
+	(void)data;
+	mapped = (struct phyr_domain_map){
+		.id = attached.id,
+		.prot = PHYR_DOMAIN_READ | PHYR_DOMAIN_WRITE,
+		.len = SIZE,
+		.iova = next_iova,
+	};
+	next_iova += IOVA_STRIDE;
+	return phyr_ioctl(domain, PHYR_DOMAIN_IOC_MAP, &mapped);
+}
+
+static int call_unmap(const void *data)
+{
+	struct phyr_domain_unmap args = { .id = attached.id, .map = mapped.map };
+
+	(void)data;
+	return phyr_ioctl(domain, PHYR_DOMAIN_IOC_UNMAP, &args);
+}
+
+static void setup_exported(const void *data)
+{
+	setup_buffer(data);
+	stage.dmabuf = export_buffer(stage.vram, stage.handle);
+}
+
+static void setup_attached(const void *data)
+{
+	setup_exported(data);
+	igt_assert_eq(call_attach(data), 0);
+}
+
+static void setup_mapped(const void *data)
+{
+	setup_attached(data);
+	igt_assert_eq(call_map(data), 0);
+}
+
+/* All pages at the IOVA of the last map are the buffer's, or none is mapped. */
+static void assert_pages(bool all)
+{
+	struct phyr_test_translated args = {
+		.fd = stage.dmabuf,
+		.iova = mapped.iova,
+		.len = SIZE,
+	};
+
+	snprintf(args.busid, sizeof(args.busid), "%s", busid);
+	igt_assert_eq(phyr_ioctl(stage.test, PHYR_TEST_IOC_TRANSLATED, &args),
+		      0);
+	igt_assert_eq_u64(args.same, all ? EXTENTS : 0);
+	igt_assert_eq_u64(args.unmapped, all ? 0 : EXTENTS);
+}
+
+static void end_exported(void)
+{
+	close(stage.dmabuf);
+	igt_assert_eq(phyr_close_handle(stage.vram, stage.handle), 0);
+	assert_works();
+}
+
+static void verify_attached(const void *data, int result)
+{
+	if (result)
+		igt_assert_eq(call_attach(data), 0);
+	igt_assert_eq(call_detach(data), 0);
+	end_exported();
+}
+
+/* A map that fails leaves nothing mapped. */
+static void verify_mapped(const void *data, int result)
+{
+	if (result) {
+		assert_pages(false);
+		igt_assert_eq(call_map(data), 0);
+	}
+	assert_pages(true);
+	igt_assert_eq(call_unmap(data), 0);
+	assert_pages(false);
+	verify_attached(data, 0);
+}
+
+static void verify_unmapped(const void *data, int result)
+{
+	igt_assert_eq(result, 0);
+	assert_pages(false);
+	verify_attached(data, 0);
+}
+
+static void verify_detached(const void *data, int result)
+{
+	(void)data;
+	igt_assert_eq(result, 0);
+	assert_pages(false);
+	end_exported();
+}
+
+/* A move that fails may have unmapped or not. */
+static void verify_moved_mapped(const void *data, int result)
+{
+	if (!result)
+		assert_pages(false);
+	igt_assert_eq(call_unmap(data), 0);
+	assert_pages(false);
+	igt_assert_eq(call_map(data), 0);
+	verify_mapped(data, 0);
+}
+
+void sweep_domain(void)
+{
+	const struct fail_nth_call calls[] = {
+		{ "domain attach, VRAM", setup_exported, call_attach,
+		  verify_attached, .data = &pieces },
+		{ "domain attach, movable", setup_exported, call_attach,
+		  verify_attached, .data = &movable },
+		{ "domain map, VRAM", setup_attached, call_map,
+		  verify_mapped, .data = &pieces },
+		{ "domain map, system memory", setup_attached, call_map,
+		  verify_mapped, .data = &in_system },
+		{ "domain move", setup_mapped, move_out, verify_moved_mapped,
+		  .data = &movable },
+		{ "domain unmap", setup_mapped, call_unmap, verify_unmapped,
+		  .data = &pieces },
+		{ "domain detach", setup_attached, call_detach,
+		  verify_detached, .data = &pieces },
+	};
+	char driver[64];
+
+	igt_require_f(!iommu_is("off"), "there is no IOMMU\n");
+	run_command("modprobe phyr_domain");
+	igt_assert_f(pci_find("0x1000", "0x0012", 1, busid), "no second LSI\n");
+	pci_driver(busid, driver, sizeof(driver));
+	pci_bind(busid, "phyr_domain");
+	domain = open("/dev/phyr_domain", O_RDWR | O_CLOEXEC);
+	igt_assert_f(domain >= 0, "/dev/phyr_domain: %s\n", strerror(errno));
+	/* assert_pages() of a buffer that was never mapped */
+	mapped.iova = FIRST_IOVA;
+	sweep_all(calls, ARRAY_SIZE(calls));
+	close(domain);
+	if (driver[0])
+		pci_bind(busid, driver);
+	run_command("rmmod phyr_domain");
+}
