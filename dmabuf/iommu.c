@@ -91,7 +91,8 @@ static int phyr_domain_check_args(const struct phyr_attachment *attach,
  * phyr_unmap_domain(), or ERR_PTR: -EINVAL for an argument that violates the
  * rules above, an @iova + @len that overflows, an IOVA that is reserved or in a
  * window of the host bridge, a buffer that does not start at a page boundary of
- * its memory, or another kind of attachment; -ERANGE beyond the domain's
+ * its memory, or another kind of attachment; -EACCES for IOMMU_WRITE to a
+ * read-only buffer; -ERANGE beyond the domain's
  * aperture or the device's mask; -EADDRINUSE if an IOVA is mapped already, by
  * whomever; -EBUSY in an invalidate callback; -ENODEV for a revoked buffer, or
  * if the domain is detached; -EREMOTEIO if the device does not reach the
@@ -114,6 +115,8 @@ struct dma_range_list *phyr_map_domain(struct phyr_attachment *attach,
 	list = phyr_domain_get_list(attach);
 	if (IS_ERR(list))
 		return ERR_CAST(list);
+	if (phyr_list_is_readonly(list) && prot & IOMMU_WRITE)
+		return ERR_PTR(-EACCES);
 
 	ranges = dma_range_list_alloc(NULL);
 	if (!ranges)

@@ -419,6 +419,42 @@ static void map_list_with_skip(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock_iommu_pages(), 0);
 }
 
+static struct phyr_list *iommu_test_describe_readonly(struct buffer_test *t)
+{
+	struct phyr_list *list = phyr_list_create();
+	int ret;
+
+	if (IS_ERR(list))
+		return list;
+	ret = phyr_list_append(list, t->bar, BUFFER_BAR, t->size);
+	if (!ret)
+		ret = phyr_list_finish(list, t->size, "iommu_test");
+	if (ret) {
+		phyr_list_put(list);
+		return ERR_PTR(ret);
+	}
+	phyr_list_set_readonly(list);
+	return list;
+}
+
+static void map_readonly_list(struct kunit *test)
+{
+	struct buffer_test *t = test->priv;
+	struct iommu_importer *importer;
+	struct dma_range_list *list;
+
+	t->describe = iommu_test_describe_readonly;
+	importer = iommu_test_attach(t, 0);
+	list = iommu_test_map_part(importer, 0, SZ_4K, IOMMU_IOVA,
+				   IOMMU_READ | IOMMU_WRITE);
+	KUNIT_EXPECT_PTR_EQ(test, list, ERR_PTR(-EACCES));
+	KUNIT_EXPECT_EQ(test, mock_iommu_pages(), 0);
+	list = iommu_test_map_part(importer, 0, SZ_4K, IOMMU_IOVA, IOMMU_READ);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(list));
+	KUNIT_EXPECT_EQ(test, mock_iommu_pages(), 1);
+	iommu_test_unmap(importer, list);
+}
+
 /*
  * Moves and revokes
  */
@@ -629,6 +665,7 @@ static struct kunit_case iommu_test_cases[] = {
 	KUNIT_CASE(map_calls_of_the_other_kind),
 	KUNIT_CASE(map_no_memory),
 	KUNIT_CASE(map_list_with_skip),
+	KUNIT_CASE(map_readonly_list),
 	KUNIT_CASE(move_ends_data_and_commit),
 	KUNIT_CASE(move_unmaps_with_one_flush),
 	KUNIT_CASE(move_waits_for_fences_first),
