@@ -115,7 +115,7 @@ static int phyr_user_charge(struct phyr_user *user, unsigned long nr)
 	int ret;
 
 	ret = phyr_user_try_charge(mm, nr);
-	if (ret) {
+	if (ret && nr <= rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT) {
 		/* What the caller has dropped before is uncharged by a worker. */
 		phyr_list_flush();
 		ret = phyr_user_try_charge(mm, nr);
@@ -228,8 +228,12 @@ static long phyr_user_pin_pages(struct phyr_user_walk *walk,
 
 	pinned = pin_user_pages_fast(addr, min(left, PHYR_USER_BATCH),
 				     walk->flags, walk->pages);
-	if (pinned <= 0)
-		return pinned ?: -EFAULT;
+	if (pinned <= 0) {
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		/* -EEXIST: something is mapped, but has no page. */
+		return pinned && pinned != -EEXIST ? pinned : -EFAULT;
+	}
 
 	for (done = 0; done < pinned; done += nr) {
 		nr = phyr_user_run(walk->pages + done, pinned - done);
@@ -247,8 +251,11 @@ static long phyr_user_pin_pages(struct phyr_user_walk *walk,
  * Pin the rest of a hugetlb page. The mmap lock guarantees that the pages behind
  * the one that is pinned are mapped to the addresses behind @addr.
  *
- * Return: number of pages; 0 if the memory is not hugetlb or, as with
- * userfaultfd, the fault needs to drop the lock; or an errno.
+ * A fault here could not drop the lock, which userfaultfd wants and a fault that
+ * clears 1 GiB should: phyr_user_pin_pages() takes it.
+ *
+ * Return: number of pages; 0 if the memory is not hugetlb or needs a fault; or
+ * an errno.
  */
 static long phyr_user_pin_hugetlb(struct phyr_user_walk *walk,
 				  unsigned long addr, unsigned long left)
@@ -265,7 +272,8 @@ static long phyr_user_pin_hugetlb(struct phyr_user_walk *walk,
 	vma = vma_lookup(mm, addr);
 	if (vma && is_vm_hugetlb_page(vma)) {
 		left = min(left, (vma->vm_end - addr) >> PAGE_SHIFT);
-		pinned = pin_user_pages(addr, 1, walk->flags, &page);
+		pinned = pin_user_pages(addr, 1, walk->flags | FOLL_NOFAULT,
+					&page);
 	}
 	mmap_read_unlock(mm);
 	if (pinned <= 0)
@@ -372,7 +380,8 @@ static int phyr_user_own(struct phyr_list *list, unsigned long addr, u64 len,
  * or not accessible that way, has no pages, or is of a file that must not be
  * written by a device; -EOPNOTSUPP for a file in DAX memory; -EREMOTEIO for
  * peer memory; -ENOMEM for more than RLIMIT_MEMLOCK allows, or out of memory;
- * -EINTR; or another error of pin_user_pages_fast().
+ * -EINTR; -EBUSY for memory of a device that cannot migrate; or another error of
+ * pin_user_pages_fast().
  */
 struct phyr_list *phyr_list_pin_user(u64 addr, u64 len, bool write)
 {

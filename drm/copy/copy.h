@@ -148,7 +148,8 @@ static inline void copy_dec_and_wake(struct copy_device *copy, atomic_t *count)
  * @id: number in debugfs; constant
  * @dmabuf: the imported dma-buf, or that of user memory, with a reference; NULL
  *	for an own buffer; constant
- * @user: user memory; constant once it has a handle
+ * @user: for user memory, the only client that may have handles, never
+ *	dereferenced; or NULL; constant once it has a handle
  * @readonly: user memory that the engine must not write; constant once it has a
  *	handle
  * @attach: attachment of the engine's device to @dmabuf; NULL for an own
@@ -165,7 +166,7 @@ struct copy_bo {
 	struct drm_gem_shmem_object shmem;
 	unsigned long id;
 	struct dma_buf *dmabuf;
-	bool user;
+	const struct drm_file *user;
 	bool readonly;
 	struct phyr_attachment *attach;
 	struct copy_map *map;

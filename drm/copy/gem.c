@@ -177,8 +177,15 @@ static struct dma_buf *copy_bo_user_export(struct drm_gem_object *obj,
 	return ERR_PTR(-EOPNOTSUPP);
 }
 
+/* The same for whoever knows its global name. */
+static int copy_bo_user_open(struct drm_gem_object *obj, struct drm_file *file)
+{
+	return to_copy_bo(obj)->user == file ? 0 : -EACCES;
+}
+
 static const struct drm_gem_object_funcs copy_bo_user_funcs = {
 	.free = copy_bo_free,
+	.open = copy_bo_user_open,
 	.export = copy_bo_user_export,
 	.status = copy_bo_status,
 };
@@ -489,6 +496,7 @@ int copy_gem_create_ioctl(struct drm_device *drm, void *data,
 }
 
 static struct copy_bo *copy_bo_create_user(struct copy_device *copy,
+					   const struct drm_file *file,
 					   struct dma_buf *dmabuf,
 					   bool readonly)
 {
@@ -504,7 +512,7 @@ static struct copy_bo *copy_bo_create_user(struct copy_device *copy,
 		bo = ERR_PTR(-EREMOTEIO);
 	drm_dev_exit(idx);
 	if (!IS_ERR(bo)) {
-		bo->user = true;
+		bo->user = file;
 		bo->readonly = readonly;
 	}
 	return bo;
@@ -536,7 +544,7 @@ int copy_gem_userptr_ioctl(struct drm_device *drm, void *data,
 	if (IS_ERR(dmabuf))
 		return PTR_ERR(dmabuf);
 
-	bo = copy_bo_create_user(to_copy_device(drm), dmabuf, readonly);
+	bo = copy_bo_create_user(to_copy_device(drm), file, dmabuf, readonly);
 	dma_buf_put(dmabuf);
 	if (IS_ERR(bo))
 		return PTR_ERR(bo);

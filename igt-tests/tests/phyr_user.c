@@ -325,6 +325,26 @@ static void files(void)
 	close(file);
 }
 
+/* Its owner opens a global name, and nobody else. */
+static void not_shared_by_name(uint8_t *mem)
+{
+	struct phyr_device device = copy_device(0);
+	int owner = open(device.primary, O_RDWR | O_CLOEXEC);
+	int other = open(device.primary, O_RDWR | O_CLOEXEC);
+	struct drm_gem_flink flink = { 0 };
+	struct drm_gem_open name = { 0 };
+
+	igt_assert(owner >= 0 && other >= 0);
+	flink.handle = create_user(owner, mem, SZ_4K, 0);
+	igt_assert_eq(phyr_ioctl(owner, DRM_IOCTL_GEM_FLINK, &flink), 0);
+	name.name = flink.name;
+	igt_assert_eq(phyr_ioctl(other, DRM_IOCTL_GEM_OPEN, &name), -EACCES);
+	igt_assert_eq(phyr_ioctl(owner, DRM_IOCTL_GEM_OPEN, &name), 0);
+	close(owner);
+	igt_assert_eq(phyr_ioctl(other, DRM_IOCTL_GEM_OPEN, &name), -ENOENT);
+	close(other);
+}
+
 /* A buffer of user memory stays with its file. */
 static void not_shared(void)
 {
@@ -343,6 +363,7 @@ static void not_shared(void)
 	igt_assert_eq(phyr_copy_run(engine, user, 0, user, 3, 4), -EINVAL);
 	igt_assert_eq(phyr_copy_run(engine, user, 0, user, 2, 3), -EINVAL);
 	close_user(user);
+	not_shared_by_name(mem);
 	unmap(mem, SZ_4K);
 }
 
