@@ -92,8 +92,8 @@ static int phyr_domain_check_args(const struct phyr_attachment *attach,
  * rules above, an @iova + @len that overflows, an IOVA that is reserved or in a
  * window of the host bridge, a buffer that does not start at a page boundary of
  * its memory, or another kind of attachment; -EACCES for IOMMU_WRITE to a
- * read-only buffer; -ERANGE beyond the domain's
- * aperture or the device's mask; -EADDRINUSE if an IOVA is mapped already, by
+ * read-only buffer; -ERANGE beyond the domain's aperture or the device's mask;
+ * -EADDRINUSE if an IOVA is mapped already, by
  * whomever; -EBUSY in an invalidate callback; -ENODEV for a revoked buffer, or
  * if the domain is detached; -EREMOTEIO if the device does not reach the
  * memory; -ENOMEM; or another error of the IOMMU driver.

@@ -256,6 +256,10 @@ void domain_in_use(void)
 		}
 	}
 	assert_translated(&domain, dmabuf, 0, SIZE, DOMAIN_IOVA);
+	/* What was mapped before the page that is in use */
+	assert_unmapped(&domain, dmabuf, SZ_1M, PHYR_DOMAIN_SCRATCH - SZ_1M);
+	assert_unmapped(&domain, dmabuf, 4 * SZ_4K,
+			PHYR_DOMAIN_SCRIPT - 4 * SZ_4K);
 
 	/* The driver's own mappings still work. */
 	phyr_fill(domain.scratch, 1, 0, SZ_4K);

@@ -7,9 +7,12 @@
 #include "phyr_domain.h"
 #include "stage.h"
 
-/* Another IOVA for each map, so that each needs new page tables. */
-#define FIRST_IOVA	0x40000000ull
-#define IOVA_STRIDE	(2 * SZ_1M)
+/*
+ * Another IOVA for each map, so that each needs new page tables, for its first
+ * half and for its second: what is mapped already must go when that fails.
+ */
+#define FIRST_IOVA	(0x40200000ull - SIZE / 2)
+#define IOVA_STRIDE	(4 * SZ_1M)
 
 static int domain = -1;
 static char busid[20];
