@@ -225,7 +225,7 @@ static void copy_between(struct kunit *test)
 	const u64 to_at = SZ_4K + 5, from_at = 3 * SZ_4K - 11;
 	const u64 len = 2 * SZ_16K + 1;
 	struct cpu_test *t = test->priv;
-	int from, to;
+	int from, to, ret;
 	u64 n;
 
 	for (from = 0; from < CPU_MEMORIES; from++) {
@@ -233,10 +233,10 @@ static void copy_between(struct kunit *test)
 			for (n = 0; n < len; n++)
 				*cpu_byte(t, from, 0, from_at + n) =
 					cpu_pattern(n);
-			KUNIT_EXPECT_EQ(test, phyr_list_copy(
-						cpu_list(t, to, 1), to_at,
-						cpu_list(t, from, 0), from_at,
-						len), 0);
+			ret = phyr_list_copy(cpu_list(t, to, 1), to_at,
+					     cpu_list(t, from, 0), from_at,
+					     len);
+			KUNIT_EXPECT_EQ(test, ret, 0);
 			for (n = 0; n < len; n++)
 				*cpu_byte(t, from, 0, from_at + n) = 0;
 			cpu_expect(t, to, 1, to_at, len);

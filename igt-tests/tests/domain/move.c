@@ -2,6 +2,7 @@
 /* DMA through a domain, and what a move, an unbind or a revoke does to it */
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -117,7 +118,7 @@ void domain_move_while_copying(void)
 	struct phyr_device card = vram_device(0);
 	int vram = open_device(&card), dmabuf;
 	uint32_t handle = create_vram(vram, SIZE, EVICTABLE, SZ_4K), id;
-	volatile uint32_t *done;
+	atomic_uint *done;
 	struct phyr_domain_map now;
 
 	done = mmap(NULL, SZ_4K, PROT_READ | PROT_WRITE,
@@ -142,7 +143,7 @@ void domain_move_while_copying(void)
 	*done = 1;
 	igt_waitchildren();
 	igt_assert(state(&domain, id).invalidated);
-	unmap((void *)done, SZ_4K);
+	unmap(done, SZ_4K);
 	close(dmabuf);
 	close(vram);
 	close_domain(&domain);
@@ -227,8 +228,10 @@ static unsigned int endpoint(const struct domain *domain)
 {
 	unsigned int bus, slot, function;
 
-	igt_assert_eq(sscanf(domain->busid, "%*x:%x:%x.%x", &bus, &slot,
-			     &function), 3);
+	int fields = sscanf(domain->busid, "%*x:%x:%x.%x", &bus, &slot,
+			    &function);
+
+	igt_assert_eq(fields, 3);
 	return bus << 8 | slot << 3 | function;
 }
 
@@ -246,11 +249,18 @@ static void ignore_faults(const struct domain *domain)
 	igt_emit_ignore_dmesg_regex(regex);
 }
 
+static const char *find_behind(const char *line, const char *text)
+{
+	const char *at = strstr(line, text);
+
+	return at ? at + strlen(text) : NULL;
+}
+
 /* Is it the report of a fault of the device, in a page of the mapping? */
 static bool is_fault(const struct domain *domain, const char *line)
 {
 	char intel[48], amd[64], virtio[48];
-	const char *at = NULL;
+	const char *at;
 	uint64_t iova;
 
 	snprintf(intel, sizeof(intel), "[%s] fault addr ", domain->busid);
@@ -258,12 +268,9 @@ static bool is_fault(const struct domain *domain, const char *line)
 		 domain->busid);
 	snprintf(virtio, sizeof(virtio), "fault from EP %u at ",
 		 endpoint(domain));
-	if ((at = strstr(line, intel)))
-		at += strlen(intel);
-	else if ((at = strstr(line, virtio)))
-		at += strlen(virtio);
-	else if (strstr(line, amd) && (at = strstr(line, "address=")))
-		at += strlen("address=");
+	at = find_behind(line, intel) ?: find_behind(line, virtio);
+	if (!at && strstr(line, amd))
+		at = find_behind(line, "address=");
 	return at && sscanf(at, "%" SCNx64, &iova) == 1 &&
 	       iova >= DOMAIN_IOVA && iova < DOMAIN_IOVA + SIZE;
 }
@@ -318,7 +325,7 @@ void domain_revoked(void)
 	int vram = open_device(&card), dmabuf;
 	uint32_t handle = create_vram(vram, SIZE, IN_VRAM, SZ_4K), id;
 	struct phyr_list_dump list;
-	volatile uint32_t *shared;
+	atomic_uint *shared;
 
 	igt_assert(kmsg >= 0);
 	ignore_faults(&domain);
@@ -363,7 +370,7 @@ void domain_revoked(void)
 	close(dmabuf);
 	close(vram);
 	close(kmsg);
-	unmap((void *)shared, SZ_4K);
+	unmap(shared, SZ_4K);
 	close_domain(&domain);
 	restore_device(card.busid, PHYR_VRAM_DRIVER, UNBIND);
 }
