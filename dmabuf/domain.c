@@ -565,8 +565,8 @@ static void phyr_domain_unmap_range(struct phyr_domain_range *range,
  * @lists: struct dma_range_list of PHYR_MAP_DOMAIN, linked by their node; some
  *	may be unmapped already
  *
- * Afterwards the device reaches nothing through @lists, and the importer's data
- * of them is gone.
+ * Afterwards the device reaches nothing through @lists. Call
+ * dma_range_list_destroy_priv() before.
  *
  * Context: the reservation locks of all lists are held; may sleep.
  */
@@ -575,9 +575,6 @@ void phyr_domain_unmap_lists(struct phyr_domain *space,
 {
 	struct iommu_iotlb_gather gather;
 	struct dma_range_list *ranges;
-
-	list_for_each_entry(ranges, lists, node)
-		dma_range_list_destroy_priv(ranges);
 
 	phyr_inject_delay();
 	guard(mutex)(&space->lock);

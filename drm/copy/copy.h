@@ -15,6 +15,7 @@
 #define _PHYR_COPY_H
 
 #include <linux/atomic.h>
+#include <linux/dma-buf.h>
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
@@ -180,6 +181,12 @@ static inline struct copy_bo *to_copy_bo(struct drm_gem_object *obj)
 	return container_of(obj, struct copy_bo, shmem.base);
 }
 
+/* Bytes; no whole number of pages for user memory. */
+static inline u64 copy_bo_size(const struct copy_bo *bo)
+{
+	return bo->dmabuf ? bo->dmabuf->size : bo->shmem.base.size;
+}
+
 static inline struct dma_resv *copy_bo_resv(const struct copy_bo *bo)
 {
 	return bo->shmem.base.resv;
@@ -237,7 +244,6 @@ struct drm_gem_object *copy_prime_import(struct drm_device *drm,
 					 struct dma_buf *dmabuf);
 struct copy_bo *copy_bo_lookup(struct drm_file *file, u32 handle);
 struct copy_bo *copy_bo_next(struct copy_device *copy, unsigned long *id);
-u64 copy_bo_size(const struct copy_bo *bo);
 int copy_bo_populate(struct copy_bo *bo);
 void copy_bos_stop(struct copy_device *copy);
 void copy_bos_show_fdinfo(struct drm_printer *p, struct drm_file *file);

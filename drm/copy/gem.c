@@ -43,18 +43,6 @@ static enum drm_gem_object_status copy_bo_status(struct drm_gem_object *obj)
 	return resident ? DRM_GEM_OBJECT_RESIDENT : 0;
 }
 
-/**
- * copy_bo_size - get the size of a buffer
- * @bo: the buffer
- *
- * Context: any.
- * Return: bytes; no whole number of pages for user memory.
- */
-u64 copy_bo_size(const struct copy_bo *bo)
-{
-	return bo->dmabuf ? bo->dmabuf->size : bo->shmem.base.size;
-}
-
 /*
  * Lifetime
  */

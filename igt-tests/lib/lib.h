@@ -171,13 +171,6 @@ void release_held(int test, uint32_t id);
  */
 void reload_vram(const char *parameters);
 
-/*
- * The kernel log from now on; and whether a line that was not read yet has
- * @text. Reads it.
- */
-int open_log(void);
-bool log_has(int log, const char *text);
-
 /* Number of live objects in the slab caches for kmalloc(@size). */
 uint64_t kmalloc_objects(unsigned int size);
 unsigned int open_files(void);

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "lib.h"
+#include "log.h"
 
 IGT_TEST_DESCRIPTION("Stock exporters whose sg_table lies are refused before any DMA");
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib.h"
+#include "log.h"
 #include "traffic.h"
 
 IGT_TEST_DESCRIPTION("Drivers are unbound and cards unplugged while in use");
