@@ -179,6 +179,32 @@ static void phyr_cpu_walk_advance(struct phyr_cpu_walk *walk, u64 len)
 	walk->vec.len -= len;
 }
 
+static int phyr_cpu_access(const struct phyr_list *list, u64 offset, void *buf,
+			   size_t len, bool write)
+{
+	struct phyr_cpu_walk walk;
+	struct phyr_cpu_map map;
+	int ret;
+
+	ret = phyr_cpu_check(list, offset, len);
+	phyr_cpu_walk_init(&walk, list, offset, len);
+	while (!ret && len) {
+		ret = phyr_cpu_walk_map(&walk, len, &map);
+		if (ret)
+			break;
+		if (write)
+			iosys_map_memcpy_to(&map.map, 0, buf, map.len);
+		else
+			iosys_map_memcpy_from(buf, &map.map, 0, map.len);
+		phyr_cpu_unmap(&map);
+		phyr_cpu_walk_advance(&walk, map.len);
+		buf += map.len;
+		len -= map.len;
+		cond_resched();
+	}
+	return ret;
+}
+
 /**
  * phyr_list_read - copy from a list by the CPU
  * @list: finished list, whose memory the caller keeps in place
@@ -192,24 +218,7 @@ static void phyr_cpu_walk_advance(struct phyr_cpu_walk *walk, u64 len)
 int phyr_list_read(const struct phyr_list *list, u64 offset, void *to,
 		   size_t len)
 {
-	struct phyr_cpu_walk walk;
-	struct phyr_cpu_map map;
-	int ret;
-
-	ret = phyr_cpu_check(list, offset, len);
-	phyr_cpu_walk_init(&walk, list, offset, len);
-	while (!ret && len) {
-		ret = phyr_cpu_walk_map(&walk, len, &map);
-		if (ret)
-			break;
-		iosys_map_memcpy_from(to, &map.map, 0, map.len);
-		phyr_cpu_unmap(&map);
-		phyr_cpu_walk_advance(&walk, map.len);
-		to += map.len;
-		len -= map.len;
-		cond_resched();
-	}
-	return ret;
+	return phyr_cpu_access(list, offset, to, len, false);
 }
 EXPORT_SYMBOL_NS_GPL(phyr_list_read, "PHYR_EXPORTER");
 
@@ -228,23 +237,8 @@ EXPORT_SYMBOL_NS_GPL(phyr_list_read, "PHYR_EXPORTER");
 int phyr_list_write(const struct phyr_list *list, u64 offset, const void *from,
 		    size_t len)
 {
-	struct phyr_cpu_walk walk;
-	struct phyr_cpu_map map;
-	int ret;
+	int ret = phyr_cpu_access(list, offset, (void *)from, len, true);
 
-	ret = phyr_cpu_check(list, offset, len);
-	phyr_cpu_walk_init(&walk, list, offset, len);
-	while (!ret && len) {
-		ret = phyr_cpu_walk_map(&walk, len, &map);
-		if (ret)
-			break;
-		iosys_map_memcpy_to(&map.map, 0, from, map.len);
-		phyr_cpu_unmap(&map);
-		phyr_cpu_walk_advance(&walk, map.len);
-		from += map.len;
-		len -= map.len;
-		cond_resched();
-	}
 	/* Write-combined stores are not ordered against what starts a device. */
 	wmb();
 	return ret;
