@@ -125,6 +125,7 @@ void phyr_attachment_unmap(struct phyr_attachment *attach)
 	struct dma_range_list *ranges;
 
 	if (attach->domain) {
+		dma_range_lists_destroy_priv(&attach->mappings);
 		phyr_domain_unmap_lists(attach->domain, &attach->mappings);
 		return;
 	}

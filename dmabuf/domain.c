@@ -565,8 +565,8 @@ static void phyr_domain_unmap_range(struct phyr_domain_range *range,
  * @lists: struct dma_range_list of PHYR_MAP_DOMAIN, linked by their node; some
  *	may be unmapped already
  *
- * Afterwards the device reaches nothing through @lists. Call
- * dma_range_list_destroy_priv() before.
+ * Afterwards the device reaches nothing through @lists. The caller has ended the
+ * importer's data by dma_range_lists_destroy_priv().
  *
  * Context: the reservation locks of all lists are held; may sleep.
  */

@@ -314,7 +314,7 @@ struct dma_range_list {
 struct dma_range_list *dma_range_list_alloc(const struct phyr_limits *limits);
 const char *phyr_map_mode_name(enum phyr_map_mode mode);
 void dma_range_list_sync(struct dma_range_list *ranges, bool for_cpu);
-void dma_range_list_destroy_priv(struct dma_range_list *ranges);
+void dma_range_lists_destroy_priv(struct list_head *lists);
 void dma_range_list_unmap(struct dma_range_list *ranges);
 void dma_range_segment_unmap(struct dma_range_list *ranges,
 			     struct dma_range_segment *segment);

@@ -170,8 +170,7 @@ void phyr_unmap_domain(struct phyr_domain *space,
 			list_move_tail(&mappings[i].list->node, &lists);
 	}
 
-	list_for_each_entry(ranges, &lists, node)
-		dma_range_list_destroy_priv(ranges);
+	dma_range_lists_destroy_priv(&lists);
 	phyr_domain_unmap_lists(space, &lists);
 	list_for_each_entry_safe(ranges, next, &lists, node)
 		dma_range_list_free(ranges);

@@ -214,13 +214,7 @@ void *dma_range_list_priv(const struct dma_range_list *ranges)
 }
 EXPORT_SYMBOL_NS_GPL(dma_range_list_priv, "PHYR");
 
-/**
- * dma_range_list_destroy_priv - end the importer's data of a mapping
- * @ranges: the list, before it is unmapped; may have no data
- *
- * Context: as @destroy of dma_range_list_set_priv().
- */
-void dma_range_list_destroy_priv(struct dma_range_list *ranges)
+static void dma_range_list_destroy_priv(struct dma_range_list *ranges)
 {
 	void (*destroy)(void *priv) = ranges->destroy;
 	void *priv = ranges->priv;
@@ -229,6 +223,21 @@ void dma_range_list_destroy_priv(struct dma_range_list *ranges)
 	ranges->priv = NULL;
 	if (destroy)
 		destroy(priv);
+}
+
+/**
+ * dma_range_lists_destroy_priv - end the importer's data of mappings
+ * @lists: struct dma_range_list that are to be unmapped together, linked by
+ *	their node; some may have no data
+ *
+ * Context: as @destroy of dma_range_list_set_priv().
+ */
+void dma_range_lists_destroy_priv(struct list_head *lists)
+{
+	struct dma_range_list *ranges;
+
+	list_for_each_entry(ranges, lists, node)
+		dma_range_list_destroy_priv(ranges);
 }
 
 /**
