@@ -5,7 +5,6 @@
  * domain_lock serializes all ioctls, probe and remove. Unbinding the device
  * detaches all files from their dma-bufs; their ioctls fail afterwards.
  */
-#include <linux/capability.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-resv.h>
 #include <linux/iommu.h>
@@ -16,11 +15,11 @@
 #include <linux/pci.h>
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
-#include <linux/uaccess.h>
 #include <linux/xarray.h>
 
 #include "domain_card.h"
 #include "phyr_domain.h"
+#include "test_ioctl.h"
 
 #define DOMAIN_MAPS_MAX	32
 
@@ -421,9 +420,12 @@ static int domain_ioctl_info(struct phyr_domain_info *args)
 	return 0;
 }
 
-static int domain_dispatch(struct xarray *attaches, unsigned int cmd,
-			   void *args)
+static int domain_dispatch(struct file *file, unsigned int cmd, void *args)
 {
+	struct xarray *attaches = file->private_data;
+
+	guard(mutex)(&domain_lock);
+
 	if (!domain_card)
 		return -ENXIO;
 	if (domain_card->error)
@@ -459,23 +461,9 @@ static long domain_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		struct phyr_domain_state state;
 		struct phyr_domain_copy copy;
 	} args = {};
-	void __user *user = (void __user *)arg;
-	size_t size = _IOC_SIZE(cmd);
-	int ret;
 
-	if (!capable(CAP_SYS_ADMIN))
-		return -EPERM;
-	if (size > sizeof(args))
-		return -ENOTTY;
-	if (_IOC_DIR(cmd) & _IOC_WRITE && copy_from_user(&args, user, size))
-		return -EFAULT;
-
-	scoped_guard(mutex, &domain_lock)
-		ret = domain_dispatch(file->private_data, cmd, &args);
-	if (!ret && _IOC_DIR(cmd) & _IOC_READ &&
-	    copy_to_user(user, &args, size))
-		return -EFAULT;
-	return ret;
+	return test_ioctl_call(file, cmd, arg, &args, sizeof(args),
+			       domain_dispatch);
 }
 
 static int domain_open(struct inode *inode, struct file *file)

@@ -13,7 +13,6 @@
  * test machines only.
  */
 #include <drm/drm_gem.h>
-#include <linux/capability.h>
 #include <linux/dma-buf-mapping.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-resv.h>
@@ -34,6 +33,7 @@
 #include "import.h"
 #include "phyr_test.h"
 #include "table.h"
+#include "test_ioctl.h"
 #include "translated.h"
 #include "user.h"
 
@@ -444,8 +444,23 @@ static int test_ioctl_hold(struct xarray *holds, struct phyr_test_hold *args)
 			       -ENODEV;
 }
 
-static int test_dispatch(struct xarray *holds, unsigned int cmd, void *args)
+/**
+ * struct test_file - an open file
+ * @lock: serializes the ioctls
+ * @holds: importers that stay attached; guarded by @lock
+ */
+struct test_file {
+	struct mutex lock;	/* holds */
+	struct xarray holds;
+};
+
+static int test_dispatch(struct file *file, unsigned int cmd, void *args)
 {
+	struct test_file *test = file->private_data;
+	struct xarray *holds = &test->holds;
+
+	guard(mutex)(&test->lock);
+
 	switch (cmd) {
 	case PHYR_TEST_IOC_HOLD:
 		return test_ioctl_hold(holds, args);
@@ -477,16 +492,6 @@ static int test_dispatch(struct xarray *holds, unsigned int cmd, void *args)
 		return -ENOTTY;
 	}
 }
-
-/**
- * struct test_file - an open file
- * @lock: serializes the ioctls
- * @holds: importers that stay attached; guarded by @lock
- */
-struct test_file {
-	struct mutex lock;	/* holds */
-	struct xarray holds;
-};
 
 static int test_open(struct inode *inode, struct file *file)
 {
@@ -525,24 +530,9 @@ static long test_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		struct phyr_test_user user;
 		struct phyr_test_translated translated;
 	} args = {};
-	struct test_file *test = file->private_data;
-	void __user *ptr = (void __user *)arg;
-	size_t size = _IOC_SIZE(cmd);
-	int ret;
 
-	if (!capable(CAP_SYS_ADMIN))
-		return -EPERM;
-	if (size > sizeof(args))
-		return -ENOTTY;
-	if (_IOC_DIR(cmd) & _IOC_WRITE && copy_from_user(&args, ptr, size))
-		return -EFAULT;
-
-	scoped_guard(mutex, &test->lock)
-		ret = test_dispatch(&test->holds, cmd, &args);
-	if (!ret && _IOC_DIR(cmd) & _IOC_READ &&
-	    copy_to_user(ptr, &args, size))
-		return -EFAULT;
-	return ret;
+	return test_ioctl_call(file, cmd, arg, &args, sizeof(args),
+			       test_dispatch);
 }
 
 static const struct file_operations test_fops = {

@@ -7,7 +7,6 @@
  * device that has nothing to do with RDMA. They read nothing of the ib_device
  * but the device that does the DMA, so it is never registered.
  */
-#include <linux/capability.h>
 #include <linux/fs.h>
 #include <linux/iommu.h>
 #include <linux/miscdevice.h>
@@ -19,6 +18,7 @@
 #include <rdma/ib_verbs.h>
 
 #include "rdma.h"
+#include "test_ioctl.h"
 
 static DEFINE_MUTEX(rdma_lock);
 /* By PHYR_RDMA_LSI and so on; guarded by rdma_lock. */
@@ -162,21 +162,9 @@ static long rdma_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		struct phyr_rdma_phys phys;
 		struct phyr_rdma_dma dma;
 	} args = {};
-	void __user *user = (void __user *)arg;
-	size_t size = _IOC_SIZE(cmd);
-	int ret;
 
-	if (!capable(CAP_SYS_ADMIN))
-		return -EPERM;
-	if (size > sizeof(args))
-		return -ENOTTY;
-	if (_IOC_DIR(cmd) & _IOC_WRITE && copy_from_user(&args, user, size))
-		return -EFAULT;
-
-	ret = rdma_dispatch(file, cmd, &args);
-	if (!ret && _IOC_DIR(cmd) & _IOC_READ && copy_to_user(user, &args, size))
-		return -EFAULT;
-	return ret;
+	return test_ioctl_call(file, cmd, arg, &args, sizeof(args),
+			       rdma_dispatch);
 }
 
 static int rdma_close(struct inode *inode, struct file *file)
