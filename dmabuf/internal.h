@@ -136,7 +136,7 @@ int phyr_chunk_check_overlap(const struct phyr_chunk *chunk);
 /* One entry of an index stands for so many entries of its list. */
 #define PHYR_INDEX_STRIDE	16
 /* A list of more entries than this has an index. */
-#define PHYR_INDEX_MIN		(4 * PHYR_INDEX_STRIDE)
+#define PHYR_INDEX_MIN		(4ULL * PHYR_INDEX_STRIDE)
 
 /**
  * struct phyr_index_entry - a position in a list

@@ -221,12 +221,12 @@ int phyr_list_append(struct phyr_list *list, struct phyr_mem *mem,
 	tail->nr++;
 	tail->len += len;
 	list->count++;
-	list->mixed |= mem != list->head.mem;
 	if (mem->kind == PHYR_MEM_RAM)
 		list->paged = true;
 	else
 		list->pageless = true;
 	list->no_cpu |= mem->cache == PHYR_MEM_NO_CPU;
+	list->mixed |= mem != list->head.mem;
 	return 0;
 }
 EXPORT_SYMBOL_NS_GPL(phyr_list_append, "PHYR_EXPORTER");

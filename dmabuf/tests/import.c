@@ -75,10 +75,9 @@ static int test_read_pages(struct test_import *import, struct device *dev,
 			   struct sg_table *sgt)
 {
 	struct phyr_test_import *args = import->args;
-	u64 max = args->total >> PAGE_SHIFT;
 	struct page **pages;
+	u64 i, max;
 	int ret;
-	u64 i;
 
 	if (IS_ENABLED(CONFIG_DMABUF_DEBUG)) {
 		args->nr_pages = PHYR_TEST_PAGES_HIDDEN;
@@ -87,6 +86,7 @@ static int test_read_pages(struct test_import *import, struct device *dev,
 	if (!sgt->orig_nents)
 		return 0;
 
+	max = args->total >> PAGE_SHIFT;
 	pages = kvzalloc_objs(*pages, max);
 	if (!pages)
 		return -ENOMEM;

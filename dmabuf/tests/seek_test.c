@@ -63,7 +63,7 @@ static void seek_test_random(struct kunit *test, const struct seek_test *t,
 		wrong += got[0].addr != t->range[j].addr + skip ||
 			 got[0].len != t->range[j].len - skip;
 		wrong += n != min(t->nr - j, ARRAY_SIZE(got));
-		for (at = 1; at < n; at++)
+		for (at = 1; at < min(n, ARRAY_SIZE(got)); at++)
 			wrong += got[at].addr != t->range[j + at].addr ||
 				 got[at].len != t->range[j + at].len;
 	}

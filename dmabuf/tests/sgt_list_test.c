@@ -607,7 +607,7 @@ static void list_from_sgt_no_memory(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, sg_alloc_table(&sgt, nr, GFP_KERNEL), 0);
 	for_each_sgtable_sg(&sgt, sg, i)
-		sg_set_page(sg, pages + 2 * (i % 8), PAGE_SIZE, 0);
+		sg_set_page(sg, &pages[2 * (i % 8)], PAGE_SIZE, 0);
 	allocated = mock_allocated();
 	for (i = 1; i < 100; i++) {
 		mock_fail(MOCK_ALLOC, i, -ENOMEM);
