@@ -31,6 +31,11 @@
  *
  * An unmap is complete when the IOTLB is flushed; the flush is before the
  * reservation lock is dropped. Unmaps of several ranges share one.
+ *
+ * An unmap cannot fail, but IOMMU drivers can: virtio-iommu without memory for
+ * its request forgets a mapping that the device keeps. The space is broken then
+ * and maps nothing any more. What is left ends when the importer detaches the
+ * domain.
  */
 #include <linux/device.h>
 #include <linux/dma-map-ops.h>
@@ -54,18 +59,20 @@
  *	it is attached to @dev
  * @reserved: reserved regions of @dev (struct iommu_resv_region); constant
  *	until phyr_domain_destroy()
- * @lock: guards @ranges and @gone; nests inside any reservation lock
+ * @lock: guards @ranges, @gone and @broken; nests inside any reservation lock
  * @ranges: interval tree of struct phyr_domain_range
  * @gone: the importer has destroyed the space or detached the domain
+ * @broken: an unmap did less than all
  */
 struct phyr_domain {
 	struct kref ref;
 	struct device *dev;
 	struct iommu_domain *domain;
 	struct list_head reserved;
-	struct mutex lock;		/* ranges, gone */
+	struct mutex lock;		/* ranges, gone, broken */
 	struct rb_root_cached ranges;
 	bool gone;
+	bool broken;
 };
 
 /**
@@ -333,6 +340,8 @@ static int phyr_domain_reserve(struct phyr_domain_range *range)
 
 	if (!phyr_domain_is_usable(space))
 		return -ENODEV;
+	if (space->broken)
+		return -EIO;
 	ret = phyr_domain_check_iova(space, first, last);
 	if (ret)
 		return ret;
@@ -435,8 +444,8 @@ static int phyr_domain_map_extents(struct phyr_domain_range *range,
 /*
  * Unmap @len bytes, the mapped part of a range; the caller flushes.
  *
- * An unmap stops at a page that is not mapped. Continue after it: soon the
- * memory may be somebody else's.
+ * An unmap stops at a page that is not mapped, or that the driver fails to
+ * unmap. Continue after it: soon the memory may be somebody else's.
  */
 static void phyr_domain_unmap_pages(struct phyr_domain_range *range, u64 len,
 				    struct iommu_iotlb_gather *gather)
@@ -460,8 +469,9 @@ static void phyr_domain_unmap_pages(struct phyr_domain_range *range, u64 len,
 			break;
 		cond_resched();
 	}
+	space->broken |= missing;
 	WARN_ONCE(missing,
-		  "phyr: a part of a dma-buf is missing in the IOMMU domain of %s\n",
+		  "phyr: a part of a dma-buf is missing in the IOMMU domain of %s, which may reach it until the domain is detached\n",
 		  dev_name(space->dev));
 }
 

@@ -53,6 +53,14 @@ static void domain_test_end_space(void *space)
 	phyr_domain_destroy(space);
 }
 
+/* End the space before the case does. */
+static void domain_test_destroy(struct kunit *test)
+{
+	struct domain_test *t = test->priv;
+
+	kunit_release_action(test, domain_test_end_space, t->space);
+}
+
 static void domain_test_create(struct kunit *test)
 {
 	struct domain_test *t = test->priv;
@@ -505,7 +513,10 @@ static void map_fails_at_each_step(struct kunit *test)
 	}
 }
 
-/* An importer that unmaps what the core mapped; the rest is unmapped. */
+/*
+ * An importer that unmaps what the core mapped; the rest is unmapped. The space
+ * maps nothing any more, another does.
+ */
 static void unmap_finds_less(struct kunit *test)
 {
 	static const u64 holes[] = { 0, 1, 3, 7 };
@@ -514,10 +525,10 @@ static void unmap_finds_less(struct kunit *test)
 	struct phyr_list *list;
 	unsigned int i;
 
-	domain_test_create(test);
 	list = domain_test_list(test, t->p2p, DOMAIN_BAR, 8, SZ_4K, SZ_64K);
 	kunit_warning_suppress(test) {
 		for (i = 0; i < ARRAY_SIZE(holes); i++) {
+			domain_test_create(test);
 			range = domain_test_map(test, list, DOMAIN_IOVA);
 			KUNIT_ASSERT_NOT_ERR_OR_NULL(test, range);
 			iommu_unmap(&mock_iommu.domain,
@@ -527,9 +538,38 @@ static void unmap_finds_less(struct kunit *test)
 			domain_test_unmap(range);
 			KUNIT_EXPECT_EQ(test, mock_iommu_pages(), 0);
 			KUNIT_EXPECT_FALSE(test, mock_iommu.stale);
+			domain_test_try(test, list, DOMAIN_IOVA, -EIO);
+			domain_test_destroy(test);
 		}
 		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, ARRAY_SIZE(holes));
 	}
+}
+
+/* The IOMMU driver fails; other mappings are used on, and unmapped. */
+static void unmap_fails(struct kunit *test)
+{
+	struct domain_test *t = test->priv;
+	struct phyr_domain_range *range, *other;
+	struct phyr_list *list;
+
+	domain_test_create(test);
+	list = domain_test_list(test, t->p2p, DOMAIN_BAR, 8, SZ_4K, SZ_64K);
+	range = domain_test_map(test, list, DOMAIN_IOVA);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, range);
+	other = domain_test_map(test, list, DOMAIN_IOVA + SZ_1M);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, other);
+	kunit_warning_suppress(test) {
+		mock_fail(MOCK_IOMMU_UNMAP, 1, -ENOMEM);
+		domain_test_unmap(range);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
+		mock_fail(MOCK_IOMMU_UNMAP, 0, 0);
+	}
+	KUNIT_EXPECT_EQ(test, mock_iommu_pages(), 8);
+	domain_test_try(test, list, DOMAIN_IOVA, -EIO);
+	domain_test_try(test, list, DOMAIN_IOVA + SZ_2M, -EIO);
+	domain_test_unmap(other);
+	KUNIT_EXPECT_EQ(test, mock_iommu_pages(), 0);
+	KUNIT_EXPECT_FALSE(test, mock_iommu.stale);
 }
 
 /*
@@ -614,6 +654,7 @@ static struct kunit_case domain_test_cases[] = {
 	KUNIT_CASE(prot_of_each_memory),
 	KUNIT_CASE(map_fails_at_each_step),
 	KUNIT_CASE(unmap_finds_less),
+	KUNIT_CASE(unmap_fails),
 	KUNIT_CASE(domain_is_detached_too_early),
 	KUNIT_CASE(destroy_with_mappings_left),
 	{}

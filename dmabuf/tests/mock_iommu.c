@@ -63,10 +63,15 @@ static size_t mock_iommu_unmap_pages(struct iommu_domain *domain,
 	struct mock_iommu_page *page;
 	size_t unmapped = 0;
 
-	mock_log_call(&(struct mock_entry) {
+	int err;
+
+	err = mock_log_call(&(struct mock_entry) {
 		.call = MOCK_IOMMU_UNMAP, .dma = iova, .len = pgsize * pgcount,
 	});
-	/* As the drivers do, stop at a page that is not mapped. */
+	/*
+	 * As the drivers do, stop at a page that is not mapped; and, as
+	 * virtio-iommu, forget what could not be unmapped.
+	 */
 	while (unmapped < pgsize * pgcount) {
 		page = (struct mock_iommu_page *)mock_iommu_page(iova +
 								 unmapped);
@@ -77,7 +82,7 @@ static size_t mock_iommu_unmap_pages(struct iommu_domain *domain,
 		kfree(page);
 		mock_iommu.stale = true;
 	}
-	return unmapped;
+	return err ? 0 : unmapped;
 }
 
 static int mock_iommu_sync_map(struct iommu_domain *domain, unsigned long iova,
