@@ -19,15 +19,20 @@
 
 #define GUP_PAGES	600
 
-static unsigned long gup_map(struct kunit *test, unsigned long prot)
+static unsigned long gup_map_as(struct kunit *test, unsigned long prot,
+				unsigned long flags)
 {
 	unsigned long addr = kunit_vm_mmap(test, NULL, 0, GUP_PAGES * PAGE_SIZE,
-					   prot, MAP_ANONYMOUS | MAP_PRIVATE,
-					   0);
+					   prot, MAP_ANONYMOUS | flags, 0);
 
 	KUNIT_ASSERT_FALSE(test, !addr || IS_ERR_VALUE(addr));
 	KUNIT_ASSERT_NOT_NULL(test, current->mm);
 	return addr;
+}
+
+static unsigned long gup_map(struct kunit *test, unsigned long prot)
+{
+	return gup_map_as(test, prot, MAP_PRIVATE);
 }
 
 static u64 gup_pinned(void)
@@ -114,6 +119,35 @@ static void gup_outlives_unmap(struct kunit *test)
 	phyr_list_put(list);
 	phyr_list_flush();
 	KUNIT_EXPECT_EQ(test, gup_pinned(), 0);
+}
+
+/*
+ * What a device may have written is dirty after the unpin, so that it is written
+ * back or swapped out; what it could not write is not. As after a writeback,
+ * the pages, of a file in memory, are clean while they are pinned.
+ */
+static void gup_marks_dirty(struct kunit *test)
+{
+	unsigned long addr = gup_map_as(test, PROT_READ | PROT_WRITE,
+					MAP_SHARED);
+	unsigned int i, dirty, write;
+	struct phyr_list *list;
+
+	for (write = 0; write < 2; write++) {
+		list = phyr_list_pin_user(addr + 100, GUP_PAGES * PAGE_SIZE - 200,
+					  write);
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, list);
+		for (i = 0; i < GUP_PAGES; i++)
+			folio_clear_dirty(page_folio(gup_page(test, addr +
+							      i * PAGE_SIZE)));
+		phyr_list_put(list);
+		phyr_list_flush();
+
+		dirty = 0;
+		for (i = 0; i < GUP_PAGES; i++)
+			dirty += PageDirty(gup_page(test, addr + i * PAGE_SIZE));
+		KUNIT_EXPECT_EQ(test, dirty, write ? GUP_PAGES : 0);
+	}
 }
 
 /* What was pinned before the error is unpinned. */
@@ -252,6 +286,7 @@ static void gup_suite_exit(struct kunit_suite *suite)
 static struct kunit_case gup_test_cases[] = {
 	KUNIT_CASE(gup_pins_each_byte),
 	KUNIT_CASE(gup_outlives_unmap),
+	KUNIT_CASE(gup_marks_dirty),
 	KUNIT_CASE(gup_undoes_a_part),
 	KUNIT_CASE(gup_refuses),
 	KUNIT_CASE(gup_no_memory),
