@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* The copy engine: its buffers, its jobs, and its threads. */
+#include <string.h>
+
 #include "stage.h"
 
 static int create_own_buffer(const void *data)
@@ -198,6 +200,41 @@ static void verify_user_job(const void *data, int result)
 	verify_user_closed(data, 0);
 }
 
+/* A hugetlb page; @stage.mem is inside of it, as with setup_user(). */
+#define HUGE	(2 * SZ_1M)
+
+static void setup_hugetlb(const void *data)
+{
+	(void)data;
+	stage.mem = mmap(NULL, HUGE, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+	igt_assert_f(stage.mem != MAP_FAILED, "hugetlb: %s\n", strerror(errno));
+	phyr_fill((uint8_t *)stage.mem + 100, SEED, 0, SIZE);
+}
+
+static void verify_hugetlb(const void *data, int result)
+{
+	if (result)
+		igt_assert_eq(create_user_buffer(data), 0);
+	copy_bytes(stage.copy, stage.imported, stage.witness_out, SIZE);
+	assert_bytes(stage.out_mem, SEED, 0, SIZE);
+	igt_assert_eq(close_user(data), 0);
+	unmap(stage.mem, HUGE);
+	assert_works();
+}
+
+static void sweep_hugetlb(void)
+{
+	const struct fail_nth_call call = {
+		"copy userptr, hugetlb", setup_hugetlb, create_user_buffer,
+		verify_hugetlb, .data = NULL,
+	};
+
+	write_file("/proc/sys/vm/nr_hugepages", "2");
+	fail_nth_sweep(&call);
+	write_file("/proc/sys/vm/nr_hugepages", "0");
+}
+
 static int create_syncobj(const void *data)
 {
 	(void)data;
@@ -249,6 +286,7 @@ void sweep_engine(void)
 	};
 
 	sweep_all(calls, ARRAY_SIZE(calls));
+	sweep_hugetlb();
 }
 
 /*
