@@ -2,8 +2,9 @@
 /*
  * phyr_domain: /dev/phyr_domain, see phyr_domain.h
  *
- * domain_lock serializes all ioctls, probe and remove. Unbinding the device
- * detaches all files from their dma-bufs; their ioctls fail afterwards.
+ * domain_lock serializes all ioctls, probe and remove, but maps, unmaps and
+ * queries run at once: they hold it for reading. Unbinding the device detaches
+ * all files from their dma-bufs; their ioctls fail afterwards.
  */
 #include <linux/dma-buf.h>
 #include <linux/dma-resv.h>
@@ -11,8 +12,8 @@
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
 #include <linux/module.h>
-#include <linux/mutex.h>
 #include <linux/pci.h>
+#include <linux/rwsem.h>
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
 #include <linux/xarray.h>
@@ -23,7 +24,7 @@
 
 #define DOMAIN_MAPS_MAX	32
 
-static DEFINE_MUTEX(domain_lock);
+static DECLARE_RWSEM(domain_lock);
 static struct domain_card *domain_card;		/* guarded by domain_lock */
 static LIST_HEAD(domain_attaches);		/* guarded by domain_lock */
 
@@ -63,7 +64,7 @@ static void domain_attach_end(struct domain_attach *attach)
 	struct dma_range_list *list;
 	unsigned long map;
 
-	lockdep_assert_held(&domain_lock);
+	lockdep_assert_held_write(&domain_lock);
 
 	if (!attach->phyr)
 		return;
@@ -420,12 +421,29 @@ static int domain_ioctl_info(struct phyr_domain_info *args)
 	return 0;
 }
 
-static int domain_dispatch(struct file *file, unsigned int cmd, void *args)
+static int domain_ioctl_space(void)
 {
-	struct xarray *attaches = file->private_data;
+	struct phyr_domain *space;
 
-	guard(mutex)(&domain_lock);
+	space = phyr_domain_create(&domain_card->pdev->dev, domain_card->domain,
+				   domain_card);
+	if (IS_ERR(space))
+		return PTR_ERR(space);
+	phyr_domain_destroy(space);
+	return 0;
+}
 
+/* What may run beside itself and beside each other */
+static bool domain_is_parallel(unsigned int cmd, const void *args)
+{
+	const struct phyr_domain_unmap *unmap = args;
+
+	return cmd == PHYR_DOMAIN_IOC_MAP || cmd == PHYR_DOMAIN_IOC_STATE ||
+	       (cmd == PHYR_DOMAIN_IOC_UNMAP && unmap->id);
+}
+
+static int domain_run(struct xarray *attaches, unsigned int cmd, void *args)
+{
 	if (!domain_card)
 		return -ENXIO;
 	if (domain_card->error)
@@ -446,9 +464,25 @@ static int domain_dispatch(struct file *file, unsigned int cmd, void *args)
 		return domain_ioctl_state(attaches, args);
 	case PHYR_DOMAIN_IOC_COPY:
 		return domain_ioctl_copy(attaches, args);
+	case PHYR_DOMAIN_IOC_SPACE:
+		return domain_ioctl_space();
 	default:
 		return -ENOTTY;
 	}
+}
+
+static int domain_dispatch(struct file *file, unsigned int cmd, void *args)
+{
+	int ret;
+
+	if (domain_is_parallel(cmd, args)) {
+		scoped_guard(rwsem_read, &domain_lock)
+			ret = domain_run(file->private_data, cmd, args);
+	} else {
+		scoped_guard(rwsem_write, &domain_lock)
+			ret = domain_run(file->private_data, cmd, args);
+	}
+	return ret;
 }
 
 static long domain_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
@@ -483,7 +517,7 @@ static int domain_release(struct inode *inode, struct file *file)
 	struct domain_attach *attach;
 	unsigned long id;
 
-	scoped_guard(mutex, &domain_lock)
+	scoped_guard(rwsem_write, &domain_lock)
 		xa_for_each(attaches, id, attach)
 			domain_attach_free(attach);
 	xa_destroy(attaches);
@@ -498,7 +532,7 @@ static int domain_mmap(struct file *file, struct vm_area_struct *vma)
 	void *page;
 	int ret = 0;
 
-	guard(mutex)(&domain_lock);
+	guard(rwsem_read)(&domain_lock);
 
 	if (!domain_card || domain_card->error)
 		return -ENXIO;
@@ -539,7 +573,7 @@ static int domain_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (id->vendor == PCI_ANY_ID)
 		return -ENODEV;
 
-	guard(mutex)(&domain_lock);
+	guard(rwsem_write)(&domain_lock);
 
 	if (domain_card)
 		return -EBUSY;
@@ -554,13 +588,34 @@ static void domain_remove(struct pci_dev *pdev)
 {
 	struct domain_attach *attach;
 
-	guard(mutex)(&domain_lock);
+	guard(rwsem_write)(&domain_lock);
 
 	list_for_each_entry(attach, &domain_attaches, node)
 		domain_attach_end(attach);
 	domain_card_destroy(domain_card);
 	domain_card = NULL;
 }
+
+/* No copy is running: the ioctl waits for its end, and tasks are frozen. */
+static int domain_suspend(struct device *dev)
+{
+	guard(rwsem_write)(&domain_lock);
+
+	if (!domain_card->error)
+		phyr_engine_pause(&domain_card->engine);
+	return 0;
+}
+
+static int domain_resume(struct device *dev)
+{
+	guard(rwsem_write)(&domain_lock);
+
+	if (!domain_card->error)
+		phyr_engine_resume(&domain_card->engine);
+	return 0;
+}
+
+static DEFINE_SIMPLE_DEV_PM_OPS(domain_pm_ops, domain_suspend, domain_resume);
 
 static const struct pci_device_id domain_ids[] = {
 	{ PCI_DEVICE_DRIVER_OVERRIDE(0x1000, 0x0012, true) },
@@ -573,6 +628,7 @@ static struct pci_driver domain_driver = {
 	.probe = domain_probe,
 	.remove = domain_remove,
 	.driver_managed_dma = true,
+	.driver.pm = pm_sleep_ptr(&domain_pm_ops),
 };
 
 static int __init domain_init(void)

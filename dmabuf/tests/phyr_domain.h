@@ -15,7 +15,7 @@
 /* In the domain already: the engine's script, and memory for the test to mmap */
 #define PHYR_DOMAIN_SCRIPT	0x10000
 #define PHYR_DOMAIN_SCRATCH	0x1000000
-#define PHYR_DOMAIN_SCRATCH_LEN	0x40000
+#define PHYR_DOMAIN_SCRATCH_LEN	0x200000
 
 /**
  * struct phyr_domain_info - the domain
@@ -117,5 +117,7 @@ struct phyr_domain_copy {
 #define PHYR_DOMAIN_IOC_UNMAP	_IOW('Q', 4, struct phyr_domain_unmap)
 #define PHYR_DOMAIN_IOC_STATE	_IOWR('Q', 5, struct phyr_domain_state)
 #define PHYR_DOMAIN_IOC_COPY	_IOW('Q', 6, struct phyr_domain_copy)
+/* Pass the domain to the core once more, and take it back. */
+#define PHYR_DOMAIN_IOC_SPACE	_IO('Q', 7)
 
 #endif

@@ -33,6 +33,9 @@ igt_main()
 	igt_describe("Mappings of several dma-bufs are unmapped by one call");
 	igt_subtest("unmap-together")
 		domain_unmap_together();
+	igt_describe("Two tasks map and unmap at once, at IOVAs side by side and at one");
+	igt_subtest("two-tasks")
+		domain_two_tasks();
 
 	igt_describe("The engine copies by the IOVAs that the driver chose");
 	igt_subtest("copies")
@@ -43,6 +46,9 @@ igt_main()
 	igt_describe("Moves wait for copies, which arrive");
 	igt_subtest("move-while-copying")
 		domain_move_while_copying();
+	igt_describe("A suspend unmaps, and the buffer is mapped again after it");
+	igt_subtest("suspend")
+		domain_suspend();
 	igt_describe("The driver is unbound with live mappings");
 	igt_subtest("importer-unbound")
 		domain_importer_unbound();

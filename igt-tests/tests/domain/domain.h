@@ -64,11 +64,13 @@ void domain_in_use(void);
 void domain_reserved(void);
 void domain_other_apis(void);
 void domain_unmap_together(void);
+void domain_two_tasks(void);
 
 /* move.c */
 void domain_copies(void);
 void domain_move(void);
 void domain_move_while_copying(void);
+void domain_suspend(void);
 void domain_importer_unbound(void);
 void domain_file_closed(void);
 void domain_revoked(void);

@@ -404,3 +404,55 @@ void domain_unmap_together(void)
 		close(dmabufs[i]);
 	close_domain(&domain);
 }
+
+/*
+ * One of two tasks: page by page between the other's pages, in the same page
+ * tables; and at an IOVA that both want, where one of them succeeds.
+ */
+static void map_beside(const struct domain *domain, int dmabuf, unsigned int task)
+{
+	const uint64_t both = DOMAIN_IOVA + 8 * SZ_1M;
+	uint32_t id = attach(domain, dmabuf);
+	struct phyr_domain_map maps[8];
+	int err;
+
+	for (int round = 0; round < repeats(30); round++) {
+		for (unsigned int i = 0; i < ARRAY_SIZE(maps); i++) {
+			uint64_t iova = DOMAIN_IOVA + (2 * i + task) * SZ_4K;
+
+			maps[i] = map(domain, id, i * SZ_4K, SZ_4K, iova);
+			assert_translated(domain, dmabuf, i * SZ_4K, SZ_4K,
+					  iova);
+		}
+		err = try_map(domain, id, 0, 8 * SZ_4K, both);
+		igt_assert(!err || err == -EADDRINUSE);
+		for (unsigned int i = 0; i < ARRAY_SIZE(maps); i++) {
+			uint64_t iova = DOMAIN_IOVA + (2 * i + task) * SZ_4K;
+
+			assert_translated(domain, dmabuf, i * SZ_4K, SZ_4K,
+					  iova);
+			unmap_one(domain, &maps[i]);
+			assert_unmapped(domain, dmabuf, SZ_4K, iova);
+		}
+	}
+	detach(domain, id);
+}
+
+void domain_two_tasks(void)
+{
+	struct domain domain = open_domain();
+	int dmabufs[2];
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(dmabufs); i++)
+		dmabufs[i] = test_export(domain.test, PHYR_TEST_STYLE_PHYR,
+					 i * SZ_1M, 8, SZ_4K, SZ_64K);
+	igt_fork(task, 2)
+		map_beside(&domain, dmabufs[task], task);
+	igt_waitchildren();
+	for (unsigned int i = 0; i < ARRAY_SIZE(dmabufs); i++) {
+		assert_unmapped(&domain, dmabufs[i], 8 * SZ_4K,
+				DOMAIN_IOVA + 8 * SZ_1M);
+		close(dmabufs[i]);
+	}
+	close_domain(&domain);
+}
