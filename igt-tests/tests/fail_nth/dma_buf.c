@@ -207,7 +207,7 @@ void sweep_dma_buf(void)
 
 static int card_file = -1;
 
-static void open_card_file(const char *file)
+void open_card_file(const char *file)
 {
 	char path[96];
 
@@ -217,11 +217,16 @@ static void open_card_file(const char *file)
 	igt_assert_f(card_file >= 0, "%s: %s\n", path, strerror(errno));
 }
 
-static int write_card_file(const void *data)
+int write_card_file(const void *data)
 {
 	(void)data;
 	return as_errno(write(card_file, stage.card.busid,
 			      strlen(stage.card.busid)) < 0 ? -1 : 0);
+}
+
+void close_card_file(void)
+{
+	close(card_file);
 }
 
 static void setup_revoke(const void *data)
@@ -262,7 +267,7 @@ static void verify_revoked(const void *data, int result)
 	release_held(stage.test, stage.other);
 	close(stage.dmabuf);
 	close(stage.vram);
-	close(card_file);
+	close_card_file();
 	if (!result)
 		pci_bind(stage.card.busid, PHYR_VRAM_DRIVER);
 }

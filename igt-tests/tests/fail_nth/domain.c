@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* An IOMMU domain of the importer: attach, map, move, unmap, detach. */
+/* An IOMMU domain of the importer: attach, map, move, unmap, revoke, detach. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -54,6 +54,21 @@ static int call_unmap(const void *data)
 	return phyr_ioctl(domain, PHYR_DOMAIN_IOC_UNMAP, &args);
 }
 
+/* All mappings of the file */
+static int call_unmap_all(const void *data)
+{
+	struct phyr_domain_unmap args = { 0 };
+
+	(void)data;
+	return phyr_ioctl(domain, PHYR_DOMAIN_IOC_UNMAP, &args);
+}
+
+static int call_space(const void *data)
+{
+	(void)data;
+	return phyr_ioctl(domain, PHYR_DOMAIN_IOC_SPACE, NULL);
+}
+
 static void setup_exported(const void *data)
 {
 	setup_buffer(data);
@@ -70,6 +85,21 @@ static void setup_mapped(const void *data)
 {
 	setup_attached(data);
 	igt_assert_eq(call_map(data), 0);
+}
+
+/* Three times, the last time at the IOVA of @mapped */
+static void setup_mapped_often(const void *data)
+{
+	setup_mapped(data);
+	igt_assert_eq(call_map(data), 0);
+	igt_assert_eq(call_map(data), 0);
+}
+
+static void setup_revoke(const void *data)
+{
+	stage.vram = open_device(&stage.card);
+	setup_mapped(data);
+	open_card_file("unbind");
 }
 
 /* All pages at the IOVA of the last map are the buffer's, or none is mapped. */
@@ -131,6 +161,43 @@ static void verify_detached(const void *data, int result)
 	end_exported();
 }
 
+static void verify_space(const void *data, int result)
+{
+	if (result)
+		igt_assert_eq(call_space(data), 0);
+}
+
+/* The sysfs file itself may fail before it calls the driver. */
+static void verify_revoked(const void *data, int result)
+{
+	assert_pages(result);
+	igt_assert_eq(call_unmap(data), 0);
+	assert_pages(false);
+	igt_assert_eq(call_map(data), result ? 0 : -ENODEV);
+	igt_assert_eq(call_detach(data), 0);
+	assert_pages(false);
+	close(stage.dmabuf);
+	close(stage.vram);
+	close_card_file();
+	if (!result)
+		pci_bind(stage.card.busid, PHYR_VRAM_DRIVER);
+}
+
+static void sweep_revoke(void)
+{
+	const struct fail_nth_call call = {
+		"domain revoke", setup_revoke, write_card_file, verify_revoked,
+		.data = &pieces,
+	};
+
+	clear_stage();
+	stage.test = open_phyr_test(SECOND_IVSHMEM);
+	fail_nth_sweep(&call);
+	close(stage.test);
+	set_stage();
+	assert_works();
+}
+
 /* A move that fails may have unmapped or not. */
 static void verify_moved_mapped(const void *data, int result)
 {
@@ -145,6 +212,8 @@ static void verify_moved_mapped(const void *data, int result)
 void sweep_domain(void)
 {
 	const struct fail_nth_call calls[] = {
+		{ "domain space", NULL, call_space, verify_space,
+		  .data = NULL },
 		{ "domain attach, VRAM", setup_exported, call_attach,
 		  verify_attached, .data = &pieces },
 		{ "domain attach, movable", setup_exported, call_attach,
@@ -157,6 +226,8 @@ void sweep_domain(void)
 		  .data = &movable },
 		{ "domain unmap", setup_mapped, call_unmap, verify_unmapped,
 		  .data = &pieces },
+		{ "domain unmap together", setup_mapped_often, call_unmap_all,
+		  verify_unmapped, .data = &pieces },
 		{ "domain detach", setup_attached, call_detach,
 		  verify_detached, .data = &pieces },
 	};
@@ -172,6 +243,7 @@ void sweep_domain(void)
 	/* assert_pages() of a buffer that was never mapped */
 	mapped.iova = FIRST_IOVA;
 	sweep_all(calls, ARRAY_SIZE(calls));
+	sweep_revoke();
 	close(domain);
 	if (driver[0])
 		pci_bind(busid, driver);

@@ -101,6 +101,14 @@ void setup_own(const void *data);
 void verify_own(const void *data, int result);
 void setup_foreign(const void *data);
 
+/*
+ * dma_buf.c: "bind" or "unbind" of the card's driver, without its display. The
+ * stage is clear meanwhile.
+ */
+void open_card_file(const char *file);
+int write_card_file(const void *data);
+void close_card_file(void);
+
 /* The subtests. */
 void sweep_files(void);
 void sweep_buffers(void);
