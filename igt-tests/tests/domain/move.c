@@ -164,6 +164,8 @@ void domain_suspend(void)
 	uint32_t handle = create_vram(vram, SIZE, IN_VRAM, SZ_4K), id;
 	struct phyr_domain_map old;
 
+	igt_require_f(!iommu_is("virtio"),
+		      "virtio_iommu cannot be suspended: it has no callbacks for it, and waits for ever for its next request\n");
 	dmabuf = export_buffer(vram, handle);
 	id = attach(&domain, dmabuf);
 	fill_scratch(&domain, 1);
