@@ -20,6 +20,8 @@
 #include <drm/drm_probe_helper.h>
 #include <drm/drm_vblank.h>
 #include <drm/drm_vblank_helper.h>
+#include <linux/completion.h>
+#include <linux/completion.h>
 #include <linux/hrtimer.h>
 #include <linux/sched/signal.h>
 
@@ -377,22 +379,52 @@ static void vram_display_hold_signals(sigset_t *old)
 	sigprocmask(SIG_SETMASK, &all, old);
 }
 
+/*
+ * A commit waits without end for its fences, which may be another driver's, and
+ * drm_mode_config_helper_suspend() for the commit.
+ */
+static int vram_display_wait(struct vram_display *display,
+			     unsigned long timeout)
+{
+	struct drm_crtc *crtc = &display->crtc;
+	struct drm_crtc_commit *commit;
+	int ret = 0;
+
+	drm_modeset_lock(&crtc->mutex, NULL);
+	commit = crtc->state->commit;
+	if (commit)
+		drm_crtc_commit_get(commit);
+	drm_modeset_unlock(&crtc->mutex);
+	if (!commit)
+		return 0;
+	if (!wait_for_completion_timeout(&commit->hw_done, timeout)) {
+		drm_err(&display->vram->drm, "cannot suspend: a flip waits for a fence; try again later\n");
+		ret = -EBUSY;
+	}
+	drm_crtc_commit_put(commit);
+	return ret;
+}
+
 /**
  * vram_display_suspend - disable the display and save its state
  * @vram: the card, which may lose power afterwards; ignored if it has no
  *	display
+ * @timeout: jiffies to wait for a commit that is under way
  *
  * Unpins all framebuffers and clears the registers.
  *
- * Context: may sleep.
- * Return: 0, or as drm_mode_config_helper_suspend().
+ * Context: may sleep; userspace is frozen.
+ * Return: 0, -EBUSY after @timeout, or as drm_mode_config_helper_suspend().
  */
-int vram_display_suspend(struct vram_device *vram)
+int vram_display_suspend(struct vram_device *vram, unsigned long timeout)
 {
 	int ret;
 
 	if (!vram->display)
 		return 0;
+	ret = vram_display_wait(vram->display, timeout);
+	if (ret)
+		return ret;
 	ret = drm_mode_config_helper_suspend(&vram->drm);
 	if (ret)
 		return ret;

@@ -275,7 +275,7 @@ static int vram_pm_prepare(struct device *dev)
 	ret = vram_pm_wait(vram, deadline);
 	if (ret)
 		return ret;
-	ret = vram_display_suspend(vram);
+	ret = vram_display_suspend(vram, vram_pm_time_left(deadline));
 	if (ret)
 		return ret;
 

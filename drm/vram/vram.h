@@ -494,7 +494,7 @@ int vram_display_init(struct vram_device *vram, int bar);
 void vram_display_register(struct vram_device *vram);
 void vram_display_remove(struct vram_device *vram);
 void vram_display_shutdown(struct vram_device *vram);
-int vram_display_suspend(struct vram_device *vram);
+int vram_display_suspend(struct vram_device *vram, unsigned long timeout);
 int vram_display_resume(struct vram_device *vram);
 int vram_display_block(struct vram_device *vram);
 int vram_display_unblock(struct vram_device *vram);

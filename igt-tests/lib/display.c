@@ -21,6 +21,7 @@ static const struct {
 	[CONNECTOR_CRTC] = { DRM_MODE_OBJECT_CONNECTOR, "CRTC_ID" },
 	[PLANE_CRTC] = { DRM_MODE_OBJECT_PLANE, "CRTC_ID" },
 	[PLANE_FB] = { DRM_MODE_OBJECT_PLANE, "FB_ID" },
+	[PLANE_IN_FENCE] = { DRM_MODE_OBJECT_PLANE, "IN_FENCE_FD" },
 	[PLANE_SRC_X] = { DRM_MODE_OBJECT_PLANE, "SRC_X" },
 	[PLANE_SRC_Y] = { DRM_MODE_OBJECT_PLANE, "SRC_Y" },
 	[PLANE_SRC_W] = { DRM_MODE_OBJECT_PLANE, "SRC_W" },
@@ -444,6 +445,17 @@ int try_flip(const struct display *display, const struct fb *fb, uint32_t flags)
 
 	add_value(display, request, PLANE_FB, fb->id);
 	return commit(display, request, flags);
+}
+
+int try_flip_after(const struct display *display, const struct fb *fb,
+		   int fence)
+{
+	drmModeAtomicReq *request = drmModeAtomicAlloc();
+
+	add_value(display, request, PLANE_FB, fb->id);
+	add_value(display, request, PLANE_IN_FENCE, fence);
+	return commit(display, request, DRM_MODE_ATOMIC_NONBLOCK |
+					DRM_MODE_PAGE_FLIP_EVENT);
 }
 
 void flip(const struct display *display, const struct fb *fb)

@@ -22,6 +22,7 @@ enum display_property {
 	CONNECTOR_CRTC,
 	PLANE_CRTC,
 	PLANE_FB,
+	PLANE_IN_FENCE,
 	PLANE_SRC_X,
 	PLANE_SRC_Y,
 	PLANE_SRC_W,
@@ -151,6 +152,9 @@ void show(const struct display *display, const struct fb *fb);
 /* Commit only the framebuffer; flip() waits until it is visible. */
 int try_flip(const struct display *display, const struct fb *fb,
 	     uint32_t flags);
+/* A nonblocking flip after @fence, a sync_file. */
+int try_flip_after(const struct display *display, const struct fb *fb,
+		   int fence);
 void flip(const struct display *display, const struct fb *fb);
 /* Wait for the event of a flip with DRM_MODE_PAGE_FLIP_EVENT. */
 void wait_for_flip(const struct display *display);

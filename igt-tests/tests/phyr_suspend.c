@@ -249,6 +249,44 @@ static void too_busy(void)
 	close(queue.engine);
 }
 
+/* The fence that a flip waits for is in no buffer of the card. */
+static void flip_behind_hung(void)
+{
+	struct phyr_device device = copy_device(0);
+	struct queue queue = { .engine = open_device(&device) };
+	struct display display = open_display();
+	struct fb fbs[2];
+	uint32_t own = create_own(queue.engine, SIZE);
+	uint32_t other = create_own(queue.engine, SIZE);
+	int fence;
+
+	for (int i = 0; i < 2; i++)
+		fbs[i] = create_mode_fb(&display, DRM_FORMAT_XRGB8888,
+					SEED + 40 + i);
+	show(&display, &fbs[1]);
+	show(&display, &fbs[0]);
+	prepare_suspend();
+	expect_failure(-EBUSY, "cannot suspend: a flip waits for a fence");
+	igt_assert_eq(phyr_hang(&device, 3), 0);
+	queue_job(&queue, own, other, SIZE);
+	queue_job(&queue, own, other, SIZE);
+	fence = submit_for_fence(queue.engine, copy_job(own, other, SIZE));
+	igt_assert_eq(try_flip_after(&display, &fbs[1], fence), 0);
+	close(fence);
+	igt_assert_eq(timed_suspend("mem", SUSPEND_LIMIT), -EBUSY);
+	igt_assert(!flip_is_over(&display));
+	assert_shown(&display, &fbs[0]);
+	wait_for_flip(&display);
+	assert_queue(&queue, 2);
+	assert_shown(&display, &fbs[1]);
+	igt_assert_eq(timed_suspend("mem", SUSPEND_LIMIT), 0);
+	assert_shown(&display, &fbs[1]);
+	remove_fb(&display, &fbs[1]);
+	remove_fb(&display, &fbs[0]);
+	close_display(&display);
+	close(queue.engine);
+}
+
 static uint64_t available(void)
 {
 	FILE *file = fopen("/proc/meminfo", "re");
@@ -455,6 +493,10 @@ igt_main()
 	igt_describe("A suspend that waits too long fails; everything is where it was");
 	igt_subtest("too-busy")
 		too_busy();
+
+	igt_describe("A suspend fails if a flip waits for a hung engine, and the flip happens afterwards");
+	igt_subtest("flip-behind-hung")
+		flip_behind_hung();
 
 	igt_describe("Signals for the task that suspends do not keep the picture from coming back");
 	igt_subtest("signalled")
