@@ -62,7 +62,7 @@
  * @lock: guards @ranges, @gone and @broken; nests inside any reservation lock
  * @ranges: interval tree of struct phyr_domain_range
  * @gone: the importer has destroyed the space or detached the domain
- * @broken: an unmap did less than all
+ * @broken: an unmap failed in part: no further maps
  */
 struct phyr_domain {
 	struct kref ref;
@@ -131,7 +131,8 @@ static int phyr_domain_check_domain(struct device *dev,
  * phyr_domain_create - pass an importer's IOMMU domain to the core
  * @dev: the importer's device, bound to its driver
  * @domain: a paging domain that is attached to @dev. The importer keeps it
- *	attached until phyr_domain_destroy()
+ *	attached until phyr_domain_destroy(). It must not have had a space that
+ *	failed with -EIO
  * @owner: the cookie that the importer claimed DMA ownership of @dev with
  *
  * Context: no reservation lock is held; may sleep.
@@ -353,7 +354,10 @@ static int phyr_domain_reserve(struct phyr_domain_range *range)
 	return 0;
 }
 
-/* @range has no page in the domain any more, or the domain is gone. */
+/*
+ * @range has no page in the domain any more, the domain is gone, or its space
+ * is broken.
+ */
 static void phyr_domain_unreserve(struct phyr_domain_range *range)
 {
 	lockdep_assert_held(&range->space->lock);
@@ -445,7 +449,9 @@ static int phyr_domain_map_extents(struct phyr_domain_range *range,
  * Unmap @len bytes, the mapped part of a range; the caller flushes.
  *
  * An unmap stops at a page that is not mapped, or that the driver fails to
- * unmap. Continue after it: soon the memory may be somebody else's.
+ * unmap. Continue after it: soon the memory may be somebody else's. What the
+ * driver has forgotten is out of reach here: virtio-iommu forgets a whole range
+ * before it asks its device to unmap it.
  */
 static void phyr_domain_unmap_pages(struct phyr_domain_range *range, u64 len,
 				    struct iommu_iotlb_gather *gather)
@@ -471,7 +477,7 @@ static void phyr_domain_unmap_pages(struct phyr_domain_range *range, u64 len,
 	}
 	space->broken |= missing;
 	WARN_ONCE(missing,
-		  "phyr: a part of a dma-buf is missing in the IOMMU domain of %s, which may reach it until the domain is detached\n",
+		  "phyr: could not unmap all of a dma-buf from the IOMMU domain of %s; the device may access it until the domain is detached\n",
 		  dev_name(space->dev));
 }
 
@@ -575,7 +581,8 @@ static void phyr_domain_unmap_range(struct phyr_domain_range *range,
  * @lists: struct dma_range_list of PHYR_MAP_DOMAIN, linked by their node; some
  *	may be unmapped already
  *
- * Afterwards the device reaches nothing through @lists. The caller has ended the
+ * Afterwards the device reaches nothing through @lists, unless an unmap fails and
+ * the space is broken. The caller has ended the
  * importer's data by dma_range_lists_destroy_priv().
  *
  * Context: the reservation locks of all lists are held; may sleep.

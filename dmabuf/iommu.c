@@ -93,12 +93,11 @@ static int phyr_domain_check_args(const struct phyr_attachment *attach,
  * window of the host bridge, a buffer that does not start at a page boundary of
  * its memory, or another kind of attachment; -EACCES for IOMMU_WRITE to a
  * read-only buffer; -ERANGE beyond the domain's aperture or the device's mask;
- * -EADDRINUSE if an IOVA is mapped already, by
- * whomever; -EBUSY in an invalidate callback; -ENODEV for a revoked buffer, or
- * if the domain is detached; -EIO after an unmap in the space that did less than
- * all, until the importer creates another with another domain; -EREMOTEIO if the
- * device does not reach the memory; -ENOMEM; or another error of the IOMMU
- * driver.
+ * -EADDRINUSE if an IOVA is mapped already, by whomever; -EBUSY in an invalidate
+ * callback; -ENODEV for a revoked buffer, or if the domain is detached; -EIO
+ * after an unmap in the space that failed in part, until the importer creates
+ * another with another domain; -EREMOTEIO if the device does not reach the
+ * memory; -ENOMEM; or another error of the IOMMU driver.
  */
 struct dma_range_list *phyr_map_domain(struct phyr_attachment *attach,
 				       u64 offset, u64 len, u64 iova, int prot)

@@ -515,7 +515,7 @@ static void map_fails_at_each_step(struct kunit *test)
 
 /*
  * An importer that unmaps what the core mapped; the rest is unmapped. The space
- * maps nothing any more, another does.
+ * maps nothing any more; another space does.
  */
 static void unmap_finds_less(struct kunit *test)
 {
@@ -545,7 +545,7 @@ static void unmap_finds_less(struct kunit *test)
 	}
 }
 
-/* The IOMMU driver fails; other mappings are used on, and unmapped. */
+/* The IOMMU driver fails; other mappings remain usable and can be unmapped. */
 static void unmap_fails(struct kunit *test)
 {
 	struct domain_test *t = test->priv;

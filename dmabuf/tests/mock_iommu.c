@@ -62,7 +62,6 @@ static size_t mock_iommu_unmap_pages(struct iommu_domain *domain,
 {
 	struct mock_iommu_page *page;
 	size_t unmapped = 0;
-
 	int err;
 
 	err = mock_log_call(&(struct mock_entry) {

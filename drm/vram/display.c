@@ -21,7 +21,6 @@
 #include <drm/drm_vblank.h>
 #include <drm/drm_vblank_helper.h>
 #include <linux/completion.h>
-#include <linux/completion.h>
 #include <linux/hrtimer.h>
 #include <linux/sched/signal.h>
 
@@ -380,8 +379,8 @@ static void vram_display_hold_signals(sigset_t *old)
 }
 
 /*
- * A commit waits without end for its fences, which may be another driver's, and
- * drm_mode_config_helper_suspend() for the commit.
+ * drm_mode_config_helper_suspend() waits without a timeout for the previous
+ * commit, which so waits for its fences. They may be another driver's.
  */
 static int vram_display_wait(struct vram_display *display,
 			     unsigned long timeout)

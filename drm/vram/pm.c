@@ -9,7 +9,8 @@
  * where it was.
  *
  * .prepare fails rather than
- * - wait for fences longer than VRAM_PM_TIMEOUT in total (-EBUSY),
+ * - wait for fences, of buffers and of a commit, longer than VRAM_PM_TIMEOUT in
+ *   total (-EBUSY),
  * - use up the system's memory (-ENOMEM).
  *
  * A pin of an importer does not keep a buffer in VRAM here: only importers that

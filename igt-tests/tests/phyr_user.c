@@ -163,7 +163,7 @@ static void twice(void)
 	assert_bytes(mem, SEED, 0, 4 * SZ_4K);
 	copy_bytes(engine, again, first, SZ_4K);
 	assert_bytes(mem, SEED, SZ_4K, SZ_4K);
-	igt_assert_eq_u64(pinned_bytes(), 9 * SZ_4K);
+	wait_for_pinned_bytes(9 * SZ_4K);
 	close_user(first);
 	close_user(again);
 	copy_part(engine, second, 0, second, 2 * SZ_4K, SZ_4K);
@@ -418,7 +418,7 @@ static void accounting(void)
 	uint8_t *mem = map_pages(600);
 	uint32_t own = create_own(file, 600 * SZ_4K), user;
 
-	igt_assert_eq_u64(pinned_bytes(), 0);
+	wait_for_pinned_bytes(0);
 	user = create_user(file, mem + 1, 600 * SZ_4K - 1, 0);
 	igt_assert_eq_u64(pinned_bytes(), 600 * SZ_4K);
 	copy_bytes(file, user, own, 600 * SZ_4K - 1);

@@ -407,7 +407,7 @@ void domain_unmap_together(void)
 
 /*
  * One of two tasks: page by page between the other's pages, in the same page
- * tables; and at an IOVA that both want, where one of them succeeds.
+ * tables; and at an IOVA that both want, where one of them may fail.
  */
 static void map_beside(const struct domain *domain, int dmabuf, unsigned int task)
 {
@@ -440,6 +440,7 @@ static void map_beside(const struct domain *domain, int dmabuf, unsigned int tas
 
 void domain_two_tasks(void)
 {
+	const uint64_t both = DOMAIN_IOVA + 8 * SZ_1M;
 	struct domain domain = open_domain();
 	int dmabufs[2];
 
@@ -450,8 +451,11 @@ void domain_two_tasks(void)
 		map_beside(&domain, dmabufs[task], task);
 	igt_waitchildren();
 	for (unsigned int i = 0; i < ARRAY_SIZE(dmabufs); i++) {
-		assert_unmapped(&domain, dmabufs[i], 8 * SZ_4K,
-				DOMAIN_IOVA + 8 * SZ_1M);
+		uint32_t id = attach(&domain, dmabufs[i]);
+
+		assert_unmapped(&domain, dmabufs[i], 8 * SZ_4K, both);
+		map(&domain, id, 0, 8 * SZ_4K, both);
+		detach(&domain, id);
 		close(dmabufs[i]);
 	}
 	close_domain(&domain);

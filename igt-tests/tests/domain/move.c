@@ -158,14 +158,17 @@ void domain_move_while_copying(void)
  */
 void domain_suspend(void)
 {
-	struct domain domain = open_domain();
 	struct phyr_device card = vram_device(0);
-	int vram = open_device(&card), dmabuf;
-	uint32_t handle = create_vram(vram, SIZE, IN_VRAM, SZ_4K), id;
 	struct phyr_domain_map old;
+	struct domain domain;
+	uint32_t handle, id;
+	int vram, dmabuf;
 
 	igt_require_f(!iommu_is("virtio"),
 		      "virtio_iommu cannot be suspended: it has no callbacks for it, and waits for ever for its next request\n");
+	domain = open_domain();
+	vram = open_device(&card);
+	handle = create_vram(vram, SIZE, IN_VRAM, SZ_4K);
 	dmabuf = export_buffer(vram, handle);
 	id = attach(&domain, dmabuf);
 	fill_scratch(&domain, 1);
