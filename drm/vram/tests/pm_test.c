@@ -7,7 +7,8 @@
 
 #include "redirect.h"
 
-#define vram_display_suspend(vram, timeout)	((void)(vram), 0)
+#define vram_display_suspend(vram, timeout) \
+	((void)(vram), (void)(timeout), 0)
 #define vram_display_resume(vram)	((void)(vram), 0)
 #include "../pm.c"
 
