@@ -582,8 +582,8 @@ static void phyr_domain_unmap_range(struct phyr_domain_range *range,
  *	may be unmapped already
  *
  * Afterwards the device reaches nothing through @lists, unless an unmap fails and
- * the space is broken. The caller has ended the
- * importer's data by dma_range_lists_destroy_priv().
+ * the space is broken. The caller has ended the importer's data by
+ * dma_range_lists_destroy_priv().
  *
  * Context: the reservation locks of all lists are held; may sleep.
  */

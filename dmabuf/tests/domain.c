@@ -3,8 +3,9 @@
  * phyr_domain: /dev/phyr_domain, see phyr_domain.h
  *
  * domain_lock is held for writing by probe, remove and most ioctls. MAP, STATE,
- * mmap, and UNMAP of one mapping hold it for reading and run at once. Unbinding the device detaches
- * all files from their dma-bufs; their ioctls fail afterwards.
+ * mmap, and UNMAP of one mapping hold it for reading and run at once. Unbinding
+ * the device detaches all files from their dma-bufs; their ioctls fail
+ * afterwards.
  */
 #include <linux/dma-buf.h>
 #include <linux/dma-resv.h>

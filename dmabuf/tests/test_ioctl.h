@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Copies the arguments of a test module's ioctls in, and their results out
+ * Copies the arguments of a test module's ioctls in and their results out
  */
 #ifndef _PHYR_TEST_IOCTL_H
 #define _PHYR_TEST_IOCTL_H
