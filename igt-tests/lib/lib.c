@@ -826,6 +826,15 @@ void move_buffer(int fd, uint32_t handle, uint32_t placement)
 	igt_assert_eq(vram_info(fd, handle).placement, placement);
 }
 
+void move_when_unpinned(int fd, uint32_t handle, uint32_t placement)
+{
+	int tries = 0;
+
+	while (try_move_buffer(fd, handle, placement) == -EBUSY && tries++ < 300)
+		usleep(100000);
+	igt_assert_eq(vram_info(fd, handle).placement, placement);
+}
+
 int try_move_buffer(int fd, uint32_t handle, uint32_t placement)
 {
 	struct drm_phyr_vram_gem_move move = {

@@ -158,6 +158,8 @@ int test_export(int test, uint32_t style, uint64_t start, uint64_t count,
 /* Move a buffer to another placement (GEM_MOVE). */
 void move_buffer(int fd, uint32_t handle, uint32_t placement);
 int try_move_buffer(int fd, uint32_t handle, uint32_t placement);
+/* Retry: pins end some time after the last job's fence or the flip's event. */
+void move_when_unpinned(int fd, uint32_t handle, uint32_t placement);
 
 /* Importers of /dev/phyr_test that stay attached. */
 int try_hold(int test, int dmabuf, uint32_t kind, uint32_t unmap, uint32_t *id);

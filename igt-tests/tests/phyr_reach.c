@@ -117,7 +117,7 @@ static void imported_in_system(void)
 		      iommu_is_on() ? IN_VRAM : IN_SYSTEM);
 
 	igt_assert_eq(phyr_close_handle(engine, imported), 0);
-	move_buffer(vram, handle, IN_VRAM);
+	move_when_unpinned(vram, handle, IN_VRAM);
 	assert_vram(vram, handle, SZ_1M, 4);
 	close(engine);
 	close(vram);
