@@ -22,6 +22,7 @@ extern "C" {
 #define DRM_PHYR_COPY_SUBMIT		0x03
 #define DRM_PHYR_COPY_INFO		0x04
 #define DRM_PHYR_COPY_GEM_USERPTR	0x05
+#define DRM_PHYR_COPY_GEM_COMPOSE	0x06
 
 /* Maximum number of queued and unfinished copies per client (open file). */
 #define PHYR_COPY_MAX_JOBS	256
@@ -113,11 +114,71 @@ struct drm_phyr_copy_gem_userptr {
 	__u32 handle;
 };
 
+/* Maximum number of parts of a composed buffer. */
+#define PHYR_COPY_MAX_PARTS	1024
+
+/**
+ * struct drm_phyr_copy_part - a part of a composed buffer
+ * @handle: GEM handle of an imported buffer whose exporter knows phyr, or of
+ *	user memory
+ * @pad: must be zero
+ * @offset: first byte
+ * @len: bytes, not 0
+ */
+struct drm_phyr_copy_part {
+	__u32 handle;
+	__u32 pad;
+	__u64 offset;
+	__u64 len;
+};
+
+/**
+ * struct drm_phyr_copy_gem_compose - make one buffer of parts of others
+ * @parts: in: address of an array of struct drm_phyr_copy_part
+ * @count: in: number of parts; from 1 to PHYR_COPY_MAX_PARTS
+ * @flags: must be zero
+ * @handle: out: GEM handle
+ * @pad: must be zero
+ * @size: out: bytes, the sum of the lengths
+ *
+ * The buffer has the bytes of its parts, one after the other, in whatever memory
+ * they are; nothing is copied. The same bytes may occur in several parts. Only
+ * the first part may start inside a page of its memory, and only the last one
+ * may end inside a page. A copy writes to none of the parts if one is read-only
+ * user memory (-EACCES).
+ *
+ * The parts may move or be revoked as before: a copy of the composed buffer
+ * waits for them, as a reader or writer of each, and finds them where they are.
+ * The buffer keeps its parts; their handles may be closed.
+ *
+ * DRM_IOCTL_PRIME_HANDLE_TO_FD makes a dma-buf of it, unless a part is user
+ * memory (-EOPNOTSUPP). An importer that does not lock all parts, such as one
+ * that needs an sg_table, gets each of them in system memory, where it is pinned
+ * meanwhile, or is refused. The dma-buf cannot be mapped by the CPU: its parts
+ * can.
+ *
+ * -EINVAL: an argument violates the rules above, a part exceeds its buffer, or
+ * is of a composed buffer. -EFAULT: @parts is not readable. -ENOENT: no such
+ * handle. -EOPNOTSUPP: a part is a buffer of DRM_IOCTL_PHYR_COPY_GEM_CREATE, or
+ * its exporter does not know phyr. -EOVERFLOW: the sum of the lengths exceeds
+ * 2^63 - 1. -EREMOTEIO: the engine cannot reach a part. -ENODEV: a part was
+ * revoked, or the engine is gone. -ENOMEM: out of memory. -EINTR: interrupted by
+ * a signal.
+ */
+struct drm_phyr_copy_gem_compose {
+	__u64 parts;
+	__u32 count;
+	__u32 flags;
+	__u32 handle;
+	__u32 pad;
+	__u64 size;
+};
+
 /**
  * struct drm_phyr_copy_gem_mmap - get the mmap() offset of a buffer
  * @handle: GEM handle of a buffer created by DRM_IOCTL_PHYR_COPY_GEM_CREATE;
  *	-EINVAL for an imported one, which must be mapped through its exporter,
- *	and for user memory, which is mapped
+ *	for user memory, which is mapped, and for a composed one
  * @pad: must be zero
  * @offset: out: offset for mmap() of the DRM node, in bytes
  *
@@ -132,12 +193,15 @@ struct drm_phyr_copy_gem_mmap {
 
 #define DRM_PHYR_COPY_GEM_IMPORTED	(1 << 0)
 #define DRM_PHYR_COPY_GEM_USER		(1 << 1)
+#define DRM_PHYR_COPY_GEM_COMPOSED	(1 << 2)
 
 /**
  * struct drm_phyr_copy_gem_info - query a buffer
  * @handle: GEM handle
  * @flags: out: DRM_PHYR_COPY_GEM_IMPORTED, DRM_PHYR_COPY_GEM_USER for a buffer
- *	of DRM_IOCTL_PHYR_COPY_GEM_USERPTR, or 0; ignored as input
+ *	of DRM_IOCTL_PHYR_COPY_GEM_USERPTR, DRM_PHYR_COPY_GEM_COMPOSED for one of
+ *	DRM_IOCTL_PHYR_COPY_GEM_COMPOSE, also with USER if a part is user memory,
+ *	or 0; ignored as input
  * @size: out: bytes
  * @id: out: number of this buffer in the device's debugfs files
  *
@@ -218,6 +282,9 @@ struct drm_phyr_copy_submit {
 #define DRM_IOCTL_PHYR_COPY_GEM_USERPTR \
 	DRM_IOWR(DRM_COMMAND_BASE + DRM_PHYR_COPY_GEM_USERPTR, \
 		 struct drm_phyr_copy_gem_userptr)
+#define DRM_IOCTL_PHYR_COPY_GEM_COMPOSE \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_PHYR_COPY_GEM_COMPOSE, \
+		 struct drm_phyr_copy_gem_compose)
 
 #if defined(__cplusplus)
 }
