@@ -218,6 +218,20 @@ u64 phyr_dev_limit(struct device *dev);
 struct phyr_route *phyr_route_create(struct dma_buf_attachment *attach,
 				     struct phyr_mem *mem);
 void phyr_route_destroy(struct phyr_route *route);
+bool phyr_route_reaches(const struct phyr_route *route, struct device *dev,
+			const struct phys_vec *vec);
+struct phyr_route *phyr_route_find(struct phyr_attachment *attach,
+				   struct phyr_mem *mem);
+
+/**
+ * struct dma_range_extent - a stored range
+ * @addr: DMA address
+ * @len: bytes
+ */
+struct dma_range_extent {
+	dma_addr_t addr;
+	u64 len;
+};
 
 /**
  * struct dma_range_chunk - stored ranges of a PHYR_MAP_EXTENT segment
@@ -228,16 +242,17 @@ void phyr_route_destroy(struct phyr_route *route);
 struct dma_range_chunk {
 	struct dma_range_chunk *next;
 	unsigned int nr;
-	struct dma_range ranges[];
+	struct dma_range_extent ranges[];
 };
 
 /**
- * struct dma_range_segment - a run of one memory, mapped in one mode
+ * struct dma_range_segment - a run of memory, mapped in one mode
  * @next: the list's next segment, or NULL
  * @mode: how it was mapped, for the unmap
+ * @flags: DMA_RANGE_* of all its ranges
  * @attrs: DMA_ATTR_* it was mapped with
  * @len: mapped bytes
- * @iova: PHYR_MAP_IOVA: the IOVA range
+ * @addr: PHYR_MAP_IOVA: its start in the list's IOVA range
  * @chunk: PHYR_MAP_BUS, PHYR_MAP_WINDOW: chunk of the phyr list it starts in
  * @chunk_skip: PHYR_MAP_BUS, PHYR_MAP_WINDOW: bytes of @chunk before its start
  * @start: PHYR_MAP_BUS, PHYR_MAP_WINDOW: bytes of the phyr list before its start
@@ -251,10 +266,11 @@ struct dma_range_chunk {
 struct dma_range_segment {
 	struct dma_range_segment *next;
 	enum phyr_map_mode mode;
+	u32 flags;
 	unsigned long attrs;
 	u64 len;
 	union {
-		struct dma_iova_state iova;
+		dma_addr_t addr;
 		struct {
 			const struct phyr_chunk *chunk;
 			u64 chunk_skip;
@@ -289,6 +305,8 @@ struct dma_range_segment {
  *	somebody else
  * @priv: the importer's private pointer
  * @destroy: called with @priv when the mapping ends; NULL without one
+ * @iova: the IOVA range of all PHYR_MAP_IOVA segments
+ * @linked: bytes linked into @iova, from its start
  * @segments: the first segment
  * @index: of the segments; NULL for a few
  * @first: storage of the first segment; most lists have no other
@@ -306,6 +324,8 @@ struct dma_range_list {
 	bool moved;
 	void *priv;
 	void (*destroy)(void *priv);
+	struct dma_iova_state iova;
+	u64 linked;
 	struct dma_range_segment *segments;
 	struct phyr_index *index;
 	struct dma_range_segment first;
@@ -417,6 +437,7 @@ const char *phyr_route_name(const struct phyr_attachment *attach);
 bool phyr_list_is_finished(const struct phyr_list *list);
 bool phyr_list_is_pageless(const struct phyr_list *list);
 bool phyr_list_has_pages(const struct phyr_list *list);
+bool phyr_list_has_peer(const struct phyr_list *list);
 bool phyr_list_is_mappable(const struct phyr_list *list);
 bool phyr_list_is_readonly(const struct phyr_list *list);
 

@@ -134,6 +134,7 @@ struct dma_range_list *phyr_map_domain(struct phyr_attachment *attach,
 	ranges->dir = DMA_BIDIRECTIONAL;
 	ranges->len = len;
 	ranges->first.mode = PHYR_MAP_DOMAIN;
+	ranges->first.flags = phyr_list_has_peer(list) ? DMA_RANGE_PEER : 0;
 	ranges->first.len = len;
 	ranges->first.range = range;
 	ranges->segments = &ranges->first;

@@ -51,6 +51,7 @@
  * @mixed: not all entries are in one memory
  * @pageless: some entry is not in system memory
  * @paged: some entry is in system memory
+ * @peer: some entry is in a BAR
  * @no_cpu: some entry is in memory that the CPU must not map
  * @readonly: devices must not write it
  * @tail: chunk that gets the next entry
@@ -69,6 +70,7 @@ struct phyr_list {
 	bool mixed;
 	bool pageless;
 	bool paged;
+	bool peer;
 	bool no_cpu;
 	bool readonly;
 	struct phyr_chunk *tail;
@@ -225,6 +227,7 @@ int phyr_list_append(struct phyr_list *list, struct phyr_mem *mem,
 		list->paged = true;
 	else
 		list->pageless = true;
+	list->peer |= mem->kind == PHYR_MEM_P2P;
 	list->no_cpu |= mem->cache == PHYR_MEM_NO_CPU;
 	list->mixed |= mem != list->head.mem;
 	return 0;
@@ -602,6 +605,18 @@ bool phyr_list_is_readonly(const struct phyr_list *list)
 struct phyr_mem *phyr_list_mem(const struct phyr_list *list)
 {
 	return list->mixed ? NULL : list->head.mem;
+}
+
+/**
+ * phyr_list_has_peer - test whether a list has memory of a device
+ * @list: the list
+ *
+ * Context: any.
+ * Return: true if any extent lies in a BAR.
+ */
+bool phyr_list_has_peer(const struct phyr_list *list)
+{
+	return list->peer;
 }
 
 /**

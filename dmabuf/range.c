@@ -2,11 +2,11 @@
 /*
  * dma_range_list: a mapping that an importer walks
  *
- * A list is a chain of segments; a segment is a run of one memory mapped in
- * one mode. Most lists have one segment. Behind an IOMMU a segment is one
- * range. With bus addresses or a window it is the phyr list plus a constant
- * offset, and no ranges are stored. Ranges are stored only if each extent is
- * mapped separately.
+ * A list is a chain of segments; a segment is a run of memory mapped in one mode.
+ * Most lists have one segment. Behind an IOMMU a segment is one range, and those
+ * of a list lie in one IOVA range. With bus addresses or a window it is the phyr
+ * list plus a constant offset, and no ranges are stored. Ranges are stored only
+ * if each extent is mapped separately.
  *
  * Nothing is stored for the importer's segment limits either: the cursor
  * splits ranges during the walk.
@@ -58,7 +58,8 @@ static bool dma_range_segment_syncs(const struct dma_range_list *ranges,
  * else's, who may have written it by the CPU meanwhile.
  */
 static void dma_range_sync(const struct dma_range_list *ranges,
-			   const struct dma_range *range, u64 pos, bool for_cpu)
+			   const struct dma_range_extent *range, u64 pos,
+			   bool for_cpu)
 {
 	u64 start = max(pos, ranges->skip);
 	u64 end = min(pos + range->len, ranges->skip + ranges->len);
@@ -142,10 +143,6 @@ void dma_range_segment_unmap(struct dma_range_list *ranges,
 			     struct dma_range_segment *segment)
 {
 	switch (segment->mode) {
-	case PHYR_MAP_IOVA:
-		dma_iova_destroy(ranges->dev, &segment->iova, segment->len,
-				 ranges->dir, segment->attrs);
-		break;
 	case PHYR_MAP_EXTENT:
 		dma_range_unmap_extents(ranges, segment);
 		break;
@@ -154,6 +151,7 @@ void dma_range_segment_unmap(struct dma_range_list *ranges,
 			dma_buf_unmap_attachment(ranges->table_of, segment->sgt,
 						 ranges->dir);
 		break;
+	case PHYR_MAP_IOVA:	/* see dma_range_list_unmap() */
 	case PHYR_MAP_BUS:
 	case PHYR_MAP_WINDOW:
 		break;
@@ -261,6 +259,10 @@ void dma_range_list_unmap(struct dma_range_list *ranges)
 		dma_range_segment_unmap(ranges, segment);
 		cond_resched();
 	}
+	/* Whatever is linked there has no CPU caches to maintain. */
+	if (dma_use_iova(&ranges->iova))
+		dma_iova_destroy(ranges->dev, &ranges->iova, ranges->linked,
+				 ranges->dir, DMA_ATTR_SKIP_CPU_SYNC);
 	ranges->len = 0;
 }
 
@@ -601,11 +603,11 @@ static struct dma_range dma_range_here(const struct dma_range_cursor *cursor)
 	const struct dma_range_chunk *ranges;
 	const struct phyr_chunk *phyrs;
 	struct scatterlist *sg;
-	struct dma_range here = {};
+	struct dma_range here = { .flags = segment->flags };
 
 	switch (segment->mode) {
 	case PHYR_MAP_IOVA:
-		here.addr = segment->iova.addr;
+		here.addr = segment->addr;
 		here.len = segment->len;
 		break;
 	case PHYR_MAP_DOMAIN:
@@ -620,7 +622,8 @@ static struct dma_range dma_range_here(const struct dma_range_cursor *cursor)
 		break;
 	case PHYR_MAP_EXTENT:
 		ranges = cursor->chunk;
-		here = ranges->ranges[cursor->index];
+		here.addr = ranges->ranges[cursor->index].addr;
+		here.len = ranges->ranges[cursor->index].len;
 		break;
 	case PHYR_MAP_SGT:
 		sg = (struct scatterlist *)cursor->chunk;
@@ -707,6 +710,7 @@ unsigned int dma_range_next(struct dma_range_cursor *cursor,
 				      here.len);
 		ranges[n].addr = here.addr;
 		ranges[n].len = len;
+		ranges[n].flags = here.flags;
 
 		cursor->skip += len;
 		cursor->left -= len;
@@ -747,14 +751,21 @@ u64 dma_range_list_count(const struct dma_range_list *ranges)
 }
 EXPORT_SYMBOL_NS_GPL(dma_range_list_count, "PHYR");
 
+static const char *dma_range_flags_name(u32 flags)
+{
+	if (flags & DMA_RANGE_BUS)
+		return "bus,peer";
+	return flags & DMA_RANGE_PEER ? "peer" : "-";
+}
+
 /**
  * dma_range_list_show - print the ranges of a list to a debugfs file
  * @m: the file. Only root may be able to read it, because an untranslated DMA
  *	address is a physical address
  * @ranges: the list
  *
- * Prints a line "  range ADDR LEN" for each range, both in hexadecimal. Stops
- * when @m overflows.
+ * Prints a line "  range ADDR LEN FLAGS" for each range, with both numbers in
+ * hexadecimal; FLAGS is "-", "peer" or "bus,peer". Stops when @m overflows.
  *
  * Context: as for dma_range_cursor_init(); does not sleep.
  */
@@ -766,7 +777,7 @@ void dma_range_list_show(struct seq_file *m,
 
 	dma_range_cursor_init(&cursor, ranges, 0);
 	while (dma_range_next(&cursor, &range, 1) && !seq_has_overflowed(m))
-		seq_printf(m, "  range 0x%llx 0x%llx\n", (u64)range.addr,
-			   range.len);
+		seq_printf(m, "  range 0x%llx 0x%llx %s\n", (u64)range.addr,
+			   range.len, dma_range_flags_name(range.flags));
 }
 EXPORT_SYMBOL_NS_GPL(dma_range_list_show, "PHYR");

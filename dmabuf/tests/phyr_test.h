@@ -42,7 +42,7 @@ struct phyr_test_export {
 	__s64 stride;
 };
 
-/* One DMA segment of a mapping; same layout as struct dma_range */
+/* One DMA segment of a mapping */
 struct phyr_test_range {
 	__u64 addr;
 	__u64 len;

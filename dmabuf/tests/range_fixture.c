@@ -64,7 +64,7 @@ void range_test_add_iova(struct range_test *t, u64 addr, u64 len)
 	struct dma_range_segment *segment;
 
 	segment = range_test_segment(t, PHYR_MAP_IOVA, len);
-	segment->iova.addr = addr;
+	segment->addr = addr;
 	range_test_piece(t, addr, len);
 }
 
@@ -147,7 +147,8 @@ void range_test_add_extents(struct range_test *t,
 			*end = chunk;
 			end = &chunk->next;
 		}
-		chunk->ranges[chunk->nr++] = range[i];
+		chunk->ranges[chunk->nr].addr = range[i].addr;
+		chunk->ranges[chunk->nr++].len = range[i].len;
 		segment->len += range[i].len;
 		range_test_piece(t, range[i].addr, range[i].len);
 	}

@@ -502,19 +502,16 @@ static void unmap_iova_destroys_it(struct kunit *test)
 {
 	struct device *dev = mock_device(test, "importer", DMA_BIT_MASK(64));
 	struct range_test *t = range_test_start(test, NULL);
-	struct dma_range_segment *segment;
+	struct dma_iova_state *iova = &t->ranges->iova;
 
 	mock.iommu = true;
 	range_test_add_iova(t, 0, 0x5000);
-	segment = t->ranges->segments;
-	segment->attrs = DMA_ATTR_MMIO;
 	t->ranges->dev = dev;
 	t->ranges->dir = DMA_TO_DEVICE;
-	KUNIT_ASSERT_TRUE(test, dma_iova_try_alloc(dev, &segment->iova, 0,
-						   0x5000));
-	KUNIT_ASSERT_EQ(test, dma_iova_link(dev, &segment->iova, 0x10000, 0,
-					    0x5000, DMA_TO_DEVICE,
-					    DMA_ATTR_MMIO), 0);
+	t->ranges->linked = 0x5000;
+	KUNIT_ASSERT_TRUE(test, dma_iova_try_alloc(dev, iova, 0, 0x5000));
+	KUNIT_ASSERT_EQ(test, dma_iova_link(dev, iova, 0x10000, 0, 0x5000,
+					    DMA_TO_DEVICE, DMA_ATTR_MMIO), 0);
 
 	dma_range_list_unmap(t->ranges);
 	KUNIT_EXPECT_EQ(test, mock_count(MOCK_IOVA_DESTROY), 1);

@@ -34,14 +34,29 @@ struct phyr_attachment;
 struct seq_file;
 struct sg_table;
 
+/*
+ * Flags of a DMA segment. The idea is that of Logan Gunthorpe's dma_range (2022).
+ *
+ * DMA_RANGE_BUS: @addr is a peer's bus address. No bridge or IOMMU may translate
+ * it, so a device that uses address translation services must not request one.
+ *
+ * DMA_RANGE_PEER: memory of a device. A device that sets the attributes of its
+ * requests (relaxed ordering, no snoop) may need others than for DRAM.
+ */
+#define DMA_RANGE_BUS	BIT(0)
+#define DMA_RANGE_PEER	BIT(1)
+
 /**
  * struct dma_range - one DMA segment, as one device sees it
  * @addr: start of the segment, as seen by the device it was mapped for
  * @len: bytes; not limited to 4 GiB
+ * @flags: DMA_RANGE_*; 0 for RAM and for carve-outs, and for the table of a stock
+ *	exporter, which does not say
  */
 struct dma_range {
 	dma_addr_t addr;
 	u64 len;
+	u32 flags;
 };
 
 /**
