@@ -20,15 +20,21 @@
  * importers ask for.
  */
 #include <linux/dma-buf.h>
+#include <linux/dma-map-ops.h>
 #include <linux/dma-resv.h>
 
 #include "internal.h"
 
 /* Does the importer itself support page-less memory? */
-static bool phyr_takes_pageless(struct phyr_attachment *importer)
+static bool phyr_takes_pageless(struct phyr_buffer *buffer,
+				struct phyr_attachment *importer)
 {
 	struct dma_buf_attachment *attach = importer->attach;
 
+	if (buffer->whole && !phyr_attachment_locks_parts(importer)) {
+		importer->why = "importer does not lock the parts";
+		return false;
+	}
 	if (importer->limits.ram_only) {
 		importer->why = "importer takes RAM only";
 		return false;
@@ -192,6 +198,21 @@ static int phyr_admit_somewhere(struct phyr_buffer *buffer,
 	return ret == -EBUSY ? -EREMOTEIO : ret;
 }
 
+/*
+ * A CPU access to a part syncs for the importers of that part only. And an IOMMU
+ * domain is mapped under the lock of the dma-buf.
+ */
+static int phyr_admit_to_whole(const struct phyr_buffer *buffer,
+			       const struct phyr_attachment *importer)
+{
+	if (!buffer->whole)
+		return 0;
+	if (!dev_is_dma_coherent(importer->attach->dev))
+		return -EREMOTEIO;
+	return importer->domain && !phyr_attachment_locks_parts(importer) ?
+		-EOPNOTSUPP : 0;
+}
+
 /**
  * phyr_admit - decide where an importer gets a buffer
  * @buffer: the buffer
@@ -200,10 +221,12 @@ static int phyr_admit_somewhere(struct phyr_buffer *buffer,
  * On success the device reaches the buffer, and every place that the exporter
  * may move it to while the importer is attached.
  *
- * Context: the reservation lock is held; may sleep.
+ * Context: the buffer is locked by phyr_buffer_lock(); may sleep.
  * Return: 0; -EBUSY if a stock importer needs the buffer in system memory and
  * the exporter cannot move it there; -EREMOTEIO if the device does not reach it,
- * or if a native importer needs it there; or the error of
+ * if the device of an importer of a composed buffer is not coherent, or if a
+ * native importer needs it there; -EOPNOTSUPP for an importer with an IOMMU
+ * domain that does not lock the parts of a composed buffer; or the error of
  * phyr_buffer_get_list(), phyr_route_list() or pin_system.
  */
 int phyr_admit(struct phyr_buffer *buffer, struct phyr_attachment *importer)
@@ -213,14 +236,16 @@ int phyr_admit(struct phyr_buffer *buffer, struct phyr_attachment *importer)
 
 	dma_resv_assert_held(buffer->resv);
 
+	ret = phyr_admit_to_whole(buffer, importer);
+	if (ret)
+		return ret;
 	list = phyr_buffer_get_list(buffer);
 	if (IS_ERR(list))
 		return PTR_ERR(list);
 
-	if (!phyr_takes_pageless(importer)) {
+	if (!phyr_takes_pageless(buffer, importer)) {
 		ret = phyr_admit_in_system(buffer, importer, list);
-		return ret == -EBUSY && importer->limits.ram_only ?
-			-EREMOTEIO : ret;
+		return ret == -EBUSY && importer->ops ? -EREMOTEIO : ret;
 	}
 
 	ret = phyr_reaches_all(buffer, importer, list);

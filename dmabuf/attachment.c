@@ -136,6 +136,26 @@ void phyr_attachment_unmap(struct phyr_attachment *attach)
 }
 
 /**
+ * phyr_attachments_are_mapped - test whether a buffer has mappings of its own
+ * @buffer: the buffer
+ *
+ * Context: what guards the mappings is held: the reservation lock, or
+ * phyr_whole.lock.
+ * Return: true if at least one mapping is valid.
+ */
+bool phyr_attachments_are_mapped(const struct phyr_buffer *buffer)
+{
+	const struct phyr_attachment *attach;
+	const struct dma_range_list *ranges;
+
+	list_for_each_entry(attach, &buffer->attachments, node)
+		list_for_each_entry(ranges, &attach->mappings, node)
+			if (ranges->len && !ranges->moved)
+				return true;
+	return false;
+}
+
+/**
  * phyr_attachment_leave - prepare mappings that stay for a move of the buffer
  * @attach: the attachment of a stock importer; the buffer has not moved yet
  *

@@ -10,7 +10,8 @@
  * notifies every importer, waits for fences that they added, and then unmaps
  * all native mappings, whether or not the importers have called phyr_unmap().
  * Afterwards phyr_unmap() only frees memory. An address may therefore be used
- * only under the reservation lock or under a fence in it. A stock importer's
+ * only under the reservation lock or under a fence in it. So are the mappings of
+ * compositions that have a part of the buffer (compose.c). A stock importer's
  * table stays mapped until the importer unmaps it; until then the importer may
  * only read and discard.
  *
@@ -52,6 +53,8 @@ void phyr_buffer_init(struct phyr_buffer *buffer,
 	buffer->ops = ops;
 	INIT_LIST_HEAD(&buffer->exports);
 	INIT_LIST_HEAD(&buffer->attachments);
+	INIT_LIST_HEAD(&buffer->sources);
+	buffer->whole = NULL;
 	buffer->list = NULL;
 	buffer->size = 0;
 	buffer->state = PHYR_BUFFER_LIVE;
@@ -72,6 +75,7 @@ void phyr_buffer_fini(struct phyr_buffer *buffer)
 {
 	WARN_ON_ONCE(!list_empty(&buffer->exports));
 	WARN_ON_ONCE(!list_empty(&buffer->attachments));
+	WARN_ON_ONCE(!list_empty(&buffer->sources));
 	phyr_list_put(buffer->list);
 	buffer->list = NULL;
 }
@@ -182,6 +186,7 @@ static void phyr_buffer_unmap(struct phyr_buffer *buffer)
 	list_for_each_entry(attach, &buffer->attachments, node)
 		if (attach->kind != PHYR_KIND_TO_STOCK)
 			phyr_attachment_unmap(attach);
+	phyr_wholes_unmap(buffer);
 
 	phyr_list_put(buffer->list);
 	buffer->list = NULL;
@@ -386,6 +391,7 @@ void phyr_buffer_revoke_wait(struct phyr_buffer *buffer)
 	dma_resv_lock(buffer->resv, NULL);
 	list_for_each_entry(attach, &buffer->attachments, node)
 		phyr_attachment_drop_routes(attach);
+	phyr_wholes_drop_routes(buffer);
 	dma_resv_unlock(buffer->resv);
 }
 EXPORT_SYMBOL_NS_GPL(phyr_buffer_revoke_wait, "PHYR_EXPORTER");
@@ -446,20 +452,15 @@ EXPORT_SYMBOL_NS_GPL(phyr_buffer_dma_bufs, "PHYR_EXPORTER");
  *
  * A stock importer's table that is still mapped after a move does not count.
  *
- * Context: the reservation lock is held.
- * Return: true if at least one mapping is valid.
+ * Context: the reservation lock is held; may sleep.
+ * Return: true if at least one mapping is valid, of the buffer or of a
+ * composition that has a part of it.
  */
 bool phyr_buffer_is_mapped(const struct phyr_buffer *buffer)
 {
-	const struct phyr_attachment *attach;
-	const struct dma_range_list *ranges;
-
 	dma_resv_assert_held(buffer->resv);
 
-	list_for_each_entry(attach, &buffer->attachments, node)
-		list_for_each_entry(ranges, &attach->mappings, node)
-			if (ranges->len && !ranges->moved)
-				return true;
-	return false;
+	return phyr_attachments_are_mapped(buffer) ||
+	       phyr_wholes_are_mapped(buffer);
 }
 EXPORT_SYMBOL_NS_GPL(phyr_buffer_is_mapped, "PHYR_EXPORTER");

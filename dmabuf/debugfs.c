@@ -64,6 +64,21 @@ void phyr_attachment_unpublish(struct phyr_attachment *attach)
 	list_del(&attach->all);
 }
 
+static void attachment_show_mappings(struct seq_file *m,
+				     struct phyr_attachment *attach)
+{
+	struct phyr_buffer *buffer = NULL;
+
+	if (attach->kind != PHYR_KIND_FROM_STOCK)
+		buffer = phyr_dma_buf_buffer(attach->attach->dmabuf);
+	if (buffer)
+		phyr_whole_lock(buffer);
+	seq_printf(m, "%s %zu", phyr_route_name(attach),
+		   list_count_nodes(&attach->mappings));
+	if (buffer)
+		phyr_whole_unlock(buffer);
+}
+
 static void attachment_show(struct seq_file *m, struct phyr_attachment *attach)
 {
 	struct dma_buf *dmabuf = attach->attach->dmabuf;
@@ -72,8 +87,7 @@ static void attachment_show(struct seq_file *m, struct phyr_attachment *attach)
 		   dev_name(attach->attach->dev),
 		   phyr_kind_names[attach->kind]);
 	if (dma_resv_trylock(dmabuf->resv)) {
-		seq_printf(m, "%s %zu", phyr_route_name(attach),
-			   list_count_nodes(&attach->mappings));
+		attachment_show_mappings(m, attach);
 		dma_resv_unlock(dmabuf->resv);
 	} else {
 		seq_puts(m, "busy -");

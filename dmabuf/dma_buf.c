@@ -22,6 +22,8 @@
  *	ours		own IOMMU	phyr list, mapped into the importer's
  *			domain		domain (iommu.c)
  *
+ * A dma-buf that is composed of parts of others (compose.c) is ours.
+ *
  * An importer gets page-less memory if it accepts peer memory, has an
  * invalidate callback and its device can reach the memory. For any other
  * importer the exporter moves the buffer to system memory, where it stays
@@ -41,7 +43,9 @@
  *	drm_device.object_name_lock	import and export of a DRM driver
  *	phyr_attachments_lock		debugfs.c
  *	dma_buf.resv			all of struct phyr_buffer and
- *					struct phyr_attachment
+ *					struct phyr_attachment; several at a
+ *					time by struct phyr_locks
+ *	phyr_whole.lock			what moves of several parts touch
  *	phyr_mem.lock			devices that reach a memory
  *	phyr_domain.lock		IOVAs of an importer's IOMMU domain
  *
@@ -59,7 +63,14 @@
 
 #include "internal.h"
 
-static bool phyr_dma_buf_is_ours(const struct dma_buf *dmabuf)
+/**
+ * phyr_dma_buf_is_ours - test whether a dma-buf is of a phyr exporter
+ * @dmabuf: the dma-buf
+ *
+ * Context: any.
+ * Return: true if it is.
+ */
+bool phyr_dma_buf_is_ours(const struct dma_buf *dmabuf)
 {
 	return dmabuf->ops->attach == phyr_dma_buf_attach;
 }
@@ -229,6 +240,24 @@ phyr_attach_domain(struct dma_buf *dmabuf, struct phyr_domain *space,
 }
 EXPORT_SYMBOL_NS_GPL(phyr_attach_domain, "PHYR");
 
+/*
+ * For an importer that does not lock the parts of a composed buffer. They are
+ * pinned in system memory, so that their list is constant.
+ */
+static struct dma_range_list *phyr_map_pinned(struct phyr_attachment *attach,
+					      struct phyr_buffer *buffer,
+					      u64 offset, u64 len,
+					      enum dma_data_direction dir)
+{
+	struct dma_range_list *ranges = ERR_PTR(-ENODEV);
+
+	phyr_whole_lock(buffer);
+	if (phyr_whole_is_live(buffer))
+		ranges = phyr_map_list(attach, attach->list, offset, len, dir);
+	phyr_whole_unlock(buffer);
+	return ranges;
+}
+
 static struct dma_range_list *phyr_map_ours(struct phyr_attachment *attach,
 					    u64 offset, u64 len,
 					    enum dma_data_direction dir)
@@ -239,6 +268,8 @@ static struct dma_range_list *phyr_map_ours(struct phyr_attachment *attach,
 	int ret;
 
 	buffer = phyr_dma_buf_buffer(attach->attach->dmabuf);
+	if (attach->list)
+		return phyr_map_pinned(attach, buffer, offset, len, dir);
 	list = phyr_buffer_get_list(buffer);
 	if (IS_ERR(list))
 		return ERR_CAST(list);
@@ -321,7 +352,8 @@ static struct dma_range_list *phyr_map_stock(struct phyr_attachment *attach,
  * If the device has lost reach since the attach, the buffer moves to system
  * memory, and @attach's invalidate is called like that of any importer.
  *
- * Context: the reservation lock is held; may sleep.
+ * Context: the reservation lock is held, those of all parts if @attach locks
+ * them; may sleep.
  * Return: the mapping, to be released by phyr_unmap(), or ERR_PTR: -EINVAL for
  * an empty range or one that exceeds the dma-buf, an attachment of
  * phyr_attach_domain(), or an exporter that describes its memory wrongly, a
@@ -371,12 +403,21 @@ EXPORT_SYMBOL_NS_GPL(phyr_map, "PHYR");
  */
 void phyr_unmap(struct phyr_attachment *attach, struct dma_range_list *ranges)
 {
-	dma_resv_assert_held(attach->attach->dmabuf->resv);
+	struct dma_buf *dmabuf = attach->attach->dmabuf;
+	struct phyr_buffer *buffer = NULL;
 
+	dma_resv_assert_held(dmabuf->resv);
+
+	if (attach->kind != PHYR_KIND_FROM_STOCK)
+		buffer = phyr_dma_buf_buffer(dmabuf);
+	if (buffer)
+		phyr_whole_lock(buffer);
 	list_del(&ranges->node);
 	if (!ranges->moved)
 		dma_range_list_sync(ranges, true);
 	dma_range_list_unmap(ranges);
+	if (buffer)
+		phyr_whole_unlock(buffer);
 	dma_range_list_free(ranges);
 }
 EXPORT_SYMBOL_NS_GPL(phyr_unmap, "PHYR");
@@ -588,18 +629,23 @@ EXPORT_SYMBOL_NS_GPL(phyr_detach, "PHYR");
 static int phyr_dma_buf_admit(struct phyr_buffer *buffer,
 			      struct phyr_attachment *importer)
 {
+	struct phyr_locks locks;
 	int ret;
 
 	/* -EINTR; nothing has happened yet, so the ioctl can start again. */
-	if (dma_resv_lock_interruptible(buffer->resv, NULL))
+	if (phyr_buffer_lock(buffer, &locks, true))
 		return -ERESTARTSYS;
 
 	ret = phyr_admit(buffer, importer);
-	if (ret)
+	if (ret) {
 		phyr_attachment_drop_routes(importer);
-	else
+	} else {
+		/* Valid: it is the one that phyr_admit() has pinned. */
+		if (buffer->whole && !phyr_attachment_locks_parts(importer))
+			importer->list = phyr_list_get(buffer->list);
 		phyr_attachment_add(buffer, importer);
-	dma_resv_unlock(buffer->resv);
+	}
+	phyr_buffer_unlock(&locks);
 	return ret;
 }
 
@@ -667,16 +713,19 @@ void phyr_dma_buf_detach(struct dma_buf *dmabuf,
 {
 	struct phyr_buffer *buffer = phyr_dma_buf_buffer(dmabuf);
 	struct phyr_attachment *importer = attach->priv;
+	struct phyr_locks locks;
 
 	phyr_attachment_unpublish(importer);
 
 	phyr_inject_delay();
-	dma_resv_lock(dmabuf->resv, NULL);
+	phyr_buffer_lock(buffer, &locks, false);
 	phyr_unmap_left(importer);
 	phyr_attachment_remove(buffer, importer);
 	phyr_attachment_drop_routes(importer);
 	phyr_discharge(buffer, importer);
-	dma_resv_unlock(dmabuf->resv);
+	phyr_list_put(importer->list);
+	importer->list = NULL;
+	phyr_buffer_unlock(&locks);
 
 	phyr_inject_delay();
 	if (importer->kind == PHYR_KIND_TO_STOCK)

@@ -164,6 +164,8 @@ int phyr_list_init(void);
 void phyr_list_exit(void);
 const struct phyr_chunk *phyr_list_first(const struct phyr_list *list);
 u64 phyr_list_skip(const struct phyr_list *list);
+int phyr_list_append_part(struct phyr_list *list, const struct phyr_list *from,
+			  u64 offset, u64 len, u64 *skip);
 struct phyr_mem *phyr_list_mem(const struct phyr_list *list);
 const struct phyr_chunk *phyr_list_seek(const struct phyr_list *list,
 					u64 *offset, unsigned int *index);
@@ -343,6 +345,9 @@ int dma_range_segment_create_index(struct dma_range_segment *segment,
 				   u64 count);
 int dma_range_list_create_index(struct dma_range_list *ranges);
 
+int phyr_buffer_lock(struct phyr_buffer *buffer, struct phyr_locks *locks,
+		     bool interruptible);
+void phyr_buffer_unlock(struct phyr_locks *locks);
 int phyr_buffer_check_live(const struct phyr_buffer *buffer);
 int phyr_buffer_pin(struct phyr_buffer *buffer);
 void phyr_buffer_unpin(struct phyr_buffer *buffer);
@@ -389,6 +394,9 @@ enum phyr_pinned {
  *	lock
  * @pins: number of pins that the importer has asked for, see pin.c; guarded by
  *	the reservation lock
+ * @list: for an importer of a composed buffer that does not lock the parts, the
+ *	list of the memory in which they are pinned, with a reference; NULL
+ *	otherwise; constant once attached
  * @invalidating: for PHYR_KIND_FROM_STOCK, the exporter is calling the
  *	invalidate callback; guarded by the reservation lock
  * @node: in phyr_buffer.attachments; guarded by the reservation lock. Unused
@@ -409,12 +417,19 @@ struct phyr_attachment {
 	void *priv;
 	enum phyr_pinned pinned;
 	unsigned int pins;
+	struct phyr_list *list;
 	bool invalidating;
 	struct list_head node;
 	struct list_head all;
 	struct list_head routes;
 	struct list_head mappings;
 };
+
+static inline bool
+phyr_attachment_locks_parts(const struct phyr_attachment *attach)
+{
+	return attach->ops && attach->ops->locks_parts;
+}
 
 struct phyr_attachment *phyr_attachment_alloc(void);
 void phyr_attachment_add(struct phyr_buffer *buffer,
@@ -425,6 +440,7 @@ void phyr_attachment_sync(struct phyr_attachment *attach, bool for_cpu);
 void phyr_attachment_unmap(struct phyr_attachment *attach);
 void phyr_attachment_leave(struct phyr_attachment *attach);
 bool phyr_attachment_has_table(const struct phyr_attachment *attach);
+bool phyr_attachments_are_mapped(const struct phyr_buffer *buffer);
 void phyr_attachment_drop_routes(struct phyr_attachment *attach);
 
 struct dma_range_list *phyr_map_list(struct phyr_attachment *attach,
@@ -451,6 +467,22 @@ int phyr_pin_importer(struct phyr_attachment *importer);
 void phyr_unpin_importer(struct phyr_attachment *importer);
 void phyr_unpin_left(struct phyr_attachment *importer);
 
+struct dma_resv **phyr_whole_resvs(struct phyr_buffer *buffer,
+				   unsigned int *nr);
+static inline bool
+phyr_attachment_is_of_whole(const struct phyr_attachment *attach)
+{
+	return attach->kind != PHYR_KIND_FROM_STOCK &&
+	       phyr_dma_buf_buffer(attach->attach->dmabuf)->whole;
+}
+
+void phyr_whole_lock(struct phyr_buffer *buffer);
+void phyr_whole_unlock(struct phyr_buffer *buffer);
+bool phyr_whole_is_live(const struct phyr_buffer *buffer);
+void phyr_wholes_unmap(struct phyr_buffer *buffer);
+bool phyr_wholes_are_mapped(const struct phyr_buffer *buffer);
+void phyr_wholes_drop_routes(struct phyr_buffer *buffer);
+
 struct phyr_domain_range;
 struct phyr_domain *phyr_domain_get(struct phyr_domain *space);
 void phyr_domain_put(struct phyr_domain *space);
@@ -468,6 +500,8 @@ int phyr_sgt_check(struct sg_table *sgt, struct dma_buf_attachment *attach);
 bool phyr_sgt_has_pages(struct sg_table *sgt);
 struct sg_table *phyr_sgt_create(struct dma_range_list *ranges);
 struct dma_range_list *phyr_sgt_destroy(struct sg_table *sgt);
+
+bool phyr_dma_buf_is_ours(const struct dma_buf *dmabuf);
 
 void phyr_attachment_publish(struct phyr_attachment *attach);
 void phyr_attachment_unpublish(struct phyr_attachment *attach);

@@ -146,7 +146,7 @@ EXPORT_SYMBOL_NS_GPL(phyr_map_domain, "PHYR");
 /**
  * phyr_unmap_domain - unmap and free mappings, with one flush of the IOTLB
  * @space: the space that all of them are mapped in; warns about others, which
- *	are unmapped by themselves
+ *	are unmapped by themselves, as are those of composed dma-bufs
  * @mappings: array of mappings, of one or several dma-bufs
  * @nr: their number
  *
@@ -166,7 +166,9 @@ void phyr_unmap_domain(struct phyr_domain *space,
 
 	for (i = 0; i < nr; i++) {
 		dma_resv_assert_held(mappings[i].attach->attach->dmabuf->resv);
-		if (WARN_ON_ONCE(mappings[i].attach->domain != space))
+		/* A part of a composed buffer may be about to unmap it. */
+		if (WARN_ON_ONCE(mappings[i].attach->domain != space) ||
+		    phyr_attachment_is_of_whole(mappings[i].attach))
 			phyr_unmap(mappings[i].attach, mappings[i].list);
 		else
 			list_move_tail(&mappings[i].list->node, &lists);

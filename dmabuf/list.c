@@ -234,6 +234,46 @@ int phyr_list_append(struct phyr_list *list, struct phyr_mem *mem,
 }
 EXPORT_SYMBOL_NS_GPL(phyr_list_append, "PHYR_EXPORTER");
 
+/**
+ * phyr_list_append_part - append the pages of a part of another list
+ * @list: list that is not finished
+ * @from: finished list; not kept
+ * @offset: first byte of the part, in the buffer that @from describes
+ * @len: bytes, not 0; @offset + @len is within that buffer
+ * @skip: out: bytes of the first page that is appended before the part's first
+ *	byte
+ *
+ * Appends whole pages: the first and the last may have bytes that do not belong
+ * to the part. If devices must not write @from, they must not write @list.
+ *
+ * Context: one caller at a time; may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int phyr_list_append_part(struct phyr_list *list, const struct phyr_list *from,
+			  u64 offset, u64 len, u64 *skip)
+{
+	u64 start = from->skip + offset;
+	struct phyr_cursor cursor = {
+		.skip = round_down(start, PAGE_SIZE),
+		.left = round_up(start + len, PAGE_SIZE) -
+			round_down(start, PAGE_SIZE),
+	};
+	struct phyr_mem *mem;
+	struct phys_vec vec;
+	int ret;
+
+	cursor.chunk = phyr_list_seek(from, &cursor.skip, &cursor.index);
+	while (phyr_next(&cursor, &vec, &mem)) {
+		ret = phyr_list_append(list, mem, vec.paddr, vec.len);
+		if (ret)
+			return ret;
+		cond_resched();
+	}
+	list->readonly |= from->readonly;
+	*skip = offset_in_page(start);
+	return 0;
+}
+
 /* Validate one entry, independent of the others. */
 static int phyr_check_entry(const struct phyr_mem *mem,
 			    const struct phys_vec *vec)
@@ -569,6 +609,18 @@ bool phyr_list_has_pages(const struct phyr_list *list)
 }
 
 /**
+ * phyr_list_has_peer - test whether a list has memory of a device
+ * @list: the list
+ *
+ * Context: any.
+ * Return: true if any extent lies in a BAR.
+ */
+bool phyr_list_has_peer(const struct phyr_list *list)
+{
+	return list->peer;
+}
+
+/**
  * phyr_list_set_readonly - forbid devices to write
  * @list: list to which the caller has the only reference
  *
@@ -605,18 +657,6 @@ bool phyr_list_is_readonly(const struct phyr_list *list)
 struct phyr_mem *phyr_list_mem(const struct phyr_list *list)
 {
 	return list->mixed ? NULL : list->head.mem;
-}
-
-/**
- * phyr_list_has_peer - test whether a list has memory of a device
- * @list: the list
- *
- * Context: any.
- * Return: true if any extent lies in a BAR.
- */
-bool phyr_list_has_peer(const struct phyr_list *list)
-{
-	return list->peer;
 }
 
 /**

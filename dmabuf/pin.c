@@ -40,6 +40,12 @@ int phyr_pin_importer(struct phyr_attachment *importer)
 
 	dma_resv_assert_held(buffer->resv);
 
+	/* The parts of a composed buffer are pinned as long as it is attached. */
+	if (importer->list) {
+		importer->pins++;
+		return 0;
+	}
+
 	list = phyr_buffer_get_list(buffer);
 	if (IS_ERR(list))
 		return PTR_ERR(list);
@@ -61,7 +67,7 @@ static void phyr_unpin_once(struct phyr_attachment *importer)
 	importer->pins--;
 	if (importer->kind == PHYR_KIND_FROM_STOCK)
 		dma_buf_unpin(importer->attach);
-	else
+	else if (!importer->list)
 		phyr_buffer_unpin(phyr_dma_buf_buffer(dmabuf));
 }
 

@@ -16,7 +16,8 @@
  * phyr_map_reserve() and phyr_map_commit() map in two steps, before and under
  * the lock. dma_range_list_set_priv() keeps what the importer has built from the
  * ranges as long as they are valid. phyr_pin() is for devices that cannot follow
- * a move. phyr_pin_user() makes a dma-buf of a process's memory.
+ * a move. phyr_pin_user() makes a dma-buf of a process's memory, phyr_compose()
+ * one of parts of others; struct phyr_locks holds the locks of all parts.
  *
  * dmabuf/buffer.c documents the lifetime of a mapping.
  */
@@ -26,10 +27,12 @@
 #include <linux/bits.h>
 #include <linux/dma-direction.h>
 #include <linux/types.h>
+#include <linux/ww_mutex.h>
 
 struct device;
 struct dma_buf;
 struct dma_range_list;
+struct dma_resv;
 struct phyr_attachment;
 struct seq_file;
 struct sg_table;
@@ -106,7 +109,69 @@ struct phyr_importer_ops {
 	 * not wait for anything but the device.
 	 */
 	void (*invalidate)(struct phyr_attachment *attach);
+	/**
+	 * @locks_parts: the importer takes all of phyr_attachment_resv()
+	 *
+	 * Set by an importer that holds all these locks, by struct phyr_locks,
+	 * whenever it calls phyr_map(), phyr_map_commit(), phyr_pin() or
+	 * phyr_unpin(), waits for the fences of all, and adds its own to all.
+	 * It then gets a composed dma-buf (phyr_compose()) with the parts
+	 * wherever they are.
+	 *
+	 * A part that moves or is revoked ends the mappings of the composed
+	 * dma-buf without a call of @invalidate. Therefore such an importer
+	 * calls phyr_map_commit() for each mapping before it uses it again.
+	 * phyr_unmap() needs the dma-buf's own lock only.
+	 */
+	bool locks_parts;
 };
+
+/**
+ * struct phyr_locks - reservation locks that are held together
+ *
+ * Lives on the caller's stack:
+ *
+ *	phyr_locks_init(&locks);
+ *	ret = phyr_locks_add_attachment(&locks, src);
+ *	if (!ret)
+ *		ret = phyr_locks_add_attachment(&locks, dst);
+ *	if (!ret)
+ *		ret = phyr_locks_take(&locks);
+ *	...
+ *	phyr_locks_drop(&locks);
+ */
+struct phyr_locks {
+	/* private: */
+	struct ww_acquire_ctx ctx;
+	struct dma_resv **resvs;
+	unsigned int nr;
+	unsigned int max;
+	bool taken;
+	struct dma_resv *few[4];
+};
+
+void phyr_locks_init(struct phyr_locks *locks);
+int phyr_locks_add(struct phyr_locks *locks, struct dma_resv *resv);
+int phyr_locks_add_attachment(struct phyr_locks *locks,
+			      const struct phyr_attachment *attach);
+int phyr_locks_take(struct phyr_locks *locks);
+void phyr_locks_drop(struct phyr_locks *locks);
+struct dma_resv *phyr_attachment_resv(const struct phyr_attachment *attach,
+				      unsigned int i);
+
+/**
+ * struct phyr_part - a part of a composed dma-buf
+ * @dmabuf: the dma-buf that has the bytes
+ * @offset: the first of them
+ * @len: their number
+ */
+struct phyr_part {
+	struct dma_buf *dmabuf;
+	u64 offset;
+	u64 len;
+};
+
+struct dma_buf *phyr_compose(const struct phyr_part *parts, unsigned int nr);
 
 /* Flag of phyr_pin_user(): devices must not write the memory. */
 #define PHYR_USER_READONLY	BIT(0)

@@ -24,6 +24,7 @@ struct pci_dev;
 struct phyr_dma_buf_ops;
 struct phyr_list;
 struct phyr_mem;
+struct phyr_whole;
 struct sg_table;
 
 /**
@@ -160,6 +161,8 @@ struct phyr_buffer {
 	/* private: */
 	struct list_head exports;
 	struct list_head attachments;
+	struct list_head sources;
+	struct phyr_whole *whole;
 	struct phyr_list *list;
 	u64 size;
 	enum phyr_buffer_state state;

@@ -1,0 +1,640 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Compositions: a dma-buf of parts of other dma-bufs
+ *
+ * Terms
+ *	whole	the composed buffer; it has no memory of its own
+ *	part	some bytes of another buffer, which are a piece of the whole
+ *	source	a buffer with parts in a whole: one, however many parts it has
+ *
+ * The whole's list is a concatenation of pieces of its sources' lists. It is
+ * valid until a source moves.
+ *
+ * Locks. The whole has a reservation object of its own. Who attaches, maps or
+ * pins holds its lock and those of all sources (phyr_locks), so no source moves
+ * meanwhile; and an importer adds its fences to all of them. A source that moves
+ * or is revoked holds its own lock only. It has waited for its fences, thus for
+ * all DMA to the whole, and unmaps the mappings of the whole. An importer sees
+ * that when it uses one again (phyr_map_commit()); it is not notified, because
+ * nobody holds the whole's lock. Two sources may move at the same time, and
+ * phyr_unmap() needs the whole's lock only: therefore phyr_whole.lock.
+ *
+ * An importer that does not lock the parts, as every stock one, gets all of them
+ * in system memory, where they are pinned until it detaches. They do not move,
+ * and a revoke does not touch system memory; so nobody has to notify it.
+ *
+ * The idea of lists with more than one kind of memory is Logan Gunthorpe's (2022).
+ */
+#include <linux/dma-buf.h>
+#include <linux/dma-resv.h>
+#include <linux/export.h>
+#include <linux/fcntl.h>
+#include <linux/overflow.h>
+#include <linux/phyr_inject.h>
+#include <linux/slab.h>
+
+#include "internal.h"
+
+/**
+ * struct phyr_source - a buffer with parts in a whole
+ * @node: in phyr_buffer.sources; guarded by the buffer's reservation lock
+ * @whole: the whole
+ * @dmabuf: a dma-buf of the buffer, with a reference
+ * @buffer: the buffer
+ */
+struct phyr_source {
+	struct list_head node;
+	struct phyr_whole *whole;
+	struct dma_buf *dmabuf;
+	struct phyr_buffer *buffer;
+};
+
+/**
+ * struct phyr_whole_part - a piece of a whole
+ * @source: the buffer that has the bytes
+ * @offset: the first of them
+ * @len: their number
+ */
+struct phyr_whole_part {
+	struct phyr_source *source;
+	u64 offset;
+	u64 len;
+};
+
+/**
+ * struct phyr_whole - a composed buffer
+ * @phyr: base
+ * @resv: its reservation object
+ * @lock: guards @phyr.list, and the mappings and routes of all attachments,
+ *	against moves of several sources; nests inside any reservation lock
+ * @resvs: @resv and those of the sources, each once; constant
+ * @nr_resvs: their number
+ * @sources: the sources, constant
+ * @nr_sources: their number
+ * @parts: the parts, constant
+ * @nr_parts: their number
+ */
+struct phyr_whole {
+	struct phyr_buffer phyr;
+	struct dma_resv resv;
+	struct mutex lock;		/* what two moves touch */
+	struct dma_resv **resvs;
+	unsigned int nr_resvs;
+	struct phyr_source *sources;
+	unsigned int nr_sources;
+	unsigned int nr_parts;
+	struct phyr_whole_part parts[] __counted_by(nr_parts);
+};
+
+/*
+ * What the rest of the core needs to know of a buffer that may be a whole
+ */
+
+/**
+ * phyr_whole_resvs - get the reservation objects that guard a buffer
+ * @buffer: any buffer
+ * @nr: out: their number
+ *
+ * Context: any.
+ * Return: array, valid as long as @buffer; the first is that of @buffer.
+ */
+struct dma_resv **phyr_whole_resvs(struct phyr_buffer *buffer, unsigned int *nr)
+{
+	struct phyr_whole *whole = buffer->whole;
+
+	*nr = whole ? whole->nr_resvs : 1;
+	return whole ? whole->resvs : &buffer->resv;
+}
+
+/**
+ * phyr_whole_lock - lock what moves of a whole's sources touch
+ * @buffer: any buffer; nothing happens unless it is a whole
+ *
+ * Context: @buffer's reservation lock is held; sleeps.
+ */
+void phyr_whole_lock(struct phyr_buffer *buffer)
+{
+	dma_resv_assert_held(buffer->resv);
+
+	if (buffer->whole)
+		mutex_lock(&buffer->whole->lock);
+}
+
+/**
+ * phyr_whole_unlock - undo phyr_whole_lock()
+ * @buffer: the buffer
+ *
+ * Context: any.
+ */
+void phyr_whole_unlock(struct phyr_buffer *buffer)
+{
+	if (buffer->whole)
+		mutex_unlock(&buffer->whole->lock);
+}
+
+/**
+ * phyr_whole_is_live - test whether no source of a whole is revoked
+ * @buffer: the whole
+ *
+ * Without the sources' locks, the answer is about a moment that is over.
+ *
+ * Context: any.
+ * Return: true if none is.
+ */
+bool phyr_whole_is_live(const struct phyr_buffer *buffer)
+{
+	const struct phyr_whole *whole = buffer->whole;
+	unsigned int i;
+
+	for (i = 0; i < whole->nr_sources; i++)
+		if (READ_ONCE(whole->sources[i].buffer->state) ==
+		    PHYR_BUFFER_REVOKED)
+			return false;
+	return true;
+}
+
+/*
+ * Importers that do not lock the parts have their own reference to the list, and
+ * mappings of system memory that is pinned.
+ */
+static void phyr_whole_unmap(struct phyr_whole *whole)
+{
+	struct phyr_attachment *attach;
+
+	guard(mutex)(&whole->lock);
+
+	list_for_each_entry(attach, &whole->phyr.attachments, node)
+		if (!attach->list)
+			phyr_attachment_unmap(attach);
+	phyr_list_put(whole->phyr.list);
+	whole->phyr.list = NULL;
+}
+
+/**
+ * phyr_wholes_unmap - unmap the compositions that a buffer has parts in
+ * @buffer: a buffer that moves or is revoked, and whose fences have signalled
+ *
+ * Context: the reservation lock is held; sleeps.
+ */
+void phyr_wholes_unmap(struct phyr_buffer *buffer)
+{
+	struct phyr_source *source;
+
+	dma_resv_assert_held(buffer->resv);
+
+	list_for_each_entry(source, &buffer->sources, node)
+		phyr_whole_unmap(source->whole);
+}
+
+/**
+ * phyr_wholes_are_mapped - test whether a device reaches a buffer by a whole
+ * @buffer: the buffer
+ *
+ * Context: the reservation lock is held; sleeps.
+ * Return: true if a mapping of a composition that has parts of @buffer is
+ * valid.
+ */
+bool phyr_wholes_are_mapped(const struct phyr_buffer *buffer)
+{
+	struct phyr_source *source;
+	bool mapped = false;
+
+	dma_resv_assert_held(buffer->resv);
+
+	list_for_each_entry(source, &buffer->sources, node) {
+		guard(mutex)(&source->whole->lock);
+		mapped |= phyr_attachments_are_mapped(&source->whole->phyr);
+	}
+	return mapped;
+}
+
+/**
+ * phyr_wholes_drop_routes - forget how devices reach a buffer by wholes
+ * @buffer: a revoked buffer
+ *
+ * Context: the reservation lock is held; sleeps.
+ */
+void phyr_wholes_drop_routes(struct phyr_buffer *buffer)
+{
+	struct phyr_attachment *attach;
+	struct phyr_source *source;
+
+	dma_resv_assert_held(buffer->resv);
+
+	list_for_each_entry(source, &buffer->sources, node) {
+		guard(mutex)(&source->whole->lock);
+		list_for_each_entry(attach, &source->whole->phyr.attachments,
+				    node)
+			phyr_attachment_drop_routes(attach);
+	}
+}
+
+/*
+ * The whole's side as an exporter; all under the locks of the whole and of all
+ * sources
+ */
+
+static struct phyr_whole *to_phyr_whole(struct phyr_buffer *buffer)
+{
+	return container_of(buffer, struct phyr_whole, phyr);
+}
+
+/* Only the first part may start inside a page, and only the last one end so. */
+static int phyr_whole_append(struct phyr_whole *whole, unsigned int i,
+			     struct phyr_list *list, u64 *skip)
+{
+	const struct phyr_whole_part *part = &whole->parts[i];
+	struct phyr_list *from;
+	u64 into;
+	int ret;
+
+	from = phyr_buffer_get_list(part->source->buffer);
+	if (IS_ERR(from))
+		return PTR_ERR(from);
+
+	ret = phyr_list_append_part(list, from, part->offset, part->len, &into);
+	if (ret)
+		return ret;
+	if (!i)
+		*skip = into;
+	else if (into)
+		return -EINVAL;
+	if (i < whole->nr_parts - 1 && !PAGE_ALIGNED(into + part->len))
+		return -EINVAL;
+	return 0;
+}
+
+static u64 phyr_whole_size(const struct phyr_whole *whole)
+{
+	u64 size = 0;
+	unsigned int i;
+
+	for (i = 0; i < whole->nr_parts; i++)
+		size += whole->parts[i].len;
+	return size;
+}
+
+static struct phyr_list *phyr_whole_describe(struct phyr_buffer *buffer)
+{
+	struct phyr_whole *whole = to_phyr_whole(buffer);
+	struct phyr_list *list;
+	unsigned int i;
+	u64 skip = 0;
+	int ret = 0;
+
+	list = phyr_list_create();
+	if (IS_ERR(list))
+		return list;
+
+	for (i = 0; i < whole->nr_parts && !ret; i++) {
+		ret = phyr_whole_append(whole, i, list, &skip);
+		cond_resched();
+	}
+	if (!ret)
+		ret = phyr_list_finish_composed(list, skip,
+						phyr_whole_size(whole));
+	if (ret) {
+		phyr_list_put(list);
+		return ERR_PTR(ret);
+	}
+	return list;
+}
+
+static struct phyr_mem *phyr_whole_memory(struct phyr_buffer *buffer,
+					  unsigned int i)
+{
+	struct phyr_whole *whole = to_phyr_whole(buffer);
+	struct phyr_buffer *source;
+	struct phyr_mem *mem;
+	unsigned int n, k;
+
+	for (n = 0; n < whole->nr_sources; n++) {
+		source = whole->sources[n].buffer;
+		/* Without @memory, it stays where the list says that it is. */
+		if (!source->ops->memory)
+			continue;
+		for (k = 0; (mem = source->ops->memory(source, k)); k++)
+			if (!i--)
+				return mem;
+	}
+	return NULL;
+}
+
+static int phyr_whole_pin(struct phyr_buffer *buffer)
+{
+	struct phyr_whole *whole = to_phyr_whole(buffer);
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < whole->nr_sources; i++) {
+		ret = phyr_buffer_pin(whole->sources[i].buffer);
+		if (ret)
+			goto unpin;
+	}
+	return 0;
+unpin:
+	while (i--)
+		phyr_buffer_unpin(whole->sources[i].buffer);
+	return ret;
+}
+
+static void phyr_whole_unpin(struct phyr_buffer *buffer)
+{
+	struct phyr_whole *whole = to_phyr_whole(buffer);
+	unsigned int i;
+
+	for (i = 0; i < whole->nr_sources; i++)
+		phyr_buffer_unpin(whole->sources[i].buffer);
+}
+
+static void phyr_source_unpin_system(struct phyr_buffer *source)
+{
+	if (source->ops->unpin_system)
+		source->ops->unpin_system(source);
+	else
+		phyr_buffer_unpin(source);
+}
+
+/*
+ * What moves there is copied behind a fence of the source, which an importer
+ * that sees the whole's reservation object only would not wait for.
+ */
+static int phyr_source_pin_system(struct phyr_buffer *source)
+{
+	struct phyr_list *list;
+	long ret;
+
+	if (source->ops->pin_system) {
+		ret = source->ops->pin_system(source);
+	} else {
+		list = phyr_buffer_get_list(source);
+		ret = PTR_ERR_OR_ZERO(list);
+		if (!ret && phyr_list_is_pageless(list))
+			ret = -EBUSY;
+		if (!ret)
+			ret = phyr_buffer_pin(source);
+	}
+	if (ret)
+		return ret;
+
+	ret = dma_resv_wait_timeout(source->resv, DMA_RESV_USAGE_KERNEL, true,
+				    MAX_SCHEDULE_TIMEOUT);
+	if (ret < 0) {
+		phyr_source_unpin_system(source);
+		return ret;
+	}
+	return 0;
+}
+
+static void phyr_whole_unpin_system(struct phyr_buffer *buffer)
+{
+	struct phyr_whole *whole = to_phyr_whole(buffer);
+	unsigned int i;
+
+	for (i = 0; i < whole->nr_sources; i++)
+		phyr_source_unpin_system(whole->sources[i].buffer);
+}
+
+static int phyr_whole_pin_system(struct phyr_buffer *buffer)
+{
+	struct phyr_whole *whole = to_phyr_whole(buffer);
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < whole->nr_sources; i++) {
+		ret = phyr_source_pin_system(whole->sources[i].buffer);
+		if (ret)
+			goto unpin;
+	}
+	return 0;
+unpin:
+	while (i--)
+		phyr_source_unpin_system(whole->sources[i].buffer);
+	return ret;
+}
+
+static struct phyr_buffer *phyr_whole_buffer(struct dma_buf *dmabuf)
+{
+	struct phyr_whole *whole = dmabuf->priv;
+
+	return &whole->phyr;
+}
+
+/*
+ * Life
+ */
+
+static void phyr_whole_free(struct phyr_whole *whole)
+{
+	struct phyr_source *source;
+	unsigned int i;
+
+	for (i = 0; i < whole->nr_sources; i++) {
+		source = &whole->sources[i];
+		phyr_inject_delay();
+		dma_resv_lock(source->buffer->resv, NULL);
+		list_del_init(&source->node);
+		dma_resv_unlock(source->buffer->resv);
+	}
+	/* No move finds the whole any more. */
+	phyr_buffer_fini(&whole->phyr);
+	for (i = 0; i < whole->nr_sources; i++)
+		dma_buf_put(whole->sources[i].dmabuf);
+	mutex_destroy(&whole->lock);
+	dma_resv_fini(&whole->resv);
+	kvfree(whole->resvs);
+	kvfree(whole->sources);
+	kvfree(whole);
+}
+
+static void phyr_whole_release(struct dma_buf *dmabuf)
+{
+	phyr_whole_free(dmabuf->priv);
+}
+
+static const struct phyr_dma_buf_ops phyr_whole_ops = {
+	.ops = { PHYR_DMA_BUF_OPS },
+	.buffer = phyr_whole_buffer,
+	.release = phyr_whole_release,
+	.describe = phyr_whole_describe,
+	.memory = phyr_whole_memory,
+	.pin = phyr_whole_pin,
+	.unpin = phyr_whole_unpin,
+	.pin_system = phyr_whole_pin_system,
+	.unpin_system = phyr_whole_unpin_system,
+};
+
+static int phyr_part_check(const struct phyr_part *part)
+{
+	u64 end;
+
+	if (!phyr_dma_buf_is_ours(part->dmabuf))
+		return -EOPNOTSUPP;
+	if (phyr_dma_buf_buffer(part->dmabuf)->whole)
+		return -EINVAL;
+	if (!part->len || check_add_overflow(part->offset, part->len, &end) ||
+	    end > part->dmabuf->size)
+		return -EINVAL;
+	return 0;
+}
+
+static int phyr_parts_check(const struct phyr_part *parts, unsigned int nr)
+{
+	u64 sum = 0;
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < nr; i++) {
+		ret = phyr_part_check(&parts[i]);
+		if (ret)
+			return ret;
+		if (check_add_overflow(sum, parts[i].len, &sum) ||
+		    sum > S64_MAX)
+			return -EOVERFLOW;
+	}
+	return nr ? 0 : -EINVAL;
+}
+
+static void phyr_whole_add_resv(struct phyr_whole *whole, struct dma_resv *resv)
+{
+	unsigned int i;
+
+	for (i = 0; i < whole->nr_resvs; i++)
+		if (whole->resvs[i] == resv)
+			return;
+	whole->resvs[whole->nr_resvs++] = resv;
+}
+
+static struct phyr_source *phyr_whole_find_source(struct phyr_whole *whole,
+						  struct dma_buf *dmabuf)
+{
+	struct phyr_buffer *buffer = phyr_dma_buf_buffer(dmabuf);
+	struct phyr_source *source;
+	unsigned int i;
+
+	for (i = 0; i < whole->nr_sources; i++)
+		if (whole->sources[i].buffer == buffer)
+			return &whole->sources[i];
+
+	source = &whole->sources[whole->nr_sources++];
+	INIT_LIST_HEAD(&source->node);
+	source->whole = whole;
+	source->buffer = buffer;
+	source->dmabuf = dmabuf;
+	get_dma_buf(dmabuf);
+	phyr_whole_add_resv(whole, buffer->resv);
+	return source;
+}
+
+static struct phyr_whole *phyr_whole_create(const struct phyr_part *parts,
+					    unsigned int nr)
+{
+	struct phyr_whole *whole;
+	unsigned int i;
+
+	whole = kvzalloc_flex(*whole, parts, nr, GFP_KERNEL_ACCOUNT);
+	if (!whole)
+		return NULL;
+
+	whole->nr_parts = nr;
+	whole->sources = kvzalloc_objs(*whole->sources, nr, GFP_KERNEL_ACCOUNT);
+	whole->resvs = kvzalloc_objs(*whole->resvs, nr + 1, GFP_KERNEL_ACCOUNT);
+	if (!whole->sources || !whole->resvs) {
+		kvfree(whole->resvs);
+		kvfree(whole->sources);
+		kvfree(whole);
+		return NULL;
+	}
+
+	mutex_init(&whole->lock);
+	dma_resv_init(&whole->resv);
+	phyr_buffer_init(&whole->phyr, &phyr_whole_ops, &whole->resv);
+	whole->phyr.whole = whole;
+	whole->resvs[whole->nr_resvs++] = &whole->resv;
+	for (i = 0; i < nr; i++) {
+		whole->parts[i].source =
+			phyr_whole_find_source(whole, parts[i].dmabuf);
+		whole->parts[i].offset = parts[i].offset;
+		whole->parts[i].len = parts[i].len;
+		cond_resched();
+	}
+	return whole;
+}
+
+/* Let moves of the sources find the whole, and check how the parts fit. */
+static int phyr_whole_link(struct phyr_whole *whole)
+{
+	struct phyr_source *source;
+	struct phyr_locks locks;
+	struct phyr_list *list;
+	unsigned int i;
+
+	phyr_inject_delay();
+	if (phyr_buffer_lock(&whole->phyr, &locks, true))
+		return -ERESTARTSYS;
+
+	for (i = 0; i < whole->nr_sources; i++) {
+		source = &whole->sources[i];
+		list_add(&source->node, &source->buffer->sources);
+	}
+	list = phyr_buffer_get_list(&whole->phyr);
+	phyr_buffer_unlock(&locks);
+	return PTR_ERR_OR_ZERO(list);
+}
+
+/**
+ * phyr_compose - make a dma-buf of parts of others
+ * @parts: the parts, in order; each of a phyr exporter's dma-buf, or of one of
+ *	phyr_pin_user(). The same bytes may occur more than once
+ * @nr: their number
+ *
+ * Only the first part may start inside a page of its memory, and only the last
+ * one may end inside a page. The dma-buf keeps references to those of the parts,
+ * which move and are revoked as before. If a part is of phyr_pin_user(), do not
+ * give the dma-buf a file descriptor.
+ *
+ * An importer that locks the parts (&phyr_importer_ops.locks_parts) gets them
+ * where they are; any other gets each in system memory, pinned, or its attach
+ * fails with -EREMOTEIO, for a stock importer -EBUSY. The attach of a device that
+ * is not coherent fails with -EREMOTEIO: a CPU access to a part does not know of
+ * the whole.
+ *
+ * Context: no reservation lock is held; may sleep.
+ * Return: the dma-buf, to be released by dma_buf_put(), or ERR_PTR: -EINVAL for
+ * no part, an empty one, one that exceeds its dma-buf, one of a composed dma-buf,
+ * or one that starts or ends inside a page; -EOPNOTSUPP for a part of a stock
+ * exporter's dma-buf; -EOVERFLOW for more than S64_MAX bytes; -ENODEV if a part
+ * is revoked; -ENOMEM; -ERESTARTSYS if a signal interrupts the wait for a lock;
+ * or the error of an exporter's describe.
+ */
+struct dma_buf *phyr_compose(const struct phyr_part *parts, unsigned int nr)
+{
+	DEFINE_DMA_BUF_EXPORT_INFO(info);
+	struct phyr_whole *whole;
+	struct dma_buf *dmabuf;
+	int ret;
+
+	ret = phyr_parts_check(parts, nr);
+	if (ret)
+		return ERR_PTR(ret);
+
+	whole = phyr_whole_create(parts, nr);
+	if (!whole)
+		return ERR_PTR(-ENOMEM);
+	ret = phyr_whole_link(whole);
+	if (ret) {
+		phyr_whole_free(whole);
+		return ERR_PTR(ret);
+	}
+
+	info.exp_name = "phyr_compose";
+	info.size = phyr_whole_size(whole);
+	info.flags = O_CLOEXEC | O_RDWR;
+	info.priv = whole;
+	dmabuf = phyr_dma_buf_export(&whole->phyr, &info);
+	/* On success the dma-buf owns the whole. */
+	if (IS_ERR(dmabuf))
+		phyr_whole_free(whole);
+	return dmabuf;
+}
+EXPORT_SYMBOL_NS_GPL(phyr_compose, "PHYR");
