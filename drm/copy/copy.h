@@ -4,6 +4,7 @@
  *
  *	drv.c		the device: probe, remove, ioctl table
  *	gem.c		buffers: creation, import, ioctls
+ *	compose.c	buffers of parts of others
  *	vma.c		CPU mappings of the engine's own buffers
  *	map.c		mappings of buffers for the engine
  *	client.c	open files
@@ -149,10 +150,12 @@ static inline void copy_dec_and_wake(struct copy_device *copy, atomic_t *count)
  * @id: number in debugfs; constant
  * @dmabuf: the imported dma-buf, or that of user memory, with a reference; NULL
  *	for an own buffer; constant
- * @user: for user memory, the only client that may have handles, never
- *	dereferenced; or NULL; constant once it has a handle
- * @readonly: user memory that the engine must not write; constant once it has a
- *	handle
+ * @user: for user memory, and compositions with some, the only client that may
+ *	have handles, never dereferenced; or NULL; constant once it has a handle
+ * @readonly: the engine must not write it; for user memory, and compositions of
+ *	such; constant once it has a handle
+ * @composed: @dmabuf was made by DRM_IOCTL_PHYR_COPY_GEM_COMPOSE for this
+ *	buffer; constant once it has a handle
  * @attach: attachment of the engine's device to @dmabuf; NULL for an own
  *	buffer, and after remove()
  * @map: the mapping that new jobs use if it covers their part, or NULL; guarded
@@ -169,6 +172,7 @@ struct copy_bo {
 	struct dma_buf *dmabuf;
 	const struct drm_file *user;
 	bool readonly;
+	bool composed;
 	struct phyr_attachment *attach;
 	struct copy_map *map;
 	bool pinned;
@@ -190,6 +194,15 @@ static inline u64 copy_bo_size(const struct copy_bo *bo)
 static inline struct dma_resv *copy_bo_resv(const struct copy_bo *bo)
 {
 	return bo->shmem.base.resv;
+}
+
+/* The reservation objects that guard a buffer: its own, then its parts'. */
+static inline struct dma_resv *copy_bo_resv_at(const struct copy_bo *bo,
+					       unsigned int i)
+{
+	if (bo->attach)
+		return phyr_attachment_resv(bo->attach, i);
+	return i ? NULL : copy_bo_resv(bo);
 }
 
 static inline void copy_bo_put(struct copy_bo *bo)
@@ -230,6 +243,9 @@ struct copy_client {
 };
 
 /* gem.c */
+extern const struct drm_gem_object_funcs copy_bo_user_funcs;
+enum drm_gem_object_status copy_bo_status(struct drm_gem_object *obj);
+void copy_bo_free(struct drm_gem_object *obj);
 int copy_gem_create_ioctl(struct drm_device *drm, void *data,
 			  struct drm_file *file);
 int copy_gem_userptr_ioctl(struct drm_device *drm, void *data,
@@ -244,9 +260,16 @@ struct drm_gem_object *copy_prime_import(struct drm_device *drm,
 					 struct dma_buf *dmabuf);
 struct copy_bo *copy_bo_lookup(struct drm_file *file, u32 handle);
 struct copy_bo *copy_bo_next(struct copy_device *copy, unsigned long *id);
+struct copy_bo *copy_bo_attach(struct copy_device *copy, struct dma_buf *dmabuf,
+			       const struct drm_gem_object_funcs *funcs);
 int copy_bo_populate(struct copy_bo *bo);
+int copy_bo_add_locks(const struct copy_bo *bo, struct phyr_locks *locks);
 void copy_bos_stop(struct copy_device *copy);
 void copy_bos_show_fdinfo(struct drm_printer *p, struct drm_file *file);
+
+/* compose.c */
+int copy_gem_compose_ioctl(struct drm_device *drm, void *data,
+			   struct drm_file *file);
 
 /* vma.c */
 extern const struct vm_operations_struct copy_bo_vm_ops;

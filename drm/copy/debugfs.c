@@ -14,6 +14,7 @@
 #include <linux/seq_file.h>
 
 #include <drm/drm_debugfs.h>
+#include <drm/drm_drv.h>
 #include <drm/drm_file.h>
 
 #include "copy.h"
@@ -26,7 +27,9 @@ static void copy_buffer_show(struct seq_file *m, const struct copy_bo *bo)
 
 	dma_resv_assert_held(copy_bo_resv(bo));
 
-	if (bo->dmabuf)
+	if (bo->composed)
+		type = "composed";
+	else if (bo->dmabuf)
 		type = bo->user ? "user" : "imported";
 	ranges = copy_map_ranges(bo->map, &start);
 	seq_printf(m, "buffer %lu size %llu %s mode %s ranges %llu offset %llu\n",
@@ -37,19 +40,38 @@ static void copy_buffer_show(struct seq_file *m, const struct copy_bo *bo)
 		dma_range_list_show(m, ranges);
 }
 
+static int copy_buffers_show_all(struct seq_file *m, struct copy_device *copy)
+{
+	struct phyr_locks locks;
+	struct copy_bo *bo;
+	unsigned long id = 0;
+	int ret;
+
+	while ((bo = copy_bo_next(copy, &id))) {
+		phyr_locks_init(&locks);
+		ret = copy_bo_add_locks(bo, &locks) ?: phyr_locks_take(&locks);
+		if (!ret)
+			copy_buffer_show(m, bo);
+		phyr_locks_drop(&locks);
+		copy_bo_put(bo);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
 static int copy_buffers_show(struct seq_file *m, void *unused)
 {
 	struct copy_device *copy = m->private;
-	struct copy_bo *bo;
-	unsigned long id = 0;
+	int idx;
+	int ret;
 
-	while ((bo = copy_bo_next(copy, &id))) {
-		dma_resv_lock(copy_bo_resv(bo), NULL);
-		copy_buffer_show(m, bo);
-		dma_resv_unlock(copy_bo_resv(bo));
-		copy_bo_put(bo);
-	}
-	return 0;
+	/* After remove() there is nothing to show. */
+	if (!drm_dev_enter(&copy->drm, &idx))
+		return 0;
+	ret = copy_buffers_show_all(m, copy);
+	drm_dev_exit(idx);
+	return ret;
 }
 DEFINE_SHOW_ATTRIBUTE(copy_buffers);
 

@@ -45,6 +45,8 @@ static const struct drm_ioctl_desc copy_ioctls[] = {
 			  DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(PHYR_COPY_GEM_USERPTR, copy_gem_userptr_ioctl,
 			  DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(PHYR_COPY_GEM_COMPOSE, copy_gem_compose_ioctl,
+			  DRM_RENDER_ALLOW),
 };
 
 static void copy_show_fdinfo(struct drm_printer *p, struct drm_file *file)
@@ -76,7 +78,7 @@ static const struct drm_driver copy_driver = {
 	.name = "phyr_copy",
 	.desc = "53C895A copy engine",
 	.major = 1,
-	.minor = 2,
+	.minor = 3,
 };
 
 static int copy_probe(struct pci_dev *pdev, const struct pci_device_id *id)

@@ -7,6 +7,8 @@
  *	imported	another driver's dma-buf, in any kind of memory
  *	user		pinned memory of a process; attached like an import, by a
  *			dma-buf that only this driver has
+ *	composed	parts of imported and user buffers (compose.c); attached
+ *			like an import
  *
  * Invariants
  * - After remove() no buffer has a mapping or an attachment, even if it is
@@ -31,7 +33,13 @@
 
 #include "copy.h"
 
-static enum drm_gem_object_status copy_bo_status(struct drm_gem_object *obj)
+/**
+ * copy_bo_status - &drm_gem_object_funcs.status of every buffer
+ * @obj: the buffer
+ *
+ * Return: DRM_GEM_OBJECT_RESIDENT for memory that is allocated or mapped, or 0.
+ */
+enum drm_gem_object_status copy_bo_status(struct drm_gem_object *obj)
 {
 	struct copy_bo *bo = to_copy_bo(obj);
 	bool resident = true;
@@ -107,7 +115,23 @@ static void copy_bo_free_work(struct work_struct *work)
 	copy_bo_release(container_of(work, struct copy_bo, free_work));
 }
 
-static void copy_bo_free(struct drm_gem_object *obj)
+/* Can it be detached without a wait for a lock? */
+static bool copy_bo_is_free(const struct copy_bo *bo)
+{
+	/* The detach takes the locks of all parts. */
+	if (copy_bo_resv_at(bo, 1) || !dma_resv_trylock(copy_bo_resv(bo)))
+		return false;
+	dma_resv_unlock(copy_bo_resv(bo));
+	return true;
+}
+
+/**
+ * copy_bo_free - &drm_gem_object_funcs.free of every buffer
+ * @obj: the buffer, without a reference
+ *
+ * Context: may sleep, but does not wait for a reservation lock.
+ */
+void copy_bo_free(struct drm_gem_object *obj)
 {
 	struct copy_device *copy = to_copy_device(obj->dev);
 	struct copy_bo *bo = to_copy_bo(obj);
@@ -116,13 +140,11 @@ static void copy_bo_free(struct drm_gem_object *obj)
 	phyr_inject_delay();
 
 	/* A live buffer keeps remove() from destroying the workqueue. */
-	if (bo->live && !dma_resv_trylock(obj->resv)) {
+	if (bo->live && !copy_bo_is_free(bo)) {
 		INIT_WORK(&bo->free_work, copy_bo_free_work);
 		queue_work(copy->wq, &bo->free_work);
 		return;
 	}
-	if (bo->live)
-		dma_resv_unlock(obj->resv);
 	copy_bo_release(bo);
 }
 
@@ -171,7 +193,7 @@ static int copy_bo_user_open(struct drm_gem_object *obj, struct drm_file *file)
 	return to_copy_bo(obj)->user == file ? 0 : -EACCES;
 }
 
-static const struct drm_gem_object_funcs copy_bo_user_funcs = {
+const struct drm_gem_object_funcs copy_bo_user_funcs = {
 	.free = copy_bo_free,
 	.open = copy_bo_user_open,
 	.export = copy_bo_user_export,
@@ -224,11 +246,20 @@ static void copy_bo_invalidate(struct phyr_attachment *attach)
 
 static const struct phyr_importer_ops copy_importer_ops = {
 	.invalidate = copy_bo_invalidate,
+	.locks_parts = true,
 };
 
-static struct copy_bo *copy_bo_attach(struct copy_device *copy,
-				      struct dma_buf *dmabuf,
-				      const struct drm_gem_object_funcs *funcs)
+/**
+ * copy_bo_attach - create a buffer of a dma-buf
+ * @copy: the device
+ * @dmabuf: the dma-buf; the buffer takes a reference
+ * @funcs: of the GEM object
+ *
+ * Context: between drm_dev_enter() and drm_dev_exit(); may sleep.
+ * Return: the buffer with a reference, or ERR_PTR: -ENOMEM or as phyr_attach().
+ */
+struct copy_bo *copy_bo_attach(struct copy_device *copy, struct dma_buf *dmabuf,
+			       const struct drm_gem_object_funcs *funcs)
 {
 	struct copy_bo *bo;
 	int ret;
@@ -348,6 +379,21 @@ int copy_bo_populate(struct copy_bo *bo)
 	}
 	dma_resv_unlock(copy_bo_resv(bo));
 	return ret;
+}
+
+/**
+ * copy_bo_add_locks - add the locks that guard a buffer
+ * @bo: the buffer; not stopped
+ * @locks: locks that are not taken
+ *
+ * Context: between drm_dev_enter() and drm_dev_exit(); may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int copy_bo_add_locks(const struct copy_bo *bo, struct phyr_locks *locks)
+{
+	if (bo->attach)
+		return phyr_locks_add_attachment(locks, bo->attach);
+	return phyr_locks_add(locks, copy_bo_resv(bo));
 }
 
 /*
@@ -588,10 +634,13 @@ int copy_gem_info_ioctl(struct drm_device *drm, void *data,
 	bo = copy_bo_lookup(file, args->handle);
 	if (!bo)
 		return -ENOENT;
+	args->flags = 0;
 	if (bo->user)
-		args->flags = DRM_PHYR_COPY_GEM_USER;
-	else
-		args->flags = bo->dmabuf ? DRM_PHYR_COPY_GEM_IMPORTED : 0;
+		args->flags |= DRM_PHYR_COPY_GEM_USER;
+	if (bo->composed)
+		args->flags |= DRM_PHYR_COPY_GEM_COMPOSED;
+	else if (bo->dmabuf && !bo->user)
+		args->flags |= DRM_PHYR_COPY_GEM_IMPORTED;
 	args->size = copy_bo_size(bo);
 	args->id = bo->id;
 	copy_bo_put(bo);

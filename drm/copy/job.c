@@ -373,7 +373,7 @@ err_discard:
 	return ERR_PTR(ret);
 }
 
-/* Under both reservation locks. */
+/* Under the reservation locks of both buffers, as the next functions. */
 static int copy_job_map(struct copy_job *job,
 			const struct drm_phyr_copy_submit *args)
 {
@@ -393,7 +393,7 @@ static int copy_job_map(struct copy_job *job,
 	return 0;
 }
 
-/* Under both reservation locks, if the job will not be published. */
+/* If the job will not be published. */
 static void copy_job_unmap(struct copy_job *job)
 {
 	if (job->dst_map)
@@ -404,38 +404,56 @@ static void copy_job_unmap(struct copy_job *job)
 	job->src_map = NULL;
 }
 
-/* Everything that may fail; under both reservation locks. */
+/* Reserve the slot of the job's fence; wait for those of others. */
+static int copy_job_depend(struct copy_job *job, const struct copy_bo *bo,
+			   bool write)
+{
+	struct dma_resv *resv;
+	unsigned int i;
+	int ret;
+
+	for (i = 0; (resv = copy_bo_resv_at(bo, i)); i++) {
+		ret = dma_resv_reserve_fences(resv, 1);
+		if (ret)
+			return ret;
+		ret = drm_sched_job_add_resv_dependencies(&job->base, resv,
+							  dma_resv_usage_rw(write));
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+/* Everything that may fail. */
 static int copy_job_prepare(struct copy_job *job,
 			    const struct drm_phyr_copy_submit *args)
 {
 	int ret;
 
-	ret = dma_resv_reserve_fences(copy_bo_resv(job->src), 1);
-	if (ret)
-		return ret;
-	ret = dma_resv_reserve_fences(copy_bo_resv(job->dst), 1);
-	if (ret)
-		return ret;
 	ret = copy_job_map(job, args);
 	if (ret)
 		return ret;
-
-	ret = drm_sched_job_add_implicit_dependencies(&job->base,
-						      &job->src->shmem.base,
-						      false);
+	ret = copy_job_depend(job, job->src, false);
 	if (ret)
 		return ret;
-	return drm_sched_job_add_implicit_dependencies(&job->base,
-						       &job->dst->shmem.base,
-						       true);
+	return copy_job_depend(job, job->dst, true);
 }
 
-/* Hand the job over to the scheduler; under both reservation locks. */
+static void copy_job_add_fence(const struct copy_bo *bo,
+			       struct dma_fence *fence,
+			       enum dma_resv_usage usage)
+{
+	struct dma_resv *resv;
+	unsigned int i;
+
+	for (i = 0; (resv = copy_bo_resv_at(bo, i)); i++)
+		dma_resv_add_fence(resv, fence, usage);
+}
+
+/* Hand the job over to the scheduler. */
 static void copy_job_publish(struct copy_job *job, struct copy_client *client,
 			     struct drm_syncobj *syncobj)
 {
-	struct dma_resv *src = copy_bo_resv(job->src);
-	struct dma_resv *dst = copy_bo_resv(job->dst);
 	struct dma_fence *fence;
 
 	atomic_inc(&job->copy->live_jobs);
@@ -443,24 +461,33 @@ static void copy_job_publish(struct copy_job *job, struct copy_client *client,
 	mutex_lock(&client->lock);
 	drm_sched_job_arm(&job->base);
 	fence = &job->base.s_fence->finished;
-	dma_resv_add_fence(dst, fence, DMA_RESV_USAGE_WRITE);
-	if (src != dst)
-		dma_resv_add_fence(src, fence, DMA_RESV_USAGE_READ);
+	/* In this order: where both share memory, the write takes the slot. */
+	copy_job_add_fence(job->src, fence, DMA_RESV_USAGE_READ);
+	copy_job_add_fence(job->dst, fence, DMA_RESV_USAGE_WRITE);
 	if (syncobj)
 		drm_syncobj_replace_fence(syncobj, fence);
 	copy_job_push(job);
 	mutex_unlock(&client->lock);
 }
 
+static int copy_job_lock(struct copy_job *job, struct phyr_locks *locks)
+{
+	int ret;
+
+	phyr_locks_init(locks);
+	ret = copy_bo_add_locks(job->src, locks);
+	if (!ret)
+		ret = copy_bo_add_locks(job->dst, locks);
+	return ret ?: phyr_locks_take(locks);
+}
+
 static int copy_job_queue(struct copy_job *job, struct copy_client *client,
 			  const struct drm_phyr_copy_submit *args,
 			  struct drm_syncobj *syncobj)
 {
-	struct drm_gem_object *objs[] = {
-		&job->src->shmem.base, &job->dst->shmem.base,
-	};
-	int count = objs[0]->resv == objs[1]->resv ? 1 : 2;
-	struct ww_acquire_ctx ticket;
+	struct drm_gem_object *src = &job->src->shmem.base;
+	struct drm_gem_object *dst = &job->dst->shmem.base;
+	struct phyr_locks locks;
 	int ret;
 
 	ret = copy_bo_populate(job->src);
@@ -471,21 +498,21 @@ static int copy_job_queue(struct copy_job *job, struct copy_client *client,
 		return ret;
 
 	phyr_inject_delay();
-	ret = drm_gem_lock_reservations(objs, count, &ticket);
-	if (ret)
-		return ret;
 	/* Publishing may free the job and drop its references. */
-	drm_gem_object_get(objs[0]);
-	drm_gem_object_get(objs[1]);
-	ret = copy_job_prepare(job, args);
-	if (ret)
-		copy_job_unmap(job);
-	else
-		copy_job_publish(job, client, syncobj);
-	drm_gem_unlock_reservations(objs, count, &ticket);
+	drm_gem_object_get(src);
+	drm_gem_object_get(dst);
+	ret = copy_job_lock(job, &locks);
+	if (!ret) {
+		ret = copy_job_prepare(job, args);
+		if (ret)
+			copy_job_unmap(job);
+		else
+			copy_job_publish(job, client, syncobj);
+	}
+	phyr_locks_drop(&locks);
 	phyr_inject_delay();
-	drm_gem_object_put(objs[0]);
-	drm_gem_object_put(objs[1]);
+	drm_gem_object_put(src);
+	drm_gem_object_put(dst);
 	return ret;
 }
 

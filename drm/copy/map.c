@@ -289,6 +289,14 @@ static u64 copy_bo_drop_map(struct copy_bo *bo, bool if_idle)
 	return len;
 }
 
+/* A part of a composed buffer that moves ends the mapping without a word. */
+static bool copy_map_is_stale(const struct copy_map *map)
+{
+	const struct copy_bo *bo = map->bo;
+
+	return bo->attach && phyr_map_commit(bo->attach, map->ranges);
+}
+
 /**
  * copy_map_get - get a mapping of a part of a buffer, for one user
  * @bo: the buffer; an own one must be populated
@@ -296,7 +304,7 @@ static u64 copy_bo_drop_map(struct copy_bo *bo, bool if_idle)
  * @len: bytes, not 0; within the buffer
  *
  * Context: between drm_dev_enter() and drm_dev_exit(), under the reservation
- * lock; may sleep.
+ * locks of copy_bo_add_locks(); may sleep.
  * Return: the mapping, to be released by copy_map_put() or
  * copy_map_cancel(), or ERR_PTR: -ENOSPC if there is no DMA address space
  * now, -EREMOTEIO if the engine cannot reach the memory or would need bounce
@@ -309,7 +317,7 @@ struct copy_map *copy_map_get(struct copy_bo *bo, u64 offset, u64 len)
 	dma_resv_assert_held(copy_bo_resv(bo));
 
 	if (!map || offset < map->start ||
-	    offset + len > map->start + map->len) {
+	    offset + len > map->start + map->len || copy_map_is_stale(map)) {
 		copy_map_drop(bo);
 		map = copy_map_create(bo, offset, len);
 		if (IS_ERR(map))
