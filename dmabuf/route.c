@@ -494,8 +494,6 @@ struct phyr_route *phyr_route_find(struct phyr_attachment *attach,
 {
 	struct phyr_route *route;
 
-	dma_resv_assert_held(attach->attach->dmabuf->resv);
-
 	list_for_each_entry(route, &attach->routes, node)
 		if (route->mem == mem)
 			return route;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Fixture for the KUnit cases of map.c: one memory of each kind and one PCI
- * importer; and the cases of map_route_test.c
+ * Fixture for the KUnit cases of map.c and route.c: one memory of each kind and
+ * one PCI importer; and the cases of map_route_test.c
  */
 #ifndef _PHYR_MAP_FIXTURE_H
 #define _PHYR_MAP_FIXTURE_H

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KUnit: map.c, routes
+ * KUnit: route.c
  */
 #include "redirect.h"
+#include "../route.c"
 #include "map_fixture.h"
 
 /*

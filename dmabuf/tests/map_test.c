@@ -432,105 +432,6 @@ static void map_extents_bus_sees_ram_elsewhere(struct kunit *test)
 }
 
 /*
- * Mixed memory
- */
-
-static struct phyr_list *map_test_mixed(struct map_test *t)
-{
-	struct phyr_list *list = map_test_list_new(t->test);
-
-	map_test_append(t->test, list, t->ram, MAP_RAM, 2, SZ_4K, SZ_8K);
-	map_test_append(t->test, list, t->p2p, MAP_BAR, 3, SZ_4K, SZ_8K);
-	map_test_append(t->test, list, t->carveout, MAP_CARVEOUT, 1, SZ_8K,
-			SZ_8K);
-	map_test_append(t->test, list, t->ram, MAP_RAM + SZ_1M, 1, SZ_4K,
-			SZ_8K);
-	KUNIT_ASSERT_EQ(t->test, phyr_list_finish(list, 8 * SZ_4K, "test"), 0);
-	mock_forget();
-	return list;
-}
-
-static void map_mixed_a_segment_per_run(struct kunit *test)
-{
-	struct map_test *t = test->priv;
-	struct dma_range_list *ranges;
-	struct dma_range_cursor cursor;
-	struct phyr_list *list = map_test_mixed(t);
-
-	mock.bus = true;
-	ranges = map_test_map(t, list, 0, 8 * SZ_4K);
-	KUNIT_EXPECT_STREQ(test, dma_range_list_mode(ranges), "mixed");
-
-	dma_range_cursor_init(&cursor, ranges, 0);
-	map_test_expect_range(test, &cursor, MAP_RAM, SZ_4K);
-	map_test_expect_range(test, &cursor, MAP_RAM + SZ_8K, SZ_4K);
-	map_test_expect_range(test, &cursor, MAP_BAR - SZ_1G, SZ_4K);
-	map_test_expect_range(test, &cursor, MAP_BAR - SZ_1G + SZ_8K, SZ_4K);
-	map_test_expect_range(test, &cursor, MAP_BAR - SZ_1G + SZ_16K, SZ_4K);
-	map_test_expect_range(test, &cursor, MAP_CARVEOUT, SZ_8K);
-	map_test_expect_range(test, &cursor, MAP_RAM + SZ_1M, SZ_4K);
-	map_test_expect_end(test, &cursor);
-
-	map_test_unmap(ranges);
-	/* The route keeps the carve-out's window. */
-	KUNIT_EXPECT_EQ(test, mock_mapped(), 1);
-}
-
-static void map_mixed_behind_an_iommu(struct kunit *test)
-{
-	struct map_test *t = test->priv;
-	struct dma_range_list *ranges;
-	struct phyr_list *list = map_test_mixed(t);
-
-	mock.iommu = true;
-	ranges = map_test_map(t, list, 0, 8 * SZ_4K);
-	KUNIT_EXPECT_STREQ(test, dma_range_list_mode(ranges), "iova");
-	KUNIT_EXPECT_EQ(test, mock_count(MOCK_IOVA_ALLOC), 4);
-	KUNIT_EXPECT_EQ(test, mock_nth(MOCK_IOVA_LINK, 1)->attrs,
-			DMA_ATTR_REQUIRE_COHERENT);
-	KUNIT_EXPECT_EQ(test, mock_nth(MOCK_IOVA_LINK, 3)->attrs,
-			PHYR_MMIO_ATTRS);
-	/* Each run starts at offset 0 of its IOVA range. */
-	KUNIT_EXPECT_EQ(test, mock_nth(MOCK_IOVA_LINK, 3)->offset, 0);
-	map_test_unmap(ranges);
-	KUNIT_EXPECT_EQ(test, mock_mapped(), 0);
-}
-
-static void map_mixed_each_run_fails(struct kunit *test)
-{
-	struct map_test *t = test->priv;
-	struct phyr_list *list = map_test_mixed(t);
-	int k, i;
-
-	mock.iommu = true;
-	for (k = 1; k <= 4; k++) {
-		mock_forget();
-		mock_fail(MOCK_IOVA_SYNC, k, -EIO);
-		map_test_expect_error(t, list, -EIO);
-		KUNIT_EXPECT_EQ(test, mock_count(MOCK_IOVA_DESTROY), k);
-		/* The failed run cleans up first, then the earlier runs. */
-		KUNIT_EXPECT_EQ(test, mock_nth(MOCK_IOVA_DESTROY, 1)->dma,
-				mock_nth(MOCK_IOVA_ALLOC, k)->dma);
-		for (i = 1; i < k; i++)
-			KUNIT_EXPECT_EQ(test,
-					mock_nth(MOCK_IOVA_DESTROY, i + 1)->dma,
-					mock_nth(MOCK_IOVA_ALLOC, i)->dma);
-		KUNIT_EXPECT_EQ(test, mock_mapped(), 0);
-	}
-}
-
-static void map_mixed_one_run_out_of_reach(struct kunit *test)
-{
-	struct map_test *t = test->priv;
-	struct phyr_list *list = map_test_mixed(t);
-
-	mock.distance = -1;
-	map_test_expect_error(t, list, -EREMOTEIO);
-	KUNIT_EXPECT_EQ(test, mock_count(MOCK_MAP), 2);
-	KUNIT_EXPECT_EQ(test, mock_count(MOCK_UNMAP), 2);
-}
-
-/*
  * Parts, limits and errors in all modes
  */
 
@@ -868,10 +769,6 @@ static struct kunit_case map_test_cases[] = {
 	KUNIT_CASE(map_extents_beyond_the_mask),
 	KUNIT_CASE(map_extents_of_a_bar_in_part_reached),
 	KUNIT_CASE(map_extents_bus_sees_ram_elsewhere),
-	KUNIT_CASE(map_mixed_a_segment_per_run),
-	KUNIT_CASE(map_mixed_behind_an_iommu),
-	KUNIT_CASE(map_mixed_each_run_fails),
-	KUNIT_CASE(map_mixed_one_run_out_of_reach),
 	KUNIT_CASE_PARAM(map_list_parts, map_setup_gen_params),
 	KUNIT_CASE_PARAM(map_list_maps_whole_pages_of_a_part,
 			 map_setup_gen_params),

@@ -33,7 +33,7 @@ static struct dma_range_list *sgt_test_ranges(struct kunit *test, u64 len,
 	ranges->len = len;
 	ranges->first.mode = PHYR_MAP_IOVA;
 	ranges->first.len = len;
-	ranges->first.iova.addr = SGT_TEST_IOVA;
+	ranges->first.addr = SGT_TEST_IOVA;
 	ranges->segments = &ranges->first;
 	/* Never allocated as IOVA: dma_range_list_free() does not unmap it. */
 	return ranges;
