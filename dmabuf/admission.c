@@ -74,8 +74,10 @@ static int phyr_reaches_all(struct phyr_buffer *buffer,
 	ret = phyr_route_list(importer, list);
 	if (!ret)
 		ret = phyr_routes_are_whole(importer);
-	while (ret > 0 && (mem = phyr_next_mem(buffer, &i)))
+	while (ret > 0 && (mem = phyr_next_mem(buffer, &i))) {
 		ret = phyr_route_mem(importer, mem);
+		cond_resched();
+	}
 	return ret == -EREMOTEIO ? 0 : ret;
 }
 
@@ -226,7 +228,8 @@ static int phyr_admit_to_whole(const struct phyr_buffer *buffer,
  * the exporter cannot move it there; -EREMOTEIO if the device does not reach it,
  * if the device of an importer of a composed buffer is not coherent, or if a
  * native importer needs it there; -EOPNOTSUPP for an importer with an IOMMU
- * domain that does not lock the parts of a composed buffer; or the error of
+ * domain that does not lock the parts of a composed buffer, or a stock one of
+ * such a buffer that starts or ends inside a page; or the error of
  * phyr_buffer_get_list(), phyr_route_list() or pin_system.
  */
 int phyr_admit(struct phyr_buffer *buffer, struct phyr_attachment *importer)
@@ -242,6 +245,11 @@ int phyr_admit(struct phyr_buffer *buffer, struct phyr_attachment *importer)
 	list = phyr_buffer_get_list(buffer);
 	if (IS_ERR(list))
 		return PTR_ERR(list);
+
+	/* A driver that takes tables may take whole pages for granted. */
+	if (buffer->whole && !importer->ops &&
+	    (phyr_list_skip(list) || !PAGE_ALIGNED(phyr_list_size(list))))
+		return -EOPNOTSUPP;
 
 	if (!phyr_takes_pageless(buffer, importer)) {
 		ret = phyr_admit_in_system(buffer, importer, list);

@@ -321,8 +321,9 @@ void phyr_buffer_unpin(struct phyr_buffer *buffer)
  * phyr_buffer_revoke - revoke all access to the memory
  * @buffer: the buffer
  *
- * On return no device of a native importer can reach the buffer, and stock
- * importers with an invalidate callback are notified. Maps and attaches fail
+ * On return no device of a native importer can reach the buffer, unless it is
+ * pinned in system memory for a composition (compose.c), and stock importers with
+ * an invalidate callback are notified. Maps and attaches fail
  * with -ENODEV until phyr_buffer_rearm(). The memory and its provider may be
  * freed after phyr_buffer_revoke_wait().
  *

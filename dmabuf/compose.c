@@ -16,7 +16,8 @@
  * or is revoked holds its own lock only. It has waited for its fences, thus for
  * all DMA to the whole, and unmaps the mappings of the whole. An importer sees
  * that when it uses one again (phyr_map_commit()); it is not notified, because
- * nobody holds the whole's lock. Two sources may move at the same time, and
+ * nobody holds the whole's lock. So its DMA is under a fence also while the whole
+ * is pinned. Two sources may move at the same time, and
  * phyr_unmap() needs the whole's lock only: therefore phyr_whole.lock.
  *
  * An importer that does not lock the parts, as every stock one, gets all of them
@@ -31,9 +32,21 @@
 #include <linux/fcntl.h>
 #include <linux/overflow.h>
 #include <linux/phyr_inject.h>
+#include <linux/sched/signal.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include "internal.h"
+
+/* Two wholes of that many sources fit into lockdep's count of one class. */
+#define PHYR_MAX_SOURCES	512
+
+/*
+ * A page may be named twice, but what that costs is the list, the IOVA range and
+ * the page table of other clients that map the whole. So much may a whole be
+ * larger than its sources.
+ */
+#define PHYR_MAX_REPEAT		SZ_1G
 
 /**
  * struct phyr_source - a buffer with parts in a whole
@@ -66,11 +79,14 @@ struct phyr_whole_part {
  * @phyr: base
  * @resv: its reservation object
  * @lock: guards @phyr.list, and the mappings and routes of all attachments,
- *	against moves of several sources; nests inside any reservation lock
+ *	against moves of several sources. Nests inside any reservation lock. An
+ *	exporter must not move a buffer from a shrinker: memory is allocated
+ *	under this lock
  * @resvs: @resv and those of the sources, each once; constant
  * @nr_resvs: their number
  * @sources: the sources, constant
  * @nr_sources: their number
+ * @work: frees the whole
  * @parts: the parts, constant
  * @nr_parts: their number
  */
@@ -82,6 +98,7 @@ struct phyr_whole {
 	unsigned int nr_resvs;
 	struct phyr_source *sources;
 	unsigned int nr_sources;
+	struct work_struct work;
 	unsigned int nr_parts;
 	struct phyr_whole_part parts[] __counted_by(nr_parts);
 };
@@ -182,8 +199,10 @@ void phyr_wholes_unmap(struct phyr_buffer *buffer)
 
 	dma_resv_assert_held(buffer->resv);
 
-	list_for_each_entry(source, &buffer->sources, node)
+	list_for_each_entry(source, &buffer->sources, node) {
 		phyr_whole_unmap(source->whole);
+		cond_resched();
+	}
 }
 
 /**
@@ -234,6 +253,19 @@ void phyr_wholes_drop_routes(struct phyr_buffer *buffer)
  * sources
  */
 
+/* Of an exporter -ENOSPC is about memory; of a map it is about IOVAs. */
+static int phyr_source_error(int err)
+{
+	return err == -ENOSPC ? -ENOMEM : err;
+}
+
+static struct phyr_list *phyr_source_get_list(struct phyr_buffer *source)
+{
+	struct phyr_list *list = phyr_buffer_get_list(source);
+
+	return IS_ERR(list) ? ERR_PTR(phyr_source_error(PTR_ERR(list))) : list;
+}
+
 static struct phyr_whole *to_phyr_whole(struct phyr_buffer *buffer)
 {
 	return container_of(buffer, struct phyr_whole, phyr);
@@ -248,7 +280,7 @@ static int phyr_whole_append(struct phyr_whole *whole, unsigned int i,
 	u64 into;
 	int ret;
 
-	from = phyr_buffer_get_list(part->source->buffer);
+	from = phyr_source_get_list(part->source->buffer);
 	if (IS_ERR(from))
 		return PTR_ERR(from);
 
@@ -262,16 +294,6 @@ static int phyr_whole_append(struct phyr_whole *whole, unsigned int i,
 	if (i < whole->nr_parts - 1 && !PAGE_ALIGNED(into + part->len))
 		return -EINVAL;
 	return 0;
-}
-
-static u64 phyr_whole_size(const struct phyr_whole *whole)
-{
-	u64 size = 0;
-	unsigned int i;
-
-	for (i = 0; i < whole->nr_parts; i++)
-		size += whole->parts[i].len;
-	return size;
 }
 
 static struct phyr_list *phyr_whole_describe(struct phyr_buffer *buffer)
@@ -288,11 +310,12 @@ static struct phyr_list *phyr_whole_describe(struct phyr_buffer *buffer)
 
 	for (i = 0; i < whole->nr_parts && !ret; i++) {
 		ret = phyr_whole_append(whole, i, list, &skip);
+		if (!ret && fatal_signal_pending(current))
+			ret = -EINTR;
 		cond_resched();
 	}
 	if (!ret)
-		ret = phyr_list_finish_composed(list, skip,
-						phyr_whole_size(whole));
+		ret = phyr_list_finish_composed(list, skip, buffer->size);
 	if (ret) {
 		phyr_list_put(list);
 		return ERR_PTR(ret);
@@ -361,21 +384,14 @@ static void phyr_source_unpin_system(struct phyr_buffer *source)
  */
 static int phyr_source_pin_system(struct phyr_buffer *source)
 {
-	struct phyr_list *list;
 	long ret;
 
-	if (source->ops->pin_system) {
+	if (source->ops->pin_system)
 		ret = source->ops->pin_system(source);
-	} else {
-		list = phyr_buffer_get_list(source);
-		ret = PTR_ERR_OR_ZERO(list);
-		if (!ret && phyr_list_is_pageless(list))
-			ret = -EBUSY;
-		if (!ret)
-			ret = phyr_buffer_pin(source);
-	}
+	else
+		ret = phyr_buffer_pin(source);
 	if (ret)
-		return ret;
+		return phyr_source_error(ret);
 
 	ret = dma_resv_wait_timeout(source->resv, DMA_RESV_USAGE_KERNEL, true,
 				    MAX_SCHEDULE_TIMEOUT);
@@ -395,11 +411,35 @@ static void phyr_whole_unpin_system(struct phyr_buffer *buffer)
 		phyr_source_unpin_system(whole->sources[i].buffer);
 }
 
+/* Do not move a part if another one cannot follow. */
+static int phyr_whole_may_be_in_system(const struct phyr_whole *whole)
+{
+	struct phyr_buffer *source;
+	struct phyr_list *list;
+	unsigned int i;
+
+	for (i = 0; i < whole->nr_sources; i++) {
+		source = whole->sources[i].buffer;
+		if (source->ops->pin_system)
+			continue;
+		list = phyr_source_get_list(source);
+		if (IS_ERR(list))
+			return PTR_ERR(list);
+		if (phyr_list_is_pageless(list))
+			return -EBUSY;
+	}
+	return 0;
+}
+
 static int phyr_whole_pin_system(struct phyr_buffer *buffer)
 {
 	struct phyr_whole *whole = to_phyr_whole(buffer);
 	unsigned int i;
 	int ret;
+
+	ret = phyr_whole_may_be_in_system(whole);
+	if (ret)
+		return ret;
 
 	for (i = 0; i < whole->nr_sources; i++) {
 		ret = phyr_source_pin_system(whole->sources[i].buffer);
@@ -431,6 +471,9 @@ static void phyr_whole_free(struct phyr_whole *whole)
 
 	for (i = 0; i < whole->nr_sources; i++) {
 		source = &whole->sources[i];
+		/* Nobody else links it. */
+		if (list_empty(&source->node))
+			continue;
 		phyr_inject_delay();
 		dma_resv_lock(source->buffer->resv, NULL);
 		list_del_init(&source->node);
@@ -447,9 +490,21 @@ static void phyr_whole_free(struct phyr_whole *whole)
 	kvfree(whole);
 }
 
+static void phyr_whole_work(struct work_struct *work)
+{
+	phyr_whole_free(container_of(work, struct phyr_whole, work));
+}
+
+/*
+ * The sources' locks may be held for as long as their fences take, but whoever
+ * closes the last file, maybe the kernel's own fput() worker, must not wait.
+ */
 static void phyr_whole_release(struct dma_buf *dmabuf)
 {
-	phyr_whole_free(dmabuf->priv);
+	struct phyr_whole *whole = dmabuf->priv;
+
+	INIT_WORK(&whole->work, phyr_whole_work);
+	phyr_list_queue(&whole->work);
 }
 
 static const struct phyr_dma_buf_ops phyr_whole_ops = {
@@ -478,18 +533,19 @@ static int phyr_part_check(const struct phyr_part *part)
 	return 0;
 }
 
-static int phyr_parts_check(const struct phyr_part *parts, unsigned int nr)
+static int phyr_parts_check(const struct phyr_part *parts, unsigned int nr,
+			    u64 *size)
 {
-	u64 sum = 0;
 	unsigned int i;
 	int ret;
 
+	*size = 0;
 	for (i = 0; i < nr; i++) {
 		ret = phyr_part_check(&parts[i]);
 		if (ret)
 			return ret;
-		if (check_add_overflow(sum, parts[i].len, &sum) ||
-		    sum > S64_MAX)
+		if (check_add_overflow(*size, parts[i].len, size) ||
+		    *size > S64_MAX)
 			return -EOVERFLOW;
 	}
 	return nr ? 0 : -EINVAL;
@@ -527,7 +583,7 @@ static struct phyr_source *phyr_whole_find_source(struct phyr_whole *whole,
 }
 
 static struct phyr_whole *phyr_whole_create(const struct phyr_part *parts,
-					    unsigned int nr)
+					    unsigned int nr, u64 size)
 {
 	struct phyr_whole *whole;
 	unsigned int i;
@@ -550,6 +606,7 @@ static struct phyr_whole *phyr_whole_create(const struct phyr_part *parts,
 	dma_resv_init(&whole->resv);
 	phyr_buffer_init(&whole->phyr, &phyr_whole_ops, &whole->resv);
 	whole->phyr.whole = whole;
+	whole->phyr.size = size;
 	whole->resvs[whole->nr_resvs++] = &whole->resv;
 	for (i = 0; i < nr; i++) {
 		whole->parts[i].source =
@@ -559,6 +616,41 @@ static struct phyr_whole *phyr_whole_create(const struct phyr_part *parts,
 		cond_resched();
 	}
 	return whole;
+}
+
+static int phyr_whole_check_sources(const struct phyr_whole *whole)
+{
+	u64 size = 0;
+	unsigned int i;
+
+	if (whole->nr_sources > PHYR_MAX_SOURCES)
+		return -E2BIG;
+	for (i = 0; i < whole->nr_sources; i++)
+		size += whole->sources[i].dmabuf->size;
+	return whole->phyr.size > size + PHYR_MAX_REPEAT ? -E2BIG : 0;
+}
+
+/*
+ * Describe each source under its own lock, so that what that takes, maybe
+ * reading its pages from a swap device, delays no other's users.
+ */
+static int phyr_whole_describe_sources(struct phyr_whole *whole)
+{
+	struct phyr_buffer *source;
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < whole->nr_sources; i++) {
+		source = whole->sources[i].buffer;
+		if (dma_resv_lock_interruptible(source->resv, NULL))
+			return -ERESTARTSYS;
+		ret = PTR_ERR_OR_ZERO(phyr_source_get_list(source));
+		dma_resv_unlock(source->resv);
+		if (ret)
+			return ret;
+		cond_resched();
+	}
+	return 0;
 }
 
 /* Let moves of the sources find the whole, and check how the parts fit. */
@@ -582,6 +674,16 @@ static int phyr_whole_link(struct phyr_whole *whole)
 	return PTR_ERR_OR_ZERO(list);
 }
 
+static int phyr_whole_start(struct phyr_whole *whole)
+{
+	int ret;
+
+	ret = phyr_whole_check_sources(whole);
+	if (!ret)
+		ret = phyr_whole_describe_sources(whole);
+	return ret ?: phyr_whole_link(whole);
+}
+
 /**
  * phyr_compose - make a dma-buf of parts of others
  * @parts: the parts, in order; each of a phyr exporter's dma-buf, or of one of
@@ -590,21 +692,24 @@ static int phyr_whole_link(struct phyr_whole *whole)
  *
  * Only the first part may start inside a page of its memory, and only the last
  * one may end inside a page. The dma-buf keeps references to those of the parts,
- * which move and are revoked as before. If a part is of phyr_pin_user(), do not
- * give the dma-buf a file descriptor.
+ * which move and are revoked as before. Do not give the dma-buf a file descriptor
+ * if a part is of phyr_pin_user(), or if it starts or ends inside a page: other
+ * drivers would use the rest of that page, or crash.
  *
  * An importer that locks the parts (&phyr_importer_ops.locks_parts) gets them
  * where they are; any other gets each in system memory, pinned, or its attach
  * fails with -EREMOTEIO, for a stock importer -EBUSY. The attach of a device that
  * is not coherent fails with -EREMOTEIO: a CPU access to a part does not know of
- * the whole.
+ * the whole. That of a stock importer to a dma-buf that starts or ends inside a
+ * page fails with -EOPNOTSUPP.
  *
  * Context: no reservation lock is held; may sleep.
  * Return: the dma-buf, to be released by dma_buf_put(), or ERR_PTR: -EINVAL for
  * no part, an empty one, one that exceeds its dma-buf, one of a composed dma-buf,
  * or one that starts or ends inside a page; -EOPNOTSUPP for a part of a stock
- * exporter's dma-buf; -EOVERFLOW for more than S64_MAX bytes; -ENODEV if a part
- * is revoked; -ENOMEM; -ERESTARTSYS if a signal interrupts the wait for a lock;
+ * exporter's dma-buf; -EOVERFLOW for more than S64_MAX bytes; -E2BIG for parts of
+ * more than PHYR_MAX_SOURCES buffers, or for more than PHYR_MAX_REPEAT bytes in
+ * addition to the sizes of all of them; -ENODEV if a part is revoked; -ENOMEM; -ERESTARTSYS if a signal interrupts the wait for a lock;
  * or the error of an exporter's describe.
  */
 struct dma_buf *phyr_compose(const struct phyr_part *parts, unsigned int nr)
@@ -612,23 +717,24 @@ struct dma_buf *phyr_compose(const struct phyr_part *parts, unsigned int nr)
 	DEFINE_DMA_BUF_EXPORT_INFO(info);
 	struct phyr_whole *whole;
 	struct dma_buf *dmabuf;
+	u64 size;
 	int ret;
 
-	ret = phyr_parts_check(parts, nr);
+	ret = phyr_parts_check(parts, nr, &size);
 	if (ret)
 		return ERR_PTR(ret);
 
-	whole = phyr_whole_create(parts, nr);
+	whole = phyr_whole_create(parts, nr, size);
 	if (!whole)
 		return ERR_PTR(-ENOMEM);
-	ret = phyr_whole_link(whole);
+	ret = phyr_whole_start(whole);
 	if (ret) {
 		phyr_whole_free(whole);
 		return ERR_PTR(ret);
 	}
 
 	info.exp_name = "phyr_compose";
-	info.size = phyr_whole_size(whole);
+	info.size = size;
 	info.flags = O_CLOEXEC | O_RDWR;
 	info.priv = whole;
 	dmabuf = phyr_dma_buf_export(&whole->phyr, &info);

@@ -373,7 +373,7 @@ struct dma_range_list *phyr_map(struct phyr_attachment *attach, u64 offset,
 	struct dma_range_list *ranges;
 	u64 end;
 
-	dma_resv_assert_held(dmabuf->resv);
+	phyr_attachment_assert_held(attach);
 
 	if (attach->kind == PHYR_KIND_DOMAIN)
 		return ERR_PTR(-EINVAL);
@@ -386,7 +386,7 @@ struct dma_range_list *phyr_map(struct phyr_attachment *attach, u64 offset,
 	else
 		ranges = phyr_map_ours(attach, offset, len, dir);
 	if (!IS_ERR(ranges))
-		list_add(&ranges->node, &attach->mappings);
+		phyr_attachment_add_mapping(attach, ranges);
 	return ranges;
 }
 EXPORT_SYMBOL_NS_GPL(phyr_map, "PHYR");
@@ -493,14 +493,14 @@ struct dma_range_list *phyr_map_reserve(struct phyr_attachment *attach,
 					u64 offset, u64 len,
 					enum dma_data_direction dir)
 {
-	struct dma_resv *resv = attach->attach->dmabuf->resv;
 	struct dma_range_list *ranges;
+	struct phyr_locks locks;
 
 	phyr_inject_delay();
-	if (dma_resv_lock_interruptible(resv, NULL))
+	if (phyr_attachment_lock(attach, &locks))
 		return ERR_PTR(-ERESTARTSYS);
 	ranges = phyr_map(attach, offset, len, dir);
-	dma_resv_unlock(resv);
+	phyr_buffer_unlock(&locks);
 	phyr_inject_delay();
 	return ranges;
 }
@@ -516,9 +516,11 @@ EXPORT_SYMBOL_NS_GPL(phyr_map_reserve, "PHYR");
  * has added to the reservation object signal. Takes the same time for each
  * mapping, allocates nothing and does not sleep.
  *
- * Context: the reservation lock is held.
+ * Context: the reservation lock is held, those of all parts if @attach locks
+ * them.
  * Return: 0; -EAGAIN if the memory has moved since, in which case another
- * phyr_map_reserve() may succeed; -ENODEV for a buffer that is revoked; -EBUSY
+ * phyr_map_reserve() may succeed, or if a part of a composed dma-buf was revoked;
+ * -ENODEV for a buffer that is revoked; -EBUSY
  * in the invalidate callback of @attach. On error the caller still has to pass
  * @ranges to phyr_unmap().
  */
@@ -528,7 +530,7 @@ int phyr_map_commit(struct phyr_attachment *attach,
 	struct dma_buf *dmabuf = attach->attach->dmabuf;
 	int ret = 0;
 
-	dma_resv_assert_held(dmabuf->resv);
+	phyr_attachment_assert_held(attach);
 
 	if (attach->kind != PHYR_KIND_FROM_STOCK)
 		ret = phyr_buffer_check_live(phyr_dma_buf_buffer(dmabuf));
@@ -549,14 +551,16 @@ EXPORT_SYMBOL_NS_GPL(phyr_map_commit, "PHYR");
  * after the pin. Pins are counted.
  *
  * A pin is no protection against a suspend, a reset or an unbind. They call the
- * importer's invalidate, and the importer must stop its DMA, as for a move.
+ * importer's invalidate, and the importer must stop its DMA, as for a move. If
+ * they move or revoke a part of a composed dma-buf, nobody calls it: an importer
+ * that locks the parts has each DMA under a fence.
  * After a suspend or a reset it may map again: it still has its pin.
  *
  * A phyr exporter's buffer may be pinned in page-less memory, unless the
  * importer takes RAM only. Room there is scarce: pin late and briefly. A stock
  * exporter chooses the place.
  *
- * Context: the reservation lock is held; may sleep.
+ * Context: as phyr_map().
  * Return: 0; -ENODEV for a revoked buffer; -EBUSY in an invalidate callback of
  * any attachment of the dma-buf; -EREMOTEIO if the device does not reach the
  * buffer any more; -ENOMEM; -ERESTARTSYS if a signal interrupts a move; or the
@@ -566,7 +570,7 @@ int phyr_pin(struct phyr_attachment *attach)
 {
 	int ret;
 
-	dma_resv_assert_held(attach->attach->dmabuf->resv);
+	phyr_attachment_assert_held(attach);
 
 	if (attach->kind != PHYR_KIND_FROM_STOCK)
 		return phyr_pin_importer(attach);

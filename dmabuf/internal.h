@@ -15,6 +15,7 @@
 #include <linux/phyr_inject.h>
 #include <linux/phyr_iommu.h>
 #include <linux/ratelimit.h>
+#include <linux/workqueue.h>
 
 struct phyr_index;
 
@@ -162,6 +163,7 @@ void phyr_user_exit(void);
 
 int phyr_list_init(void);
 void phyr_list_exit(void);
+void phyr_list_queue(struct work_struct *work);
 const struct phyr_chunk *phyr_list_first(const struct phyr_list *list);
 u64 phyr_list_skip(const struct phyr_list *list);
 int phyr_list_append_part(struct phyr_list *list, const struct phyr_list *from,
@@ -348,6 +350,9 @@ int dma_range_list_create_index(struct dma_range_list *ranges);
 int phyr_buffer_lock(struct phyr_buffer *buffer, struct phyr_locks *locks,
 		     bool interruptible);
 void phyr_buffer_unlock(struct phyr_locks *locks);
+int phyr_attachment_lock(struct phyr_attachment *attach,
+			 struct phyr_locks *locks);
+void phyr_attachment_assert_held(const struct phyr_attachment *attach);
 int phyr_buffer_check_live(const struct phyr_buffer *buffer);
 int phyr_buffer_pin(struct phyr_buffer *buffer);
 void phyr_buffer_unpin(struct phyr_buffer *buffer);
@@ -436,6 +441,8 @@ void phyr_attachment_add(struct phyr_buffer *buffer,
 			 struct phyr_attachment *attach);
 void phyr_attachment_remove(struct phyr_buffer *buffer,
 			    struct phyr_attachment *attach);
+void phyr_attachment_add_mapping(struct phyr_attachment *attach,
+				 struct dma_range_list *ranges);
 void phyr_attachment_sync(struct phyr_attachment *attach, bool for_cpu);
 void phyr_attachment_unmap(struct phyr_attachment *attach);
 void phyr_attachment_leave(struct phyr_attachment *attach);

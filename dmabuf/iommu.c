@@ -86,7 +86,8 @@ static int phyr_domain_check_args(const struct phyr_attachment *attach,
  * IOVAs under the reservation lock or a fence in it only. phyr_map_commit(),
  * phyr_pin() and dma_range_list_set_priv() work as for phyr_map().
  *
- * Context: the reservation lock is held; may sleep.
+ * Context: the reservation lock is held, and those of all parts of a composed
+ * dma-buf; may sleep.
  * Return: a list of one range, to be released by phyr_unmap() or
  * phyr_unmap_domain(), or ERR_PTR: -EINVAL for an argument that violates the
  * rules above, an @iova + @len that overflows, an IOVA that is reserved or in a
@@ -108,7 +109,7 @@ struct dma_range_list *phyr_map_domain(struct phyr_attachment *attach,
 	struct phyr_list *list;
 	int ret;
 
-	dma_resv_assert_held(attach->attach->dmabuf->resv);
+	phyr_attachment_assert_held(attach);
 
 	ret = phyr_domain_check_args(attach, offset, len, iova, prot);
 	if (ret)
@@ -138,7 +139,7 @@ struct dma_range_list *phyr_map_domain(struct phyr_attachment *attach,
 	ranges->first.len = len;
 	ranges->first.range = range;
 	ranges->segments = &ranges->first;
-	list_add(&ranges->node, &attach->mappings);
+	phyr_attachment_add_mapping(attach, ranges);
 	return ranges;
 }
 EXPORT_SYMBOL_NS_GPL(phyr_map_domain, "PHYR");

@@ -157,6 +157,10 @@ static int phyr_locks_take_all(struct phyr_locks *locks, bool interruptible)
 	unsigned int held = PHYR_LOCKS_NONE;
 	int ret;
 
+	/*
+	 * Not acquire_done(): a map may make TTM evict another buffer, whose
+	 * lock it takes by this context.
+	 */
 	ww_acquire_init(&locks->ctx, &reservation_ww_class);
 	ret = phyr_locks_try(locks, &held, interruptible);
 	while (ret == -EDEADLK) {
@@ -233,6 +237,108 @@ struct dma_resv *phyr_attachment_resv(const struct phyr_attachment *attach,
 }
 EXPORT_SYMBOL_NS_GPL(phyr_attachment_resv, "PHYR");
 
+static int phyr_lock_alone(struct dma_resv *resv, bool interruptible)
+{
+	return interruptible ? dma_resv_lock_interruptible(resv, NULL) :
+			       dma_resv_lock(resv, NULL);
+}
+
+/**
+ * phyr_attachment_lock - take the locks that guard an attachment
+ * @attach: the attachment
+ * @locks: out: for phyr_buffer_unlock()
+ *
+ * Allocates nothing.
+ *
+ * Context: no reservation lock is held; sleeps, interruptibly.
+ * Return: 0 or -EINTR.
+ */
+int phyr_attachment_lock(struct phyr_attachment *attach,
+			 struct phyr_locks *locks)
+{
+	struct dma_buf *dmabuf = attach->attach->dmabuf;
+
+	if (attach->kind != PHYR_KIND_FROM_STOCK && !attach->list)
+		return phyr_buffer_lock(phyr_dma_buf_buffer(dmabuf), locks,
+					true);
+	phyr_locks_init(locks);
+	locks->resvs = &dmabuf->resv;
+	locks->nr = 1;
+	return phyr_lock_alone(dmabuf->resv, true);
+}
+
+/**
+ * phyr_attachment_assert_held - assert the locks that guard an attachment
+ * @attach: the attachment
+ *
+ * Context: any.
+ */
+void phyr_attachment_assert_held(const struct phyr_attachment *attach)
+{
+	struct dma_resv *resv;
+	unsigned int i;
+
+	if (!IS_ENABLED(CONFIG_LOCKDEP))
+		return;
+	for (i = 0; (resv = phyr_attachment_resv(attach, i)); i++)
+		dma_resv_assert_held(resv);
+}
+
+static struct dma_resv **phyr_dma_buf_resvs(struct dma_buf *dmabuf,
+					    unsigned int *nr)
+{
+	*nr = 1;
+	if (!phyr_dma_buf_is_ours(dmabuf))
+		return &dmabuf->resv;
+	return phyr_whole_resvs(phyr_dma_buf_buffer(dmabuf), nr);
+}
+
+/**
+ * phyr_dma_buf_is_locked - test whether a lock that an attach takes is held
+ * @dmabuf: any dma-buf
+ *
+ * A hint, for callers that must not wait: of the dma-buf's own lock, and of those
+ * of all parts of a composed one.
+ *
+ * Context: any.
+ * Return: true if somebody holds one of them.
+ */
+bool phyr_dma_buf_is_locked(struct dma_buf *dmabuf)
+{
+	struct dma_resv **resvs;
+	unsigned int nr;
+
+	resvs = phyr_dma_buf_resvs(dmabuf, &nr);
+	while (nr--)
+		if (dma_resv_is_locked(resvs[nr]))
+			return true;
+	return false;
+}
+EXPORT_SYMBOL_NS_GPL(phyr_dma_buf_is_locked, "PHYR");
+
+/**
+ * phyr_dma_buf_is_idle - test whether a move of a dma-buf would not wait
+ * @dmabuf: any dma-buf
+ *
+ * Of a composed dma-buf also a move of each part.
+ *
+ * Context: any.
+ * Return: true if all fences have signalled.
+ */
+bool phyr_dma_buf_is_idle(struct dma_buf *dmabuf)
+{
+	struct dma_resv **resvs;
+	unsigned int nr;
+
+	resvs = phyr_dma_buf_resvs(dmabuf, &nr);
+	while (nr--)
+		if (!dma_resv_test_signaled(resvs[nr],
+					    DMA_RESV_USAGE_BOOKKEEP))
+			return false;
+	return true;
+}
+EXPORT_SYMBOL_NS_GPL(phyr_dma_buf_is_idle, "PHYR");
+
 /**
  * phyr_buffer_lock - take the locks that guard a buffer
  * @buffer: the buffer
@@ -249,6 +355,8 @@ int phyr_buffer_lock(struct phyr_buffer *buffer, struct phyr_locks *locks,
 {
 	phyr_locks_init(locks);
 	locks->resvs = phyr_whole_resvs(buffer, &locks->nr);
+	if (locks->nr == 1)
+		return phyr_lock_alone(buffer->resv, interruptible);
 	return phyr_locks_take_all(locks, interruptible);
 }
 
@@ -260,5 +368,8 @@ int phyr_buffer_lock(struct phyr_buffer *buffer, struct phyr_locks *locks,
  */
 void phyr_buffer_unlock(struct phyr_locks *locks)
 {
-	phyr_locks_release(locks);
+	if (locks->nr == 1)
+		dma_resv_unlock(locks->resvs[0]);
+	else
+		phyr_locks_release(locks);
 }

@@ -59,6 +59,13 @@ static struct buffer_test *compose_test_buffer(struct buffer_test *t,
 	return other;
 }
 
+/* A worker frees the whole. */
+static void compose_test_put(void *whole)
+{
+	buffer_test_put_dma_buf(whole);
+	phyr_list_flush();
+}
+
 static struct dma_buf *compose_test_whole(struct kunit *test,
 					  const struct phyr_part *parts,
 					  unsigned int nr)
@@ -66,7 +73,7 @@ static struct dma_buf *compose_test_whole(struct kunit *test,
 	struct dma_buf *whole = phyr_compose(parts, nr);
 
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, whole);
-	buffer_test_action(test, buffer_test_put_dma_buf, whole);
+	buffer_test_action(test, compose_test_put, whole);
 	return whole;
 }
 
@@ -486,7 +493,7 @@ static void compose_native_that_locks_one(struct kunit *test)
 			c.whole->size);
 }
 
-/* A part that is only in a BAR: refused, and nothing stays pinned. */
+/* A part that is only in a BAR: refused, and the other does not move. */
 static void compose_fixed_part(struct kunit *test)
 {
 	struct buffer_test *t = test->priv;
@@ -507,10 +514,51 @@ static void compose_fixed_part(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, buffer_test_try_native(importer, whole),
 			-EREMOTEIO);
 	KUNIT_EXPECT_EQ(test, t->pins, 0);
+	KUNIT_EXPECT_FALSE(test, t->in_system);
 	KUNIT_EXPECT_EQ(test, fixed->buffer.pins, 0);
 	KUNIT_EXPECT_EQ(test, compose_test_attach(importer, whole,
 						  &compose_test_importer_ops),
 			0);
+}
+
+/* Not for a driver that takes whole pages for granted */
+static void compose_odd_bytes(struct kunit *test)
+{
+	struct buffer_test *t = test->priv;
+	struct phyr_part parts[] = {
+		{ t->dmabufs[0], 100, SZ_4K }, { t->dmabufs[0], 0, 100 },
+	};
+	struct buffer_importer *importer;
+	struct dma_buf *whole[2];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(parts); i++)
+		whole[i] = compose_test_whole(test, &parts[i], 1);
+	importer = buffer_test_importer(t);
+	for (i = 0; i < ARRAY_SIZE(parts); i++)
+		KUNIT_EXPECT_EQ(test,
+				buffer_test_try_stock(importer, whole[i],
+						      &buffer_test_revocable_ops),
+				-EOPNOTSUPP);
+	KUNIT_EXPECT_EQ(test, t->pins, 0);
+	KUNIT_EXPECT_FALSE(test, t->in_system);
+}
+
+/* So much may be named twice, and not more. */
+static void compose_repeats(struct kunit *test)
+{
+	const unsigned int nr = 64 * SZ_1K;
+	struct buffer_test *t = test->priv;
+	struct phyr_part *parts;
+	unsigned int i;
+
+	parts = kvzalloc_objs(*parts, nr);
+	KUNIT_ASSERT_NOT_NULL(test, parts);
+	for (i = 0; i < nr; i++)
+		parts[i] = (struct phyr_part){ t->dmabufs[0], 0, BUFFER_SIZE };
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(phyr_compose(parts, nr)), -E2BIG);
+	KUNIT_EXPECT_TRUE(test, list_empty(&t->buffer.sources));
+	kvfree(parts);
 }
 
 static void compose_incoherent_device(struct kunit *test)
@@ -540,7 +588,7 @@ static void compose_keeps_its_parts(struct kunit *test)
 	dma_buf_put(part.dmabuf);
 	KUNIT_EXPECT_EQ(test, t->released, 0);
 
-	__fput_sync(whole->file);
+	compose_test_put(whole);
 	KUNIT_EXPECT_TRUE(test, list_empty(&t->buffer.sources));
 	/* In a kthread a worker drops the last reference. */
 	flush_delayed_fput();
@@ -665,6 +713,8 @@ static struct kunit_case compose_test_cases[] = {
 	KUNIT_CASE(compose_stock_importer_pins),
 	KUNIT_CASE(compose_native_that_locks_one),
 	KUNIT_CASE(compose_fixed_part),
+	KUNIT_CASE(compose_odd_bytes),
+	KUNIT_CASE(compose_repeats),
 	KUNIT_CASE(compose_incoherent_device),
 	KUNIT_CASE(compose_keeps_its_parts),
 	KUNIT_CASE(locks_once_each),
@@ -672,8 +722,20 @@ static struct kunit_case compose_test_cases[] = {
 	{}
 };
 
+static int compose_suite_init(struct kunit_suite *suite)
+{
+	return phyr_list_init();
+}
+
+static void compose_suite_exit(struct kunit_suite *suite)
+{
+	phyr_list_exit();
+}
+
 static struct kunit_suite compose_test_suite = {
 	.name = "phyr_compose",
+	.suite_init = compose_suite_init,
+	.suite_exit = compose_suite_exit,
 	.init = buffer_test_init,
 	.test_cases = compose_test_cases,
 };

@@ -3,6 +3,10 @@
  * Buffers of parts of others
  *
  * The core composes the dma-buf (dmabuf/compose.c); this file finds the parts.
+ *
+ * A buffer that starts or ends inside a page cannot be exported: an importer
+ * would get the rest of that page, too, and many drivers take it for granted that
+ * a dma-buf has whole pages.
  */
 #include <linux/dma-buf.h>
 #include <linux/phyr_inject.h>
@@ -21,12 +25,14 @@
  * @nr: number of @part that have a reference to their dma-buf
  * @user: one of them is user memory
  * @readonly: one of them must not be written
+ * @odd: the first starts, or the last ends inside a page
  * @part: the parts
  */
 struct copy_parts {
 	unsigned int nr;
 	bool user;
 	bool readonly;
+	bool odd;
 	struct phyr_part part[];
 };
 
@@ -58,6 +64,8 @@ static int copy_parts_add(struct copy_parts *parts, struct drm_file *file,
 	parts->part[parts->nr].dmabuf = bo->dmabuf;
 	parts->part[parts->nr].offset = arg->offset;
 	parts->part[parts->nr].len = arg->len;
+	/* In the middle the core accepts whole pages only. */
+	parts->odd |= !PAGE_ALIGNED(arg->offset) || !PAGE_ALIGNED(arg->len);
 	parts->nr++;
 	parts->user |= !!bo->user;
 	parts->readonly |= bo->readonly;
@@ -105,6 +113,25 @@ static const struct drm_gem_object_funcs copy_bo_composed_funcs = {
 	.status = copy_bo_status,
 };
 
+static struct dma_buf *copy_bo_odd_export(struct drm_gem_object *obj, int flags)
+{
+	return ERR_PTR(-EOPNOTSUPP);
+}
+
+static const struct drm_gem_object_funcs copy_bo_odd_funcs = {
+	.free = copy_bo_free,
+	.export = copy_bo_odd_export,
+	.status = copy_bo_status,
+};
+
+static const struct drm_gem_object_funcs *
+copy_parts_funcs(const struct copy_parts *parts)
+{
+	if (parts->user)
+		return &copy_bo_user_funcs;
+	return parts->odd ? &copy_bo_odd_funcs : &copy_bo_composed_funcs;
+}
+
 static struct copy_bo *copy_bo_compose(struct copy_device *copy,
 				       const struct drm_file *file,
 				       const struct copy_parts *parts)
@@ -120,9 +147,7 @@ static struct copy_bo *copy_bo_compose(struct copy_device *copy,
 	phyr_inject_delay();
 	bo = ERR_PTR(-ENODEV);
 	if (drm_dev_enter(&copy->drm, &idx)) {
-		bo = copy_bo_attach(copy, dmabuf,
-				    parts->user ? &copy_bo_user_funcs :
-						  &copy_bo_composed_funcs);
+		bo = copy_bo_attach(copy, dmabuf, copy_parts_funcs(parts));
 		drm_dev_exit(idx);
 	}
 	dma_buf_put(dmabuf);

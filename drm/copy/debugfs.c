@@ -55,7 +55,7 @@ static int copy_buffers_show_all(struct seq_file *m, struct copy_device *copy)
 		phyr_locks_drop(&locks);
 		copy_bo_put(bo);
 		if (ret)
-			return ret;
+			return ret == -EINTR ? -ERESTARTSYS : ret;
 	}
 	return 0;
 }

@@ -120,7 +120,8 @@ struct phyr_importer_ops {
 	 *
 	 * A part that moves or is revoked ends the mappings of the composed
 	 * dma-buf without a call of @invalidate. Therefore such an importer
-	 * calls phyr_map_commit() for each mapping before it uses it again.
+	 * calls phyr_map_commit() for each mapping before it uses it again, and
+	 * has all DMA under a fence, also while the dma-buf is pinned.
 	 * phyr_unmap() needs the dma-buf's own lock only.
 	 */
 	bool locks_parts;
@@ -156,6 +157,8 @@ int phyr_locks_add_attachment(struct phyr_locks *locks,
 			      const struct phyr_attachment *attach);
 int phyr_locks_take(struct phyr_locks *locks);
 void phyr_locks_drop(struct phyr_locks *locks);
+bool phyr_dma_buf_is_locked(struct dma_buf *dmabuf);
+bool phyr_dma_buf_is_idle(struct dma_buf *dmabuf);
 struct dma_resv *phyr_attachment_resv(const struct phyr_attachment *attach,
 				      unsigned int i);
 

@@ -306,19 +306,15 @@ int vb2_phyr_import_map(struct vb2_phyr_import *import)
 	return 0;
 }
 
-/* True if a move of the buffer would not wait, frames of this queue included. */
-static bool vb2_phyr_resv_is_idle(struct dma_resv *resv)
-{
-	return dma_resv_test_signaled(resv, DMA_RESV_USAGE_BOOKKEEP);
-}
-
 /* With import->attach_lock held. */
 static int vb2_phyr_import_try_map(struct vb2_phyr_import *import)
 {
 	struct dma_resv *resv = import->dmabuf->resv;
 	int ret;
 
-	if (dma_resv_is_locked(resv) || !vb2_phyr_resv_is_idle(resv))
+	/* A move of the buffer would wait for frames of this queue, too. */
+	if (phyr_dma_buf_is_locked(import->dmabuf) ||
+	    !phyr_dma_buf_is_idle(import->dmabuf))
 		return 0;
 	ret = vb2_phyr_import_attach_locked(import);
 	if (ret)
@@ -327,7 +323,7 @@ static int vb2_phyr_import_try_map(struct vb2_phyr_import *import)
 	phyr_inject_delay();
 	if (!dma_resv_trylock(resv))
 		return 0;
-	if (vb2_phyr_resv_is_idle(resv))
+	if (phyr_dma_buf_is_idle(import->dmabuf))
 		ret = vb2_phyr_import_map(import);
 	dma_resv_unlock(resv);
 	return ret;
@@ -403,7 +399,7 @@ void vb2_phyr_imports_trim(struct vb2_phyr_queue *queue)
 	queue->turn++;
 	list_for_each_entry_safe(import, next, &queue->idle, node)
 		if (vb2_phyr_import_is_old(import) &&
-		    !dma_resv_is_locked(import->dmabuf->resv))
+		    !phyr_dma_buf_is_locked(import->dmabuf))
 			vb2_phyr_import_take(import, &taken);
 	mutex_unlock(&queue->lock);
 	vb2_phyr_imports_destroy(&taken);
@@ -426,7 +422,7 @@ bool vb2_phyr_imports_give_up(struct vb2_phyr_queue *queue)
 
 	mutex_lock(&queue->lock);
 	list_for_each_entry(import, &queue->idle, node) {
-		if (dma_resv_is_locked(import->dmabuf->resv))
+		if (phyr_dma_buf_is_locked(import->dmabuf))
 			continue;
 		vb2_phyr_import_take(import, &taken);
 		found = true;

@@ -149,7 +149,7 @@ retry:
 		contended = locks->resvs[i];
 		goto retry;
 	}
-	ww_acquire_done(&locks->ctx);
+	/* Not acquire_done(): a map may make TTM take more by this context. */
 }
 
 static void vb2_phyr_unlock(struct vb2_phyr_locks *locks)

@@ -142,9 +142,10 @@ struct drm_phyr_copy_part {
  * @size: out: bytes, the sum of the lengths
  *
  * The buffer has the bytes of its parts, one after the other, in whatever memory
- * they are; nothing is copied. The same bytes may occur in several parts. Only
- * the first part may start inside a page of its memory, and only the last one
- * may end inside a page. A copy writes to none of the parts if one is read-only
+ * they are; nothing is copied. The same bytes may occur in several parts; what a
+ * copy between buffers that share bytes leaves there is not defined. Only the
+ * first part may start inside a page of its memory, and only the last one may end
+ * inside a page. A copy writes to none of the parts if one is read-only
  * user memory (-EACCES).
  *
  * The parts may move or be revoked as before: a copy of the composed buffer
@@ -152,7 +153,7 @@ struct drm_phyr_copy_part {
  * The buffer keeps its parts; their handles may be closed.
  *
  * DRM_IOCTL_PRIME_HANDLE_TO_FD makes a dma-buf of it, unless a part is user
- * memory (-EOPNOTSUPP). An importer that does not lock all parts, such as one
+ * memory, or the buffer starts or ends inside a page (-EOPNOTSUPP). An importer that does not lock all parts, such as one
  * that needs an sg_table, gets each of them in system memory, where it is pinned
  * meanwhile, or is refused. The dma-buf cannot be mapped by the CPU: its parts
  * can.
@@ -161,7 +162,8 @@ struct drm_phyr_copy_part {
  * is of a composed buffer. -EFAULT: @parts is not readable. -ENOENT: no such
  * handle. -EOPNOTSUPP: a part is a buffer of DRM_IOCTL_PHYR_COPY_GEM_CREATE, or
  * its exporter does not know phyr. -EOVERFLOW: the sum of the lengths exceeds
- * 2^63 - 1. -EREMOTEIO: the engine cannot reach a part. -ENODEV: a part was
+ * 2^63 - 1. -E2BIG: the parts are of more than 512 buffers, or the sum of the
+ * lengths exceeds that of the buffers' sizes by more than 1 GiB. -EREMOTEIO: the engine cannot reach a part. -ENODEV: a part was
  * revoked, or the engine is gone. -ENOMEM: out of memory. -EINTR: interrupted by
  * a signal.
  */
