@@ -19,6 +19,8 @@
  *
  *	any but bus	bounce buffers		-EREMOTEIO
  *	any		other dma_map_ops	-EREMOTEIO
+ *	any		own domain, but not by	-EREMOTEIO
+ *			phyr_attach_domain()
  *
  * A device is untranslated if it uses neither the IOMMU layer nor other
  * dma_map_ops. If IOVA space runs out the map fails; it never falls back to a
@@ -48,6 +50,7 @@
 #include <linux/dma-direct.h>
 #include <linux/dma-map-ops.h>
 #include <linux/dma-resv.h>
+#include <linux/iommu.h>
 #include <linux/iommu-dma.h>
 #include <linux/pci-p2pdma.h>
 #include <linux/sched.h>
@@ -95,6 +98,20 @@ static bool phyr_dev_bounces(struct device *dev)
 static bool phyr_dev_links_pages(struct device *dev)
 {
 	return use_dma_iommu(dev) && dma_get_merge_boundary(dev) < PAGE_SIZE;
+}
+
+/*
+ * The DMA API would map into a domain that the device is not attached to, and
+ * the same address may be somebody else's memory in the one that it is.
+ */
+static bool phyr_dev_has_own_domain(struct device *dev)
+{
+	struct iommu_domain *domain;
+
+	if (!use_dma_iommu(dev))
+		return false;
+	domain = iommu_get_domain_for_dev(dev);
+	return !domain || !iommu_is_dma_domain(domain);
 }
 
 /* For RAM and carve-outs; DMA_ATTR_MMIO forbids it for a BAR. */
@@ -371,6 +388,9 @@ static int phyr_route_decide(struct phyr_route *route,
 
 	if (get_dma_ops(dev))
 		return phyr_dev_refuse(dev, "its bus has DMA operations of its own (Xen, or another IOMMU layer), which may use bounce buffers; dma-bufs are not supported");
+
+	if (phyr_dev_has_own_domain(dev))
+		return phyr_dev_refuse(dev, "its driver manages an IOMMU domain of its own, in which DMA API mappings do nothing; attach it by phyr_attach_domain()");
 
 	mask = phyr_dev_limit(dev);
 	route->limit = untranslated ? mask : U64_MAX;

@@ -77,6 +77,7 @@ void map_test_expect_error(struct map_test *t, struct phyr_list *list,
 /* map_route_test.c, for the suite in map_test.c */
 const void *map_route_params(struct kunit *test, const void *prev, char *desc);
 void route_create_decides(struct kunit *test);
+void route_create_own_domain(struct kunit *test);
 void route_create_without_mask(struct kunit *test);
 void route_create_bus_dma_limit(struct kunit *test);
 void route_create_no_memory(struct kunit *test);

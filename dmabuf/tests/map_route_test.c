@@ -246,6 +246,27 @@ void route_create_decides(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock_mapped(), 0);
 }
 
+/* The driver of the device has attached it to a domain of its own. */
+void route_create_own_domain(struct kunit *test)
+{
+	struct iommu_domain domain = { .type = IOMMU_DOMAIN_UNMANAGED };
+	struct iommu_domain *const domains[] = { &domain, NULL };
+	struct map_test *t = test->priv;
+	unsigned int i;
+	int kind;
+
+	mock.iommu = true;
+	for (i = 0; i < ARRAY_SIZE(domains); i++) {
+		mock.domain = domains[i];
+		for (kind = PHYR_MEM_RAM; kind <= PHYR_MEM_CARVEOUT; kind++)
+			KUNIT_EXPECT_PTR_EQ(test,
+					    map_test_route(&t->attach,
+							   map_test_mem(t, kind)),
+					    ERR_PTR(-EREMOTEIO));
+	}
+	map_test_expect_untouched(test);
+}
+
 void route_create_without_mask(struct kunit *test)
 {
 	struct map_test *t = test->priv;

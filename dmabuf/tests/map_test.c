@@ -729,6 +729,7 @@ static void map_list_without_lock(struct kunit *test)
 
 static struct kunit_case map_test_cases[] = {
 	KUNIT_CASE_PARAM(route_create_decides, map_route_params),
+	KUNIT_CASE(route_create_own_domain),
 	KUNIT_CASE(route_create_without_mask),
 	KUNIT_CASE(route_create_bus_dma_limit),
 	KUNIT_CASE(route_create_no_memory),

@@ -160,6 +160,7 @@ int mock_init(struct kunit *test)
 	mock = (struct mock) {
 		.coherent = true,
 		.iova = MOCK_IOVA_START,
+		.domain = &mock_dma_domain,
 	};
 	return kunit_add_action_or_reset(test, mock_check, NULL);
 }

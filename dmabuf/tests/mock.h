@@ -210,6 +210,7 @@ bool mock_dev_is_dma_coherent(struct device *dev);
 bool mock_is_swiotlb_force_bounce(struct device *dev);
 bool mock_dma_addressing_limited(struct device *dev);
 bool mock_dma_need_sync(struct device *dev, dma_addr_t addr);
+extern struct iommu_domain mock_dma_domain;
 struct iommu_domain *mock_iommu_get_domain_for_dev(struct device *dev);
 pgprot_t mock_pgprot_decrypted(pgprot_t prot);
 int mock_pci_p2pdma_distance(struct pci_dev *provider, struct device *client,

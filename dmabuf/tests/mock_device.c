@@ -4,6 +4,7 @@
  */
 #include <kunit/test-bug.h>
 #include <linux/dma-map-ops.h>
+#include <linux/iommu.h>
 
 #include "mock.h"
 
@@ -160,6 +161,14 @@ bool mock_dma_need_sync(struct device *dev, dma_addr_t addr)
 {
 	return !mock.coherent || (mock.need_sync && addr >= mock.need_sync);
 }
+
+static const struct iommu_domain_ops mock_dma_domain_ops = {};
+
+/* The default of mock.domain: the DMA API's */
+struct iommu_domain mock_dma_domain = {
+	.type = IOMMU_DOMAIN_DMA,
+	.ops = &mock_dma_domain_ops,
+};
 
 struct iommu_domain *mock_iommu_get_domain_for_dev(struct device *dev)
 {

@@ -426,6 +426,62 @@ static void hugetlb_missing(void)
 	set_hugepages(SZ_2M, before);
 }
 
+/*
+ * Files in DAX memory
+ */
+
+#define PMEM		"/dev/pmem0"
+#define PMEM_MOUNT	"/run/phyr-dax"
+
+static int try_user(const void *mem, uint64_t size, uint32_t flags)
+{
+	struct drm_phyr_copy_gem_userptr args = {
+		.addr = (uintptr_t)mem, .size = size, .flags = flags,
+	};
+
+	return phyr_ioctl(engine, DRM_IOCTL_PHYR_COPY_GEM_USERPTR, &args);
+}
+
+/* Their pages are the file system's, which may truncate them at any time. */
+static void fsdax(void)
+{
+	uint8_t *shared, *private;
+	int file;
+
+	/* This one is RAM. */
+	igt_info("Expected in the kernel log: unable to guarantee persistence\n");
+	/* Its devices are registered asynchronously. */
+	run_command("modprobe nd_pmem && modprobe nd_e820");
+	for (int i = 0; i < 100 && access(PMEM, F_OK); i++)
+		usleep(50000);
+	igt_require_f(access(PMEM, F_OK) == 0,
+		      "no " PMEM ": needs memmap=SIZE!ADDRESS\n");
+	run_command("mke2fs -q -F -t ext4 -b 4096 " PMEM " && mkdir -p " PMEM_MOUNT
+		    " && mount -t ext4 -o dax=always " PMEM " " PMEM_MOUNT);
+	file = open(PMEM_MOUNT "/file", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	igt_assert(file >= 0);
+	igt_assert_eq(posix_fallocate(file, 0, SZ_64K), 0);
+
+	shared = mmap(NULL, SZ_64K, PROT_READ | PROT_WRITE, MAP_SHARED, file,
+		      0);
+	private = mmap(NULL, SZ_64K, PROT_READ, MAP_PRIVATE, file, 0);
+	igt_assert(shared != MAP_FAILED && private != MAP_FAILED);
+	memset(shared, 1, SZ_64K);
+	igt_assert_eq(try_user(shared, SZ_64K, 0), -EOPNOTSUPP);
+	igt_assert_eq(try_user(shared, SZ_4K, DRM_PHYR_COPY_USERPTR_READONLY),
+		      -EOPNOTSUPP);
+	igt_assert_eq(try_user(private, SZ_4K, DRM_PHYR_COPY_USERPTR_READONLY),
+		      -EOPNOTSUPP);
+
+	/* Nothing is left pinned: the file can be cut, the device removed. */
+	wait_for_pinned_bytes(0);
+	unmap(private, SZ_64K);
+	unmap(shared, SZ_64K);
+	igt_assert_eq(ftruncate(file, 0), 0);
+	close(file);
+	run_command("umount " PMEM_MOUNT " && rmdir " PMEM_MOUNT);
+}
+
 static const struct {
 	const char *name;
 	const char *describe;
@@ -440,6 +496,7 @@ static const struct {
 	  hugetlb_1g },
 	{ "thp", "1 GiB in transparent huge pages", thp },
 	{ "small-pages", "1 GiB in pages of 4 KiB", small_pages },
+	{ "fsdax", "Files in DAX memory are refused", fsdax },
 };
 
 igt_main()
