@@ -704,13 +704,14 @@ static int phyr_whole_start(struct phyr_whole *whole)
  * page fails with -EOPNOTSUPP.
  *
  * Context: no reservation lock is held; may sleep.
- * Return: the dma-buf, to be released by dma_buf_put(), or ERR_PTR: -EINVAL for
- * no part, an empty one, one that exceeds its dma-buf, one of a composed dma-buf,
- * or one that starts or ends inside a page; -EOPNOTSUPP for a part of a stock
- * exporter's dma-buf; -EOVERFLOW for more than S64_MAX bytes; -E2BIG for parts of
- * more than PHYR_MAX_SOURCES buffers, or for more than PHYR_MAX_REPEAT bytes in
- * addition to the sizes of all of them; -ENODEV if a part is revoked; -ENOMEM; -ERESTARTSYS if a signal interrupts the wait for a lock;
- * or the error of an exporter's describe.
+ * Return: the dma-buf, to be released by dma_buf_put(), or ERR_PTR: -EINVAL
+ * for no part, an empty one, one that exceeds its dma-buf, one of a composed
+ * dma-buf, or one that starts or ends inside a page; -EOPNOTSUPP for a part of
+ * a stock exporter's dma-buf; -EOVERFLOW for more than S64_MAX bytes; -E2BIG
+ * for parts of more than PHYR_MAX_SOURCES buffers, or for more than
+ * PHYR_MAX_REPEAT bytes in addition to the sizes of all of them; -ENODEV if a
+ * part is revoked; -ENOMEM; -ERESTARTSYS if a signal interrupts the wait for a
+ * lock; or the error of an exporter's describe.
  */
 struct dma_buf *phyr_compose(const struct phyr_part *parts, unsigned int nr)
 {

@@ -175,10 +175,11 @@ void dma_range_segment_unmap(struct dma_range_list *ranges,
  *
  * Context of @destroy: that of the task that ends the mapping, which may be
  * another client's. The dma-buf's reservation lock is held, or that of a part
- * of a composed one, so @destroy must not take it, nor detach, nor map or unmap
- * through the attachment, nor wait for who does. It may sleep, but must not wait for fences, nor allocate memory, since the buffer may
- * be moving because memory is short. For a list of dma_range_list_from_sgt():
- * the context of dma_range_list_free().
+ * of a composed one, so @destroy must not take it, nor detach, nor map or
+ * unmap through the attachment, nor wait for who does. It may sleep, but must
+ * not wait for fences, nor allocate memory, since the buffer may be moving
+ * because memory is short. For a list of dma_range_list_from_sgt(): the
+ * context of dma_range_list_free().
  *
  * Context: as a walk: under the reservation lock, or under a fence in it.
  * Return: 0; -EAGAIN if the mapping has ended already, -EEXIST if it has a

@@ -153,19 +153,19 @@ struct drm_phyr_copy_part {
  * The buffer keeps its parts; their handles may be closed.
  *
  * DRM_IOCTL_PRIME_HANDLE_TO_FD makes a dma-buf of it, unless a part is user
- * memory, or the buffer starts or ends inside a page (-EOPNOTSUPP). An importer that does not lock all parts, such as one
- * that needs an sg_table, gets each of them in system memory, where it is pinned
- * meanwhile, or is refused. The dma-buf cannot be mapped by the CPU: its parts
- * can.
+ * memory, or the buffer starts or ends inside a page (-EOPNOTSUPP). An
+ * importer that does not lock all parts, such as one that needs an sg_table,
+ * gets each of them in system memory, where it is pinned meanwhile, or is
+ * refused. The dma-buf cannot be mapped by the CPU: its parts can.
  *
  * -EINVAL: an argument violates the rules above, a part exceeds its buffer, or
  * is of a composed buffer. -EFAULT: @parts is not readable. -ENOENT: no such
- * handle. -EOPNOTSUPP: a part is a buffer of DRM_IOCTL_PHYR_COPY_GEM_CREATE, or
- * its exporter does not know phyr. -EOVERFLOW: the sum of the lengths exceeds
- * 2^63 - 1. -E2BIG: the parts are of more than 512 buffers, or the sum of the
- * lengths exceeds that of the buffers' sizes by more than 1 GiB. -EREMOTEIO: the engine cannot reach a part. -ENODEV: a part was
- * revoked, or the engine is gone. -ENOMEM: out of memory. -EINTR: interrupted by
- * a signal.
+ * handle. -EOPNOTSUPP: a part is a buffer of DRM_IOCTL_PHYR_COPY_GEM_CREATE,
+ * or its exporter does not know phyr. -EOVERFLOW: the sum of the lengths
+ * exceeds 2^63 - 1. -E2BIG: the parts are of more than 512 buffers, or the sum
+ * of the lengths exceeds that of the buffers' sizes by more than 1 GiB.
+ * -EREMOTEIO: the engine cannot reach a part. -ENODEV: a part was revoked, or
+ * the engine is gone. -ENOMEM: out of memory. -EINTR: interrupted by a signal.
  */
 struct drm_phyr_copy_gem_compose {
 	__u64 parts;
