@@ -381,26 +381,28 @@ static u64 phyr_domain_page(const struct iommu_domain *domain, u64 iova,
 	return BIT_ULL(__fls(sizes));
 }
 
-/* Number of pages of that size until a larger one can follow. */
+/* Number of pages of that size until one of the next larger size follows. */
 static u64 phyr_domain_run(const struct iommu_domain *domain, u64 iova,
 			   u64 paddr, u64 len, u64 page)
 {
 	unsigned long larger = domain->pgsize_bitmap & ~(page | (page - 1));
-	u64 next;
+	u64 next, before;
 
 	if (larger) {
 		next = BIT_ULL(__ffs(larger));
-		if (!((iova ^ paddr) & (next - 1)))
-			len = min(len, next - (iova & (next - 1)));
+		before = next - (iova & (next - 1));
+		if (!((iova ^ paddr) & (next - 1)) && len > before &&
+		    len - before >= next)
+			len = before;
 	}
 	return len / page;
 }
 
 static void phyr_domain_add_pages(struct phyr_domain_pages *pages,
 				  const struct iommu_domain *domain, u64 iova,
-				  const struct phys_vec *vec)
+				  u64 paddr, u64 left)
 {
-	u64 paddr = vec->paddr, left = vec->len, page, nr;
+	u64 page, nr;
 
 	for (; left; left -= nr * page, iova += nr * page, paddr += nr * page) {
 		page = phyr_domain_page(domain, iova, paddr, left);
@@ -411,6 +413,24 @@ static void phyr_domain_add_pages(struct phyr_domain_pages *pages,
 	}
 }
 
+/*
+ * Bytes to pass to one iommu_map(), which undoes what it has mapped when it
+ * fails, but ignores an unmap that fails. So pass what the driver maps in one
+ * call, the pages of one size: this file undoes the calls before, and checks
+ * it. virtio-iommu, whose unmap can fail, maps all of a call or nothing. The
+ * generic page table maps an extent in one call, and its unmap cannot fail.
+ */
+static u64 phyr_domain_map_len(const struct iommu_domain *domain, u64 iova,
+			       u64 paddr, u64 len)
+{
+	u64 page;
+
+	if (domain->is_iommupt)
+		return len;
+	page = phyr_domain_page(domain, iova, paddr, len);
+	return page * phyr_domain_run(domain, iova, paddr, len, page);
+}
+
 static int phyr_domain_prot(struct device *dev, const struct phyr_mem *mem)
 {
 	if (mem->kind == PHYR_MEM_P2P)
@@ -419,27 +439,45 @@ static int phyr_domain_prot(struct device *dev, const struct phyr_mem *mem)
 }
 
 /* On error, *@iova is where the mapped part ends. */
+static int phyr_domain_map_extent(struct phyr_domain_range *range,
+				  struct phys_vec vec, int prot, u64 *iova)
+{
+	struct iommu_domain *domain = range->space->domain;
+	u64 len;
+	int ret;
+
+	for (; vec.len; vec.len -= len, vec.paddr += len, *iova += len) {
+		len = phyr_domain_map_len(domain, *iova, vec.paddr, vec.len);
+		ret = iommu_map(domain, *iova, vec.paddr, len, prot,
+				GFP_KERNEL_ACCOUNT);
+		if (ret)
+			return ret;
+		phyr_domain_add_pages(&range->pages, domain, *iova, vec.paddr,
+				      len);
+	}
+	return 0;
+}
+
+/* As phyr_domain_map_extent(), for all that @cursor walks. */
 static int phyr_domain_map_extents(struct phyr_domain_range *range,
 				   struct phyr_cursor *cursor, int prot,
 				   u64 *iova)
 {
-	struct iommu_domain *domain = range->space->domain;
 	struct device *dev = range->space->dev;
 	struct phyr_mem *mem;
 	struct phys_vec vec;
 	int ret;
 
-	if (phyr_domain_is_mapped(domain, *iova, range->node.last))
+	if (phyr_domain_is_mapped(range->space->domain, *iova,
+				  range->node.last))
 		return -EADDRINUSE;
 
 	while (phyr_next(cursor, &vec, &mem)) {
-		ret = iommu_map(domain, *iova, vec.paddr, vec.len,
-				prot | phyr_domain_prot(dev, mem),
-				GFP_KERNEL_ACCOUNT);
+		ret = phyr_domain_map_extent(range, vec,
+					     prot | phyr_domain_prot(dev, mem),
+					     iova);
 		if (ret)
 			return ret;
-		phyr_domain_add_pages(&range->pages, domain, *iova, &vec);
-		*iova += vec.len;
 		cond_resched();
 	}
 	return 0;

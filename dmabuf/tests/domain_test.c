@@ -375,16 +375,21 @@ static void pages_are_the_largest(struct kunit *test)
 	static const struct {
 		u64 paddr, iova, len;
 		u64 smallest, largest, count;
+		unsigned int runs;
 	} cases[] = {
-		{ 0, 0, SZ_4K, SZ_4K, SZ_4K, 1 },
-		{ 0, 0, SZ_2M, SZ_2M, SZ_2M, 1 },
-		{ 0, 0, SZ_2M - SZ_4K, SZ_4K, SZ_4K, 511 },
-		{ 0, SZ_4K, SZ_2M, SZ_4K, SZ_4K, 512 },
-		{ SZ_4K, SZ_4K, SZ_2M, SZ_4K, SZ_4K, 512 },
-		{ SZ_4K, SZ_4K, 2 * SZ_2M, SZ_4K, SZ_2M, 513 },
+		{ 0, 0, SZ_4K, SZ_4K, SZ_4K, 1, 1 },
+		{ 0, 0, SZ_2M, SZ_2M, SZ_2M, 1, 1 },
+		{ 0, 0, SZ_2M - SZ_4K, SZ_4K, SZ_4K, 511, 1 },
+		{ 0, 0, SZ_2M + SZ_4K, SZ_4K, SZ_2M, 2, 2 },
+		{ 0, SZ_4K, SZ_2M, SZ_4K, SZ_4K, 512, 1 },
+		/* Across a border of 2 MiB, with no large page behind it. */
+		{ SZ_4K, SZ_4K, SZ_2M, SZ_4K, SZ_4K, 512, 1 },
+		{ SZ_4K, SZ_4K, 2 * SZ_2M - SZ_8K, SZ_4K, SZ_4K, 1022, 1 },
+		{ SZ_4K, SZ_4K, 2 * SZ_2M - SZ_4K, SZ_4K, SZ_2M, 512, 2 },
+		{ SZ_4K, SZ_4K, 2 * SZ_2M, SZ_4K, SZ_2M, 513, 3 },
 		{ SZ_1G - SZ_2M, SZ_1G - SZ_2M, SZ_1G + 2 * SZ_2M, SZ_2M,
-		  SZ_1G, 3 },
-		{ 0, SZ_2M, SZ_1G, SZ_2M, SZ_2M, 512 },
+		  SZ_1G, 3, 3 },
+		{ 0, SZ_2M, SZ_1G, SZ_2M, SZ_2M, 512, 1 },
 	};
 	struct domain_test *t = test->priv;
 	struct phyr_domain_range *range;
@@ -396,12 +401,16 @@ static void pages_are_the_largest(struct kunit *test)
 		list = domain_test_list(test, t->p2p,
 					DOMAIN_BAR + cases[i].paddr, 1,
 					cases[i].len, 0);
+		mock_forget();
 		range = domain_test_map(test, list,
 					DOMAIN_IOVA + cases[i].iova);
 		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, range);
 		KUNIT_EXPECT_EQ(test, range->pages.smallest, cases[i].smallest);
 		KUNIT_EXPECT_EQ(test, range->pages.largest, cases[i].largest);
 		KUNIT_EXPECT_EQ(test, range->pages.count, cases[i].count);
+		/* One per iommu_map() */
+		KUNIT_EXPECT_EQ(test, mock_count(MOCK_IOMMU_SYNC_MAP),
+				cases[i].runs);
 		domain_test_expect_pages(test, range);
 		domain_test_unmap(range);
 	}
@@ -511,6 +520,39 @@ static void map_fails_at_each_step(struct kunit *test)
 					   calls[i] == MOCK_IOMMU_MAP ? 21 : 6);
 		domain_test_unmap(range);
 	}
+}
+
+/*
+ * A map fails in the middle of an extent, and so does the unmap of what was
+ * mapped: the device may have it for ever.
+ */
+static void map_fails_and_its_unmap(struct kunit *test)
+{
+	struct domain_test *t = test->priv;
+	struct phyr_domain_range *other;
+	struct phyr_list *list;
+
+	domain_test_create(test);
+	list = domain_test_list(test, t->p2p, DOMAIN_BAR + SZ_2M - 2 * SZ_4K, 1,
+				2 * SZ_2M, 0);
+	other = domain_test_map(test, list, DOMAIN_IOVA);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, other);
+	mock_forget();
+
+	/* Two pages of 4 KiB are mapped, and the first of 2 MiB is not. */
+	mock_fail(MOCK_IOMMU_MAP, 3, -ENOMEM);
+	mock_iommu.forgets = true;
+	kunit_warning_suppress(test) {
+		domain_test_try(test, list, DOMAIN_IOVA + SZ_1G + SZ_2M -
+				2 * SZ_4K, -ENOMEM);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
+	}
+	mock_iommu.forgets = false;
+	KUNIT_EXPECT_EQ(test, mock_nth(MOCK_IOMMU_MAP, 3)->len, SZ_2M);
+	domain_test_try(test, list, DOMAIN_IOVA + SZ_2G, -EIO);
+	domain_test_unmap(other);
+	KUNIT_EXPECT_EQ(test, mock_iommu_pages(), 0);
+	KUNIT_EXPECT_FALSE(test, mock_iommu.stale);
 }
 
 /*
@@ -653,6 +695,7 @@ static struct kunit_case domain_test_cases[] = {
 	KUNIT_CASE(pages_of_random_lists),
 	KUNIT_CASE(prot_of_each_memory),
 	KUNIT_CASE(map_fails_at_each_step),
+	KUNIT_CASE(map_fails_and_its_unmap),
 	KUNIT_CASE(unmap_finds_less),
 	KUNIT_CASE(unmap_fails),
 	KUNIT_CASE(domain_is_detached_too_early),

@@ -42,6 +42,8 @@ struct mock_iommu_page {
  * @reserved: reserved regions of the device
  * @pages: the domain's page table
  * @stale: pages were unmapped since the last flush
+ * @forgets: unmaps fail, and forget the pages, as those of virtio-iommu without
+ *	memory
  */
 struct mock_iommu {
 	struct kunit *test;
@@ -53,6 +55,7 @@ struct mock_iommu {
 	struct list_head reserved;
 	struct list_head pages;
 	bool stale;
+	bool forgets;
 };
 
 extern struct mock_iommu mock_iommu;
