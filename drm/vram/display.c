@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The display of bochs-display: CRTC, connector, modes
+ * The display of bochs-display: CRTC, connector, modes; unplug, suspend, reset
  *
  * There is no vblank interrupt; vblanks come from the kernel's vblank timer.
  * There is no blanking either: a CRTC that is off scans out black pixels from a
@@ -165,7 +165,7 @@ static const struct drm_encoder_funcs vram_encoder_funcs = {
 };
 
 /*
- * Modes and commits
+ * Modes
  */
 
 static enum drm_mode_status
@@ -191,33 +191,11 @@ vram_display_mode_valid(struct drm_device *drm,
 								 MODE_OK;
 }
 
-static void vram_display_commit_tail(struct drm_atomic_commit *commit)
-{
-	struct drm_device *drm = commit->dev;
-	struct vram_crc *crc = &to_vram(drm)->display->crc;
-
-	vram_crc_flush(crc);
-	drm_atomic_helper_commit_modeset_disables(drm, commit);
-	drm_atomic_helper_commit_modeset_enables(drm, commit);
-	drm_atomic_helper_commit_planes(drm, commit,
-					DRM_PLANE_COMMIT_ACTIVE_ONLY);
-	drm_atomic_helper_commit_hw_done(commit);
-	/* Not wait_for_vblanks(): it warns if the timer is 100 ms late. */
-	drm_atomic_helper_wait_for_flip_done(drm, commit);
-	vram_crc_flush(crc);
-	drm_atomic_helper_cleanup_planes(drm, commit);
-}
-
 static const struct drm_mode_config_funcs vram_mode_config_funcs = {
 	.fb_create = vram_fb_create,
 	.mode_valid = vram_display_mode_valid,
 	.atomic_check = drm_atomic_helper_check,
-	.atomic_commit = drm_atomic_helper_commit,
-};
-
-static const struct drm_mode_config_helper_funcs
-vram_mode_config_helper_funcs = {
-	.atomic_commit_tail = vram_display_commit_tail,
+	.atomic_commit = vram_commit,
 };
 
 /*
@@ -240,7 +218,6 @@ static int vram_display_init_config(struct vram_display *display)
 	drm->mode_config.prefer_shadow = 1;
 	drm->mode_config.quirk_addfb_prefer_host_byte_order = true;
 	drm->mode_config.funcs = &vram_mode_config_funcs;
-	drm->mode_config.helper_private = &vram_mode_config_helper_funcs;
 	return 0;
 }
 
@@ -301,6 +278,7 @@ int vram_display_init(struct vram_device *vram, int bar)
 		return ret;
 	vram_dispi_start(display);
 
+	vram_commits_init(display);
 	ret = vram_crc_init(&display->crc, VRAM_DISPLAY_MAX_SIZE);
 	if (ret)
 		return ret;
@@ -334,21 +312,52 @@ void vram_display_register(struct vram_device *vram)
 		drm_client_setup(&vram->drm, NULL);
 }
 
+/*
+ * A commit waits interruptibly. One that disables or restores the display must
+ * not end by a signal for the task that wrote to a sysfs file, such as
+ * /sys/power/state, unbind or reset. Undone by sigprocmask().
+ */
+static void vram_display_hold_signals(sigset_t *old)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, old);
+}
+
+/**
+ * vram_display_hurry - let no commit wait for fences any more
+ * @vram: the card, which is about to be removed; ignored if it has no display
+ *
+ * Call it before drm_dev_unplug(), which waits for copies of pictures.
+ *
+ * Context: may sleep.
+ */
+void vram_display_hurry(struct vram_device *vram)
+{
+	if (vram->display)
+		vram_commits_hurry(vram->display);
+}
+
 /**
  * vram_display_remove - show black and release all framebuffers
- * @vram: the card, after drm_dev_unplug() and with its registers still mapped;
- *	ignored if it has no display
+ * @vram: the card, after vram_display_hurry() and drm_dev_unplug(), and with its
+ *	registers still mapped; ignored if it has no display
  *
  * Context: may sleep.
  */
 void vram_display_remove(struct vram_device *vram)
 {
+	sigset_t signals;
+
 	if (!vram->display)
 		return;
 
 	/* Commits do not access the registers any more. */
 	vram_dispi_show_black(vram->display);
+	vram_display_hold_signals(&signals);
 	drm_atomic_helper_shutdown(&vram->drm);
+	sigprocmask(SIG_SETMASK, &signals, NULL);
 	vram_fronts_stop(vram->display);
 	vram_crc_flush(&vram->display->crc);
 }
@@ -361,21 +370,10 @@ void vram_display_remove(struct vram_device *vram)
  */
 void vram_display_shutdown(struct vram_device *vram)
 {
-	if (vram->display)
-		drm_atomic_helper_shutdown(&vram->drm);
-}
-
-/*
- * A commit waits interruptibly. One that shows the picture again must not end by
- * a signal for the task that wrote to /sys/power/state, or to a reset file: the
- * display would stay off. Undone by sigprocmask().
- */
-static void vram_display_hold_signals(sigset_t *old)
-{
-	sigset_t all;
-
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, old);
+	if (!vram->display)
+		return;
+	vram_commits_hurry(vram->display);
+	drm_atomic_helper_shutdown(&vram->drm);
 }
 
 /*
@@ -437,6 +435,8 @@ int vram_display_suspend(struct vram_device *vram, unsigned long timeout)
  * @vram: the card, with its VRAM usable; ignored if it has no display or was
  *	not suspended
  *
+ * Does not wait for fences: userspace is frozen, and may have to signal them.
+ *
  * Context: may sleep.
  * Return: 0, or as drm_mode_config_helper_resume().
  */
@@ -448,9 +448,11 @@ int vram_display_resume(struct vram_device *vram)
 	if (!vram->display || !vram->drm.mode_config.suspend_state)
 		return 0;
 	vram_dispi_start(vram->display);
+	vram_commits_hurry(vram->display);
 	vram_display_hold_signals(&signals);
 	ret = drm_mode_config_helper_resume(&vram->drm);
 	sigprocmask(SIG_SETMASK, &signals, NULL);
+	vram_commits_relax(vram->display);
 	return ret;
 }
 
@@ -469,7 +471,8 @@ static void vram_display_lock(struct vram_display *display)
  *
  * Unlike vram_display_suspend(), for which userspace is frozen, this keeps the
  * modeset locks until vram_display_unblock(), so that no commit writes the
- * registers of a card in reset. Blocks commits even if it fails.
+ * registers of a card in reset. Blocks commits even if it fails. A reset cannot
+ * be refused, so commits that wait for fences are hurried after a while.
  *
  * Context: may sleep. The same task must call vram_display_unblock().
  * Return: 0; -ENOMEM if the picture will be lost; as
@@ -479,17 +482,22 @@ int vram_display_block(struct vram_device *vram)
 {
 	struct vram_display *display = vram->display;
 	struct drm_atomic_commit *state;
+	sigset_t signals;
 	int ret;
 
 	if (!display)
 		return 0;
 
+	vram_commits_hurry_later(display);
 	drm_client_dev_suspend(&vram->drm);
 	vram_display_lock(display);
 	state = drm_atomic_helper_duplicate_state(&vram->drm,
 						  &display->blocked);
 	display->blocked_state = IS_ERR(state) ? NULL : state;
+	vram_display_hold_signals(&signals);
 	ret = drm_atomic_helper_disable_all(&vram->drm, &display->blocked);
+	sigprocmask(SIG_SETMASK, &signals, NULL);
+	vram_commits_relax(display);
 	vram_fronts_stop(display);
 	vram_dispi_clear(display);
 	return IS_ERR(state) ? PTR_ERR(state) : ret;
@@ -516,10 +524,12 @@ int vram_display_unblock(struct vram_device *vram)
 	display->blocked_state = NULL;
 	vram_dispi_start(display);
 	if (state) {
+		vram_commits_hurry(display);
 		vram_display_hold_signals(&signals);
 		ret = drm_atomic_helper_commit_duplicated_state(state,
 								&display->blocked);
 		sigprocmask(SIG_SETMASK, &signals, NULL);
+		vram_commits_relax(display);
 		drm_atomic_commit_put(state);
 	}
 	drm_modeset_drop_locks(&display->blocked);

@@ -369,6 +369,7 @@ static void vram_remove(struct pci_dev *pdev)
 {
 	struct vram_device *vram = pci_get_drvdata(pdev);
 
+	vram_display_hurry(vram);
 	drm_dev_unplug(&vram->drm);
 	vram_bos_wait_moves(vram);
 	phyr_inject_delay();

@@ -156,6 +156,7 @@ static int vram_plane_prepare_fb(struct drm_plane *plane,
 				 struct drm_plane_state *base)
 {
 	struct vram_plane_state *state = to_vram_plane_state(base), *old = NULL;
+	struct vram_display *display = vram_plane_to_display(plane);
 	struct drm_crtc_state *crtc_state;
 	int ret;
 
@@ -176,10 +177,10 @@ static int vram_plane_prepare_fb(struct drm_plane *plane,
 
 	if (plane->state)
 		old = to_vram_plane_state(plane->state);
-	ret = vram_scanout_pin(vram_plane_to_display(plane), state, old);
+	ret = vram_scanout_pin(display, state, old);
 	if (ret)
 		return ret;
-	ret = vram_scanout_prepare_copy(state, old);
+	ret = vram_scanout_prepare_copy(display, state, old);
 	if (ret)
 		vram_scanout_unpin(state);
 	return ret;

@@ -323,27 +323,49 @@ void vram_scanout_unpin(struct vram_plane_state *state)
 	state->shadow = false;
 }
 
+/*
+ * Exporters wait for the fences without end in their begin_cpu_access. Return:
+ * -EBUSY if the commit is hurried, or as vram_commit_wait_buffer().
+ */
+static int vram_scanout_wait_foreign(struct vram_display *display,
+				     const struct drm_framebuffer *fb,
+				     bool interruptible)
+{
+	const struct drm_gem_object *gem = fb->obj[0];
+
+	return vram_gem_is_bo(gem) ? 0 :
+	       vram_commit_wait_buffer(display, gem->resv, interruptible);
+}
+
 /**
  * vram_scanout_prepare_copy - let the exporter allocate what copying needs
+ * @display: the display
  * @state: the new plane state, pinned
  * @old: the previous plane state, or NULL
  *
- * Begins and ends CPU access to a foreign framebuffer that was not shown
+ * Begins and ends CPU access to a foreign framebuffer that was not copied
  * before. Exporters allocate in the first one, for example udmabuf its table of
  * pages, which the end of the commit must not do: fences depend on it.
  *
  * Context: in a commit, before it is committed; may sleep.
  * Return: 0, or the error of the exporter.
  */
-int vram_scanout_prepare_copy(struct vram_plane_state *state,
+int vram_scanout_prepare_copy(struct vram_display *display,
+			      struct vram_plane_state *state,
 			      struct vram_plane_state *old)
 {
 	struct drm_framebuffer *fb = state->base.fb;
 	int ret;
 
-	if (!state->shadow || (old && old->base.fb == fb))
+	if (!state->shadow || (old && old->base.fb == fb && !old->stale))
 		return 0;
-	ret = drm_gem_fb_begin_cpu_access(fb, DMA_FROM_DEVICE);
+	ret = vram_scanout_wait_foreign(display, fb, true);
+	if (ret == -EBUSY) {
+		state->stale = true;
+		return 0;
+	}
+	if (!ret)
+		ret = drm_gem_fb_begin_cpu_access(fb, DMA_FROM_DEVICE);
 	if (!ret)
 		drm_gem_fb_end_cpu_access(fb, DMA_FROM_DEVICE);
 	return ret;
@@ -385,6 +407,9 @@ static int vram_scanout_begin_copy(struct vram_display *display,
 
 	if (phyr_inject_fault())
 		return -ENOMEM;
+	ret = vram_scanout_wait_foreign(display, fb, false);
+	if (ret)
+		return ret;
 	ret = drm_gem_fb_begin_cpu_access(fb, DMA_FROM_DEVICE);
 	if (ret)
 		drm_err_once(&display->vram->drm, "cannot copy a framebuffer: its exporter denies CPU access\n");
@@ -411,7 +436,7 @@ void vram_scanout_copy(struct vram_display *display,
 	struct drm_rect shown, rect;
 	bool new = !old->shadow || old->shown != state->shown;
 
-	if (vram_scanout_begin_copy(display, fb)) {
+	if (state->stale || vram_scanout_begin_copy(display, fb)) {
 		/* A spare may hold another client's picture. */
 		if (new)
 			memset_io(display->vram->io + state->scanout.offset, 0,

@@ -36,6 +36,7 @@
 #include <linux/rwsem.h>
 #include <linux/sizes.h>
 #include <linux/spinlock.h>
+#include <linux/wait.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
 
@@ -50,6 +51,7 @@
 #define VRAM_PITCH_ALIGN	sizeof(u32)
 
 struct dev_pm_ops;
+struct dma_resv;
 struct drm_atomic_commit;
 struct drm_edid;
 struct drm_file;
@@ -298,7 +300,8 @@ struct vram_scanout {
  *	cleanup_fb(); NULL otherwise, and if the plane is not visible
  * @scanout: the picture in @shown
  * @shadow: @shown is a shadow, and this state owns a reference to it
- * @stale: the last copy failed: the shadow is not up to date
+ * @stale: the last copy failed, or is not to be made: the shadow is not up to
+ *	date
  * @map: mappings of the framebuffer's buffers, while there is a shadow to fill
  * @data: the framebuffer's pixels in @map
  */
@@ -378,6 +381,9 @@ struct vram_crc {
  * @front_lock: guards @fronts and the fronts
  * @fronts: buffers with a front, by vram_bo.front_node
  * @front_work: copies periodically while there are @fronts
+ * @hurry: commits do not wait for fences; see commit.c
+ * @hurry_wait: woken by fences that commits wait for, and by @hurry
+ * @hurry_work: sets @hurry during a reset of the card
  * @blocked: all modeset locks, held during a reset of the card
  * @blocked_state: what to display after the reset, or NULL; guarded by @blocked
  */
@@ -396,6 +402,9 @@ struct vram_display {
 	struct mutex front_lock;	/* fronts */
 	struct list_head fronts;
 	struct delayed_work front_work;
+	bool hurry;
+	wait_queue_head_t hurry_wait;
+	struct delayed_work hurry_work;
 	struct drm_modeset_acquire_ctx blocked;
 	struct drm_atomic_commit *blocked_state;
 };
@@ -492,12 +501,23 @@ struct vram_bo *vram_gem_create(struct vram_device *vram,
 /* display.c */
 int vram_display_init(struct vram_device *vram, int bar);
 void vram_display_register(struct vram_device *vram);
+void vram_display_hurry(struct vram_device *vram);
 void vram_display_remove(struct vram_device *vram);
 void vram_display_shutdown(struct vram_device *vram);
 int vram_display_suspend(struct vram_device *vram, unsigned long timeout);
 int vram_display_resume(struct vram_device *vram);
 int vram_display_block(struct vram_device *vram);
 int vram_display_unblock(struct vram_device *vram);
+
+/* commit.c */
+void vram_commits_init(struct vram_display *display);
+void vram_commits_hurry(struct vram_display *display);
+void vram_commits_hurry_later(struct vram_display *display);
+void vram_commits_relax(struct vram_display *display);
+int vram_commit_wait_buffer(struct vram_display *display,
+			    struct dma_resv *resv, bool interruptible);
+int vram_commit(struct drm_device *drm, struct drm_atomic_commit *commit,
+		bool nonblock);
 
 /* plane.c */
 int vram_plane_init(struct vram_display *display);
@@ -514,7 +534,8 @@ int vram_scanout_pin(struct vram_display *display,
 		     struct vram_plane_state *state,
 		     struct vram_plane_state *old);
 void vram_scanout_unpin(struct vram_plane_state *state);
-int vram_scanout_prepare_copy(struct vram_plane_state *state,
+int vram_scanout_prepare_copy(struct vram_display *display,
+			      struct vram_plane_state *state,
 			      struct vram_plane_state *old);
 void vram_scanout_copy(struct vram_display *display,
 		       struct vram_plane_state *state,
