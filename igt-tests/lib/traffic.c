@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -290,6 +291,39 @@ void assert_dummy(void *mem, uint64_t size)
 	igt_assert_eq(*last, 0x5a);
 	first[SZ_4K - 1] = 0;
 	igt_assert_eq(*last, 0);
+}
+
+struct stuck_job stuck_job_queue(int dmabuf, uint64_t size)
+{
+	/* Each takes 5 s of the guest's clock. */
+	const int hung = 24;
+	struct stuck_job job = { .engine = copy_device(0) };
+	uint32_t src, dst;
+
+	job.fd = open_device(&job.engine);
+	src = create_own(job.fd, size);
+	dst = create_own(job.fd, size);
+	igt_assert_eq(phyr_hang(&job.engine, hung), 0);
+	for (int i = 0; i < hung; i++)
+		submit_job(job.fd, copy_job(src, dst, size));
+	if (dmabuf >= 0)
+		dst = import_buffer(job.fd, dmabuf);
+	job.fence = submit_for_fence(job.fd, copy_job(src, dst, size));
+	return job;
+}
+
+bool stuck_job_is_pending(const struct stuck_job *job)
+{
+	return !poll_now(job->fence, POLLIN);
+}
+
+void stuck_job_cancel(struct stuck_job *job)
+{
+	remove_device(job->engine.busid, UNBIND);
+	igt_assert(!stuck_job_is_pending(job));
+	close(job->fence);
+	close(job->fd);
+	restore_device(job->engine.busid, PHYR_COPY_DRIVER, UNBIND);
 }
 
 bool sleeps_in(pid_t pid, const char *function)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Traffic: a process that imports a dma-buf and keeps a copy engine busy with
- * it, several jobs deep, while the test acts on the buffer.
+ * it, several jobs deep, while the test acts on the buffer. And a job that does
+ * not run until the test says so.
  *
  * The traffic only reads the first half, which always holds the pattern @seed.
  * It writes the third quarter and reads it back. It compares every byte that
@@ -10,6 +11,7 @@
 #ifndef PHYR_TESTS_TRAFFIC_H
 #define PHYR_TESTS_TRAFFIC_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -34,6 +36,27 @@ void traffic_assert_gone(struct traffic *traffic);
 
 /* Either of these: the device may be back before the traffic uses it. */
 void traffic_stop_or_gone(struct traffic *traffic);
+
+/**
+ * struct stuck_job - a job behind others that hang the first engine
+ * @engine: the engine
+ * @fd: its DRM node
+ * @fence: sync_file of the job
+ */
+struct stuck_job {
+	struct phyr_device engine;
+	int fd;
+	int fence;
+};
+
+/*
+ * Queue a job that would write @size bytes of @dmabuf, or of a buffer of the
+ * engine if @dmabuf is -1. It does not run for minutes.
+ */
+struct stuck_job stuck_job_queue(int dmabuf, uint64_t size);
+bool stuck_job_is_pending(const struct stuck_job *job);
+/* Signal the fence: unbind the engine, which cancels the job, and bind it. */
+void stuck_job_cancel(struct stuck_job *job);
 
 /* True if reading the byte at @mem raises SIGBUS. */
 bool raises_sigbus(const void *mem);

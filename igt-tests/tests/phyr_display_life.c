@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "display.h"
 #include "lib.h"
@@ -271,6 +272,64 @@ static void gone_flipping(void)
 	works();
 }
 
+/* A flip to @fb, which waits for a fence. */
+static pid_t flip_in_background(const struct display *display,
+				const struct fb *fb)
+{
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	igt_assert(pid >= 0);
+	if (!pid)
+		_exit(try_flip(display, fb, 0) != 0);
+	wait_until_sleeps_in(pid, "vram_commit_wait");
+	return pid;
+}
+
+/*
+ * A flip waits for a fence when the card is unbound: without a lock for an
+ * IN_FENCE_FD, and with all modeset locks for that of a @foreign buffer.
+ */
+static void gone_behind_hung(bool foreign)
+{
+	struct phyr_device card = display_device();
+	uint64_t free = vram_free(&card);
+	struct display display = open_display();
+	struct fb fb = create_mode_fb(&display, DRM_FORMAT_XRGB8888, 570), next;
+	struct stuck_job job;
+	pid_t flipper;
+
+	if (foreign)
+		next = import_fb(&display, (struct fb){
+			.width = fb.width,
+			.height = fb.height,
+			.format = DRM_FORMAT_XRGB8888,
+		}, create_udmabuf(4 * SZ_1M), 571);
+	else
+		next = create_mode_fb(&display, DRM_FORMAT_XRGB8888, 571);
+	show(&display, &fb);
+	job = stuck_job_queue(foreign ? next.dmabuf : -1, SIZE);
+	if (foreign)
+		flipper = flip_in_background(&display, &next);
+	else
+		igt_assert_eq(try_flip_after(&display, &next, job.fence), 0);
+	assert_shown(&display, &fb);
+	remove_device(card.busid, UNBIND);
+	igt_assert(stuck_job_is_pending(&job));
+	assert_gone(&display, &fb);
+	if (foreign)
+		assert_ends_well(flipper);
+	abandon_fb(&fb);
+	abandon_fb(&next);
+	leave_display(&display);
+	stuck_job_cancel(&job);
+	restore_device(card.busid, PHYR_VRAM_DRIVER, UNBIND);
+	card = display_device();
+	works();
+	wait_for_vram_free(&card, free);
+}
+
 igt_main()
 {
 	igt_describe("After a suspend the picture returns and flips continue");
@@ -304,6 +363,12 @@ igt_main()
 	igt_describe("Unbind in the middle of flips");
 	igt_subtest("unbind-flipping")
 		gone_flipping();
+
+	igt_describe("An unbind does not wait for a flip that waits for a hung engine");
+	igt_subtest("unbind-behind-hung") {
+		gone_behind_hung(false);
+		gone_behind_hung(true);
+	}
 
 	igt_describe("Unplug the card while it shows a picture, and replug it");
 	igt_subtest("unplug")

@@ -3,8 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
+#include "display.h"
 #include "lib.h"
+#include "screen.h"
 #include "traffic.h"
 
 IGT_TEST_DESCRIPTION("Bus resets of the exporter's card; its buffers survive");
@@ -158,6 +161,102 @@ static void reset_under_dma(void)
 	wait_for_vram_free(&card, free);
 }
 
+/* A reset of the display. */
+static void reset_picture(void)
+{
+	struct display display = open_display();
+	struct fb fbs[2];
+	char path[96];
+
+	reset_path(&display.card, path, sizeof(path));
+	for (int i = 0; i < 2; i++)
+		fbs[i] = create_mode_fb(&display, DRM_FORMAT_XRGB8888,
+					SEED + 10 + i);
+	show(&display, &fbs[0]);
+	for (int i = 0; i < 3; i++) {
+		write_file(path, "1");
+		assert_shown(&display, &fbs[i % 2]);
+		assert_not_copied(&display, &fbs[i % 2]);
+		flip(&display, &fbs[(i + 1) % 2]);
+		assert_shown(&display, &fbs[(i + 1) % 2]);
+	}
+	remove_fb(&display, &fbs[1]);
+	remove_fb(&display, &fbs[0]);
+	close_display(&display);
+}
+
+/* A flip waits for an IN_FENCE_FD, without a lock. */
+static void reset_behind_hung(void)
+{
+	struct display display = open_display();
+	struct stuck_job job;
+	struct fb fbs[2];
+	char path[96];
+
+	reset_path(&display.card, path, sizeof(path));
+	for (int i = 0; i < 2; i++)
+		fbs[i] = create_mode_fb(&display, DRM_FORMAT_XRGB8888,
+					SEED + 20 + i);
+	show(&display, &fbs[0]);
+	job = stuck_job_queue(-1, SIZE);
+	igt_assert_eq(try_flip_after(&display, &fbs[1], job.fence), 0);
+	assert_shown(&display, &fbs[0]);
+	write_file(path, "1");
+	igt_assert(stuck_job_is_pending(&job));
+	wait_for_flip(&display);
+	assert_shown(&display, &fbs[1]);
+	flip(&display, &fbs[0]);
+	assert_shown(&display, &fbs[0]);
+
+	/* The next flips wait again. */
+	igt_assert_eq(try_flip_after(&display, &fbs[1], job.fence), 0);
+	assert_shown(&display, &fbs[0]);
+	stuck_job_cancel(&job);
+	wait_for_flip(&display);
+	assert_shown(&display, &fbs[1]);
+	remove_fb(&display, &fbs[1]);
+	remove_fb(&display, &fbs[0]);
+	close_display(&display);
+}
+
+/*
+ * A flip waits for the fence of a foreign buffer, with all modeset locks. The
+ * buffer cannot be copied before it signals.
+ */
+static void reset_behind_foreign(void)
+{
+	struct display display = open_display();
+	struct fb fb = create_mode_fb(&display, DRM_FORMAT_XRGB8888, SEED + 30);
+	struct fb foreign = import_fb(&display, (struct fb){
+		.width = fb.width,
+		.height = fb.height,
+		.format = DRM_FORMAT_XRGB8888,
+	}, create_udmabuf(4 * SZ_1M), SEED + 31);
+	struct stuck_job job;
+	char path[96];
+	pid_t flipper;
+
+	reset_path(&display.card, path, sizeof(path));
+	show(&display, &fb);
+	job = stuck_job_queue(foreign.dmabuf, SIZE);
+	fflush(stdout);
+	flipper = fork();
+	igt_assert(flipper >= 0);
+	if (!flipper)
+		_exit(try_flip(&display, &foreign, 0) != 0);
+	wait_until_sleeps_in(flipper, "vram_commit_wait");
+	write_file(path, "1");
+	igt_assert(stuck_job_is_pending(&job));
+	assert_ends_well(flipper);
+	assert_screen_black();
+	stuck_job_cancel(&job);
+	igt_assert_eq(drmModeDirtyFB(display.fd, foreign.id, NULL, 0), 0);
+	assert_shown(&display, &foreign);
+	remove_fb(&display, &foreign);
+	remove_fb(&display, &fb);
+	close_display(&display);
+}
+
 igt_main()
 {
 	igt_describe("Buffers are revoked during a reset and work again afterwards");
@@ -167,4 +266,15 @@ igt_main()
 	igt_describe("20 resets with DMA in flight");
 	igt_subtest("again")
 		reset_under_dma();
+
+	igt_describe("A reset of the display's card, which shows the same picture afterwards");
+	igt_subtest("picture")
+		reset_picture();
+
+	igt_describe("A reset waits 10 s for a flip that waits for a hung engine, and then lets it happen");
+	igt_subtest("flip-behind-hung") {
+		igt_info("Expected in the kernel log: the display is busy; commits do not wait for fences any longer\n");
+		reset_behind_hung();
+		reset_behind_foreign();
+	}
 }
