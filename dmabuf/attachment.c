@@ -3,7 +3,7 @@
  * phyr_attachment: one importer's device at one dma-buf
  *
  * An attachment keeps its routes (one per memory) and its mappings. Both are
- * guarded by the dma-buf's reservation lock; see compose.c for those of a composed
+ * guarded by the dma-buf's reservation lock; see whole.c for those of a composed
  * one.
  */
 #include <linux/dma-map-ops.h>
@@ -92,27 +92,6 @@ void phyr_attachment_remove(struct phyr_buffer *buffer,
 	list_del(&attach->node);
 	if (!dev_is_dma_coherent(attach->attach->dev))
 		WRITE_ONCE(buffer->incoherent, buffer->incoherent - 1);
-}
-
-/**
- * phyr_attachment_add_mapping - keep a mapping until it is unmapped
- * @attach: the attachment
- * @ranges: the mapping
- *
- * Context: the reservation lock is held.
- */
-void phyr_attachment_add_mapping(struct phyr_attachment *attach,
-				 struct dma_range_list *ranges)
-{
-	struct phyr_buffer *buffer = NULL;
-
-	if (attach->kind != PHYR_KIND_FROM_STOCK)
-		buffer = phyr_dma_buf_buffer(attach->attach->dmabuf);
-	if (buffer)
-		phyr_whole_lock(buffer);
-	list_add(&ranges->node, &attach->mappings);
-	if (buffer)
-		phyr_whole_unlock(buffer);
 }
 
 /**

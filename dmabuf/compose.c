@@ -11,13 +11,13 @@
  * valid until a source moves.
  *
  * Locks. The whole has a reservation object of its own. Who attaches, maps or
- * pins holds its lock and those of all sources (phyr_locks), so no source moves
+ * pins holds its lock and those of all sources (locks.c), so no source moves
  * meanwhile; and an importer adds its fences to all of them. A source that moves
  * or is revoked holds its own lock only. It has waited for its fences, thus for
- * all DMA to the whole, and unmaps the mappings of the whole. An importer sees
- * that when it uses one again (phyr_map_commit()); it is not notified, because
- * nobody holds the whole's lock. So its DMA is under a fence also while the whole
- * is pinned. Two sources may move at the same time, and
+ * all DMA to the whole, and unmaps the mappings of the whole (whole.c). An
+ * importer sees that when it uses one again (phyr_map_commit()); it is not
+ * notified, because nobody holds the whole's lock. So its DMA is under a fence
+ * also while the whole is pinned. Two sources may move at the same time, and
  * phyr_unmap() needs the whole's lock only: therefore phyr_whole.lock.
  *
  * An importer that does not lock the parts, as every stock one, gets all of them
@@ -47,206 +47,6 @@
  * larger than its sources.
  */
 #define PHYR_MAX_REPEAT		SZ_1G
-
-/**
- * struct phyr_source - a buffer with parts in a whole
- * @node: in phyr_buffer.sources; guarded by the buffer's reservation lock
- * @whole: the whole
- * @dmabuf: a dma-buf of the buffer, with a reference
- * @buffer: the buffer
- */
-struct phyr_source {
-	struct list_head node;
-	struct phyr_whole *whole;
-	struct dma_buf *dmabuf;
-	struct phyr_buffer *buffer;
-};
-
-/**
- * struct phyr_whole_part - a piece of a whole
- * @source: the buffer that has the bytes
- * @offset: the first of them
- * @len: their number
- */
-struct phyr_whole_part {
-	struct phyr_source *source;
-	u64 offset;
-	u64 len;
-};
-
-/**
- * struct phyr_whole - a composed buffer
- * @phyr: base
- * @resv: its reservation object
- * @lock: guards @phyr.list, and the mappings and routes of all attachments,
- *	against moves of several sources. Nests inside any reservation lock. An
- *	exporter must not move a buffer from a shrinker: memory is allocated
- *	under this lock
- * @resvs: @resv and those of the sources, each once; constant
- * @nr_resvs: their number
- * @sources: the sources, constant
- * @nr_sources: their number
- * @work: frees the whole
- * @parts: the parts, constant
- * @nr_parts: their number
- */
-struct phyr_whole {
-	struct phyr_buffer phyr;
-	struct dma_resv resv;
-	struct mutex lock;		/* what two moves touch */
-	struct dma_resv **resvs;
-	unsigned int nr_resvs;
-	struct phyr_source *sources;
-	unsigned int nr_sources;
-	struct work_struct work;
-	unsigned int nr_parts;
-	struct phyr_whole_part parts[] __counted_by(nr_parts);
-};
-
-/*
- * What the rest of the core needs to know of a buffer that may be a whole
- */
-
-/**
- * phyr_whole_resvs - get the reservation objects that guard a buffer
- * @buffer: any buffer
- * @nr: out: their number
- *
- * Context: any.
- * Return: array, valid as long as @buffer; the first is that of @buffer.
- */
-struct dma_resv **phyr_whole_resvs(struct phyr_buffer *buffer, unsigned int *nr)
-{
-	struct phyr_whole *whole = buffer->whole;
-
-	*nr = whole ? whole->nr_resvs : 1;
-	return whole ? whole->resvs : &buffer->resv;
-}
-
-/**
- * phyr_whole_lock - lock what moves of a whole's sources touch
- * @buffer: any buffer; nothing happens unless it is a whole
- *
- * Context: @buffer's reservation lock is held; sleeps.
- */
-void phyr_whole_lock(struct phyr_buffer *buffer)
-{
-	dma_resv_assert_held(buffer->resv);
-
-	if (buffer->whole)
-		mutex_lock(&buffer->whole->lock);
-}
-
-/**
- * phyr_whole_unlock - undo phyr_whole_lock()
- * @buffer: the buffer
- *
- * Context: any.
- */
-void phyr_whole_unlock(struct phyr_buffer *buffer)
-{
-	if (buffer->whole)
-		mutex_unlock(&buffer->whole->lock);
-}
-
-/**
- * phyr_whole_is_live - test whether no source of a whole is revoked
- * @buffer: the whole
- *
- * Without the sources' locks, the answer is about a moment that is over.
- *
- * Context: any.
- * Return: true if none is.
- */
-bool phyr_whole_is_live(const struct phyr_buffer *buffer)
-{
-	const struct phyr_whole *whole = buffer->whole;
-	unsigned int i;
-
-	for (i = 0; i < whole->nr_sources; i++)
-		if (READ_ONCE(whole->sources[i].buffer->state) ==
-		    PHYR_BUFFER_REVOKED)
-			return false;
-	return true;
-}
-
-/*
- * Importers that do not lock the parts have their own reference to the list, and
- * mappings of system memory that is pinned.
- */
-static void phyr_whole_unmap(struct phyr_whole *whole)
-{
-	struct phyr_attachment *attach;
-
-	guard(mutex)(&whole->lock);
-
-	list_for_each_entry(attach, &whole->phyr.attachments, node)
-		if (!attach->list)
-			phyr_attachment_unmap(attach);
-	phyr_list_put(whole->phyr.list);
-	whole->phyr.list = NULL;
-}
-
-/**
- * phyr_wholes_unmap - unmap the compositions that a buffer has parts in
- * @buffer: a buffer that moves or is revoked, and whose fences have signalled
- *
- * Context: the reservation lock is held; sleeps.
- */
-void phyr_wholes_unmap(struct phyr_buffer *buffer)
-{
-	struct phyr_source *source;
-
-	dma_resv_assert_held(buffer->resv);
-
-	list_for_each_entry(source, &buffer->sources, node) {
-		phyr_whole_unmap(source->whole);
-		cond_resched();
-	}
-}
-
-/**
- * phyr_wholes_are_mapped - test whether a device reaches a buffer by a whole
- * @buffer: the buffer
- *
- * Context: the reservation lock is held; sleeps.
- * Return: true if a mapping of a composition that has parts of @buffer is
- * valid.
- */
-bool phyr_wholes_are_mapped(const struct phyr_buffer *buffer)
-{
-	struct phyr_source *source;
-	bool mapped = false;
-
-	dma_resv_assert_held(buffer->resv);
-
-	list_for_each_entry(source, &buffer->sources, node) {
-		guard(mutex)(&source->whole->lock);
-		mapped |= phyr_attachments_are_mapped(&source->whole->phyr);
-	}
-	return mapped;
-}
-
-/**
- * phyr_wholes_drop_routes - forget how devices reach a buffer by wholes
- * @buffer: a revoked buffer
- *
- * Context: the reservation lock is held; sleeps.
- */
-void phyr_wholes_drop_routes(struct phyr_buffer *buffer)
-{
-	struct phyr_attachment *attach;
-	struct phyr_source *source;
-
-	dma_resv_assert_held(buffer->resv);
-
-	list_for_each_entry(source, &buffer->sources, node) {
-		guard(mutex)(&source->whole->lock);
-		list_for_each_entry(attach, &source->whole->phyr.attachments,
-				    node)
-			phyr_attachment_drop_routes(attach);
-	}
-}
 
 /*
  * The whole's side as an exporter; all under the locks of the whole and of all
@@ -745,3 +545,62 @@ struct dma_buf *phyr_compose(const struct phyr_part *parts, unsigned int nr)
 	return dmabuf;
 }
 EXPORT_SYMBOL_NS_GPL(phyr_compose, "PHYR");
+
+/*
+ * Hints for importers that must not wait for others
+ */
+
+static struct dma_resv **phyr_dma_buf_resvs(struct dma_buf *dmabuf,
+					    unsigned int *nr)
+{
+	*nr = 1;
+	if (!phyr_dma_buf_is_ours(dmabuf))
+		return &dmabuf->resv;
+	return phyr_whole_resvs(phyr_dma_buf_buffer(dmabuf), nr);
+}
+
+/**
+ * phyr_dma_buf_is_locked - test whether a lock that an attach takes is held
+ * @dmabuf: any dma-buf
+ *
+ * A hint, for callers that must not wait: of the dma-buf's own lock, and of those
+ * of all parts of a composed one.
+ *
+ * Context: any.
+ * Return: true if somebody holds one of them.
+ */
+bool phyr_dma_buf_is_locked(struct dma_buf *dmabuf)
+{
+	struct dma_resv **resvs;
+	unsigned int nr;
+
+	resvs = phyr_dma_buf_resvs(dmabuf, &nr);
+	while (nr--)
+		if (dma_resv_is_locked(resvs[nr]))
+			return true;
+	return false;
+}
+EXPORT_SYMBOL_NS_GPL(phyr_dma_buf_is_locked, "PHYR");
+
+/**
+ * phyr_dma_buf_is_idle - test whether a move of a dma-buf would not wait
+ * @dmabuf: any dma-buf
+ *
+ * Of a composed dma-buf also a move of each part.
+ *
+ * Context: any.
+ * Return: true if all fences have signalled.
+ */
+bool phyr_dma_buf_is_idle(struct dma_buf *dmabuf)
+{
+	struct dma_resv **resvs;
+	unsigned int nr;
+
+	resvs = phyr_dma_buf_resvs(dmabuf, &nr);
+	while (nr--)
+		if (!dma_resv_test_signaled(resvs[nr],
+					    DMA_RESV_USAGE_BOOKKEEP))
+			return false;
+	return true;
+}
+EXPORT_SYMBOL_NS_GPL(phyr_dma_buf_is_idle, "PHYR");

@@ -340,6 +340,27 @@ static struct dma_range_list *phyr_map_stock(struct phyr_attachment *attach,
 }
 
 /**
+ * phyr_keep_mapping - keep a new mapping until it is unmapped
+ * @attach: the attachment
+ * @ranges: the mapping
+ *
+ * Context: the reservation lock is held.
+ */
+void phyr_keep_mapping(struct phyr_attachment *attach,
+		       struct dma_range_list *ranges)
+{
+	struct phyr_buffer *buffer = NULL;
+
+	if (attach->kind != PHYR_KIND_FROM_STOCK)
+		buffer = phyr_dma_buf_buffer(attach->attach->dmabuf);
+	if (buffer)
+		phyr_whole_lock(buffer);
+	list_add(&ranges->node, &attach->mappings);
+	if (buffer)
+		phyr_whole_unlock(buffer);
+}
+
+/**
  * phyr_map - map part of a dma-buf
  * @attach: the attachment
  * @offset: first byte
@@ -386,7 +407,7 @@ struct dma_range_list *phyr_map(struct phyr_attachment *attach, u64 offset,
 	else
 		ranges = phyr_map_ours(attach, offset, len, dir);
 	if (!IS_ERR(ranges))
-		phyr_attachment_add_mapping(attach, ranges);
+		phyr_keep_mapping(attach, ranges);
 	return ranges;
 }
 EXPORT_SYMBOL_NS_GPL(phyr_map, "PHYR");

@@ -7,6 +7,7 @@
 #define _PHYR_INTERNAL_H
 
 #include <linux/dma-mapping.h>
+#include <linux/dma-resv.h>
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
@@ -441,8 +442,6 @@ void phyr_attachment_add(struct phyr_buffer *buffer,
 			 struct phyr_attachment *attach);
 void phyr_attachment_remove(struct phyr_buffer *buffer,
 			    struct phyr_attachment *attach);
-void phyr_attachment_add_mapping(struct phyr_attachment *attach,
-				 struct dma_range_list *ranges);
 void phyr_attachment_sync(struct phyr_attachment *attach, bool for_cpu);
 void phyr_attachment_unmap(struct phyr_attachment *attach);
 void phyr_attachment_leave(struct phyr_attachment *attach);
@@ -473,6 +472,61 @@ void phyr_discharge(struct phyr_buffer *buffer,
 int phyr_pin_importer(struct phyr_attachment *importer);
 void phyr_unpin_importer(struct phyr_attachment *importer);
 void phyr_unpin_left(struct phyr_attachment *importer);
+
+/**
+ * struct phyr_source - a buffer with parts in a whole
+ * @node: in phyr_buffer.sources; guarded by the buffer's reservation lock
+ * @whole: the whole
+ * @dmabuf: a dma-buf of the buffer, with a reference
+ * @buffer: the buffer
+ */
+struct phyr_source {
+	struct list_head node;
+	struct phyr_whole *whole;
+	struct dma_buf *dmabuf;
+	struct phyr_buffer *buffer;
+};
+
+/**
+ * struct phyr_whole_part - a piece of a whole
+ * @source: the buffer that has the bytes
+ * @offset: the first of them
+ * @len: their number
+ */
+struct phyr_whole_part {
+	struct phyr_source *source;
+	u64 offset;
+	u64 len;
+};
+
+/**
+ * struct phyr_whole - a composed buffer
+ * @phyr: base
+ * @resv: its reservation object
+ * @lock: guards @phyr.list, and the mappings and routes of all attachments,
+ *	against moves of several sources. Nests inside any reservation lock. An
+ *	exporter must not move a buffer from a shrinker: memory is allocated
+ *	under this lock
+ * @resvs: @resv and those of the sources, each once; constant
+ * @nr_resvs: their number
+ * @sources: the sources, constant
+ * @nr_sources: their number
+ * @work: frees the whole
+ * @parts: the parts, constant
+ * @nr_parts: their number
+ */
+struct phyr_whole {
+	struct phyr_buffer phyr;
+	struct dma_resv resv;
+	struct mutex lock;		/* what two moves touch */
+	struct dma_resv **resvs;
+	unsigned int nr_resvs;
+	struct phyr_source *sources;
+	unsigned int nr_sources;
+	struct work_struct work;
+	unsigned int nr_parts;
+	struct phyr_whole_part parts[] __counted_by(nr_parts);
+};
 
 struct dma_resv **phyr_whole_resvs(struct phyr_buffer *buffer,
 				   unsigned int *nr);
@@ -509,6 +563,8 @@ struct sg_table *phyr_sgt_create(struct dma_range_list *ranges);
 struct dma_range_list *phyr_sgt_destroy(struct sg_table *sgt);
 
 bool phyr_dma_buf_is_ours(const struct dma_buf *dmabuf);
+void phyr_keep_mapping(struct phyr_attachment *attach,
+		       struct dma_range_list *ranges);
 
 void phyr_attachment_publish(struct phyr_attachment *attach);
 void phyr_attachment_unpublish(struct phyr_attachment *attach);

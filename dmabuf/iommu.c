@@ -139,7 +139,7 @@ struct dma_range_list *phyr_map_domain(struct phyr_attachment *attach,
 	ranges->first.len = len;
 	ranges->first.range = range;
 	ranges->segments = &ranges->first;
-	phyr_attachment_add_mapping(attach, ranges);
+	phyr_keep_mapping(attach, ranges);
 	return ranges;
 }
 EXPORT_SYMBOL_NS_GPL(phyr_map_domain, "PHYR");

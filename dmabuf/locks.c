@@ -284,61 +284,6 @@ void phyr_attachment_assert_held(const struct phyr_attachment *attach)
 		dma_resv_assert_held(resv);
 }
 
-static struct dma_resv **phyr_dma_buf_resvs(struct dma_buf *dmabuf,
-					    unsigned int *nr)
-{
-	*nr = 1;
-	if (!phyr_dma_buf_is_ours(dmabuf))
-		return &dmabuf->resv;
-	return phyr_whole_resvs(phyr_dma_buf_buffer(dmabuf), nr);
-}
-
-/**
- * phyr_dma_buf_is_locked - test whether a lock that an attach takes is held
- * @dmabuf: any dma-buf
- *
- * A hint, for callers that must not wait: of the dma-buf's own lock, and of those
- * of all parts of a composed one.
- *
- * Context: any.
- * Return: true if somebody holds one of them.
- */
-bool phyr_dma_buf_is_locked(struct dma_buf *dmabuf)
-{
-	struct dma_resv **resvs;
-	unsigned int nr;
-
-	resvs = phyr_dma_buf_resvs(dmabuf, &nr);
-	while (nr--)
-		if (dma_resv_is_locked(resvs[nr]))
-			return true;
-	return false;
-}
-EXPORT_SYMBOL_NS_GPL(phyr_dma_buf_is_locked, "PHYR");
-
-/**
- * phyr_dma_buf_is_idle - test whether a move of a dma-buf would not wait
- * @dmabuf: any dma-buf
- *
- * Of a composed dma-buf also a move of each part.
- *
- * Context: any.
- * Return: true if all fences have signalled.
- */
-bool phyr_dma_buf_is_idle(struct dma_buf *dmabuf)
-{
-	struct dma_resv **resvs;
-	unsigned int nr;
-
-	resvs = phyr_dma_buf_resvs(dmabuf, &nr);
-	while (nr--)
-		if (!dma_resv_test_signaled(resvs[nr],
-					    DMA_RESV_USAGE_BOOKKEEP))
-			return false;
-	return true;
-}
-EXPORT_SYMBOL_NS_GPL(phyr_dma_buf_is_idle, "PHYR");
-
 /**
  * phyr_buffer_lock - take the locks that guard a buffer
  * @buffer: the buffer

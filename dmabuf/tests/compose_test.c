@@ -5,6 +5,7 @@
 #include <linux/kthread.h>
 
 #include "redirect.h"
+#include "../whole.c"
 #include "../locks.c"
 #include "../compose.c"
 #include "buffer_fixture.h"
