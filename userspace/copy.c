@@ -33,6 +33,20 @@ int phyr_copy_userptr(int fd, const void *addr, uint64_t size, uint32_t flags,
 	return err;
 }
 
+int phyr_copy_compose(int fd, const struct drm_phyr_copy_part *parts,
+		      uint32_t count, uint32_t *handle)
+{
+	struct drm_phyr_copy_gem_compose compose = {
+		.parts = (uintptr_t)parts,
+		.count = count,
+	};
+	int err = phyr_ioctl(fd, DRM_IOCTL_PHYR_COPY_GEM_COMPOSE, &compose);
+
+	if (!err)
+		*handle = compose.handle;
+	return err;
+}
+
 int phyr_copy_gem_info(int fd, uint32_t handle,
 		       struct drm_phyr_copy_gem_info *info)
 {

@@ -15,6 +15,9 @@ int phyr_copy_create(int fd, uint64_t size, uint32_t *handle);
  */
 int phyr_copy_userptr(int fd, const void *addr, uint64_t size, uint32_t flags,
 		      uint32_t *handle);
+/* Make one buffer of @count parts of others. */
+int phyr_copy_compose(int fd, const struct drm_phyr_copy_part *parts,
+		      uint32_t count, uint32_t *handle);
 int phyr_copy_gem_info(int fd, uint32_t handle,
 		       struct drm_phyr_copy_gem_info *info);
 

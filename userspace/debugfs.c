@@ -124,6 +124,19 @@ static int parse_vecs(FILE *file, uint64_t id, void *result)
 	return err;
 }
 
+/* Return: true if the line describes a range. */
+static bool parse_range(const char *line, struct phyr_range *range)
+{
+	char flags[16] = "";
+
+	if (sscanf(line, " range 0x%" SCNx64 " 0x%" SCNx64 " %15s",
+		   &range->addr, &range->len, flags) < 2)
+		return false;
+	range->peer = strstr(flags, "peer");
+	range->bus = strstr(flags, "bus");
+	return true;
+}
+
 static int parse_ranges(FILE *file, uint64_t id, void *result)
 {
 	struct phyr_ranges_dump *dump = result;
@@ -140,12 +153,10 @@ static int parse_ranges(FILE *file, uint64_t id, void *result)
 		   &dump->offset) != 5)
 		return -EPROTO;
 	dump->imported = !strcmp(origin, "imported");
-	while (!err && fgets(line, sizeof(line), file)) {
-		if (sscanf(line, " range 0x%" SCNx64 " 0x%" SCNx64,
-			   &range.addr, &range.len) != 2)
-			break;
+	dump->composed = !strcmp(origin, "composed");
+	while (!err && fgets(line, sizeof(line), file) &&
+	       parse_range(line, &range))
 		err = append(&dump->ranges, &dump->nr, &range, sizeof(range));
-	}
 	if (!err && dump->nr != nr)
 		err = -EPROTO;
 	return err;

@@ -86,16 +86,21 @@ void phyr_list_dump_free(struct phyr_list_dump *dump);
  * struct phyr_range - one DMA range
  * @addr: DMA address
  * @len: bytes
+ * @peer: memory of a device
+ * @bus: @addr is a bus address of that device, which nothing translates
  */
 struct phyr_range {
 	uint64_t addr;
 	uint64_t len;
+	bool peer;
+	bool bus;
 };
 
 /**
  * struct phyr_ranges_dump - a buffer of phyr_copy
  * @size: bytes
  * @imported: true if another driver exports it
+ * @composed: true if it consists of parts of others
  * @mode: how it is mapped; "none" while unmapped
  * @offset: where the mapped part starts, in bytes
  * @ranges: dma_range list of the mapped part
@@ -104,6 +109,7 @@ struct phyr_range {
 struct phyr_ranges_dump {
 	uint64_t size;
 	bool imported;
+	bool composed;
 	char mode[16];
 	uint64_t offset;
 	struct phyr_range *ranges;
