@@ -30,6 +30,8 @@ static const struct {
 	{ "mmap", "mmap and page faults, of nodes and dma-bufs", sweep_mappings },
 	{ "prime", "Exports and imports of both drivers", sweep_prime },
 	{ "engine", "Buffers and jobs of the engine", sweep_engine },
+	{ "compose", "Composed buffers: copies, exports, moves of parts",
+	  sweep_compose },
 	{ "importers",
 	  "Attach, map, unmap, detach, pin: native and stock importers",
 	  sweep_importers },

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "compose.h"
 #include "display.h"
 #include "foreign.h"
 #include "lib.h"
@@ -171,6 +172,34 @@ static void import_and_copy(int child)
 		}
 		unmap(mem, SIZE);
 		igt_assert_eq(phyr_close_handle(engine, imported), 0);
+		close(engine);
+	}
+}
+
+/* The same by a buffer composed of both halves of the part, second one first. */
+static void compose_and_copy(int child)
+{
+	uint64_t at = (child % 4) * PART, half = PART / 2;
+
+	for (int round = 0; round < ctx.rounds / 3; round++) {
+		int engine = open_device(&ctx.engines[child % 2]);
+		uint32_t own = create_own(engine, PART), imported, whole;
+		uint8_t *mem = map_own(engine, own, PART);
+
+		imported = import_buffer(engine, ctx.dmabuf);
+		whole = compose(engine, (const struct drm_phyr_copy_part[]) {
+			part_of(imported, at + half, half),
+			part_of(imported, at, half) }, 2);
+		if (round % 2)
+			igt_assert_eq(phyr_close_handle(engine, imported), 0);
+		for (int i = 0; i < 3; i++) {
+			copy_bytes(engine, whole, own, PART);
+			assert_bytes(mem, SEED, at + half, half);
+			assert_bytes(mem + half, SEED, at, half);
+			copy_bytes(engine, own, whole, PART);
+		}
+		unmap(mem, PART);
+		igt_assert_eq(phyr_close_handle(engine, whole), 0);
 		close(engine);
 	}
 }
@@ -447,6 +476,12 @@ static const struct race races[] = {
 	  { import_and_copy, import_and_copy, map_and_access, move_repeatedly } },
 	{ "import-move", "Copy, attach and detach while the buffer moves",
 	  { import_and_copy, attach_and_detach, import_and_copy, move_repeatedly } },
+	{ "compose-move", "Copy by composed buffers while their parts move",
+	  { compose_and_copy, compose_and_copy, import_and_copy,
+	    move_repeatedly } },
+	{ "compose-attach", "The same while others attach to the buffer",
+	  { compose_and_copy, compose_and_copy, attach_and_detach,
+	    move_repeatedly } },
 	{ "import-close", "Close handles while they are imported and exported",
 	  { import_and_close, import_and_close, import_and_close,
 	    import_and_close } },

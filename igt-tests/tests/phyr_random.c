@@ -474,6 +474,7 @@ igt_main_args("", long_options, help, take_option, NULL)
 		add_operations(memory_operations, COMMON);
 		add_operations(share_operations, COMMON);
 		add_operations(engine_operations, COMMON);
+		add_operations(compose_operations, COMMON);
 		add_operations(display_operations, COMMON);
 		add_operations(wrong_operations, COMMON);
 		add_operations(limit_operations, 1);

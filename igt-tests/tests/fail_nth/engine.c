@@ -51,7 +51,7 @@ static struct drm_phyr_copy_submit the_job(uint64_t len)
 	};
 }
 
-static void create_fences(bool in)
+void create_fences(bool in)
 {
 	struct drm_phyr_copy_submit job = {
 		.src_handle = stage.witness_in,
@@ -99,7 +99,7 @@ static void setup_fenced_job(const void *data)
 	create_fences(true);
 }
 
-static int submit(const void *data)
+int submit(const void *data)
 {
 	struct drm_phyr_copy_submit job = the_job(SIZE);
 
@@ -108,7 +108,7 @@ static int submit(const void *data)
 }
 
 /* A refused job has no fence; the next one runs. */
-static void finish_job(int result)
+void finish_job(int result)
 {
 	if (result) {
 		igt_assert_eq(phyr_syncobj_status(stage.copy, stage.out_fence),

@@ -102,6 +102,17 @@ void verify_own(const void *data, int result);
 void setup_foreign(const void *data);
 
 /*
+ * engine.c: a job that copies @stage.imported to @stage.own. finish_job() submits
+ * it once more after an error, and closes both.
+ */
+void create_fences(bool in);
+int submit(const void *data);
+void finish_job(int result);
+
+/* compose.c: a dma-buf that nothing else refers to. */
+int make_composed(void);
+
+/*
  * dma_buf.c: "bind" or "unbind" of the card's driver, without its display. The
  * stage is clear meanwhile.
  */
@@ -117,6 +128,7 @@ void sweep_mappings(void);
 void sweep_prime(void);
 void sweep_engine(void);
 void sweep_engine_workers(void);
+void sweep_compose(void);
 void sweep_importers(void);
 void sweep_dma_buf(void);
 void sweep_revocation(void);

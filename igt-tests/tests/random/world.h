@@ -236,6 +236,7 @@ struct operation {
 extern const struct operation memory_operations[];
 extern const struct operation share_operations[];
 extern const struct operation engine_operations[];
+extern const struct operation compose_operations[];
 extern const struct operation display_operations[];
 extern const struct operation wrong_operations[];
 /* Rare ones: a hundredth of the weight. */
