@@ -90,7 +90,7 @@ help:
 	@echo "make soak     1,000,000 random operations on the debug kernel; SEED=N, OPS=N"
 	@echo "make coverage which lines of dmabuf/, drm/, engine/, heap/ and media/ the tests reach, on the debug kernel;"
 	@echo "              some runs: make coverage RUNS=\"kunit intel\" (igt-tests/coverage/run --help)"
-	@echo "make mutants  mutation testing: applies 31 deliberate bugs, one at a time;"
+	@echo "make mutants  mutation testing: applies 43 deliberate bugs, one at a time;"
 	@echo "              some of them: make mutants MUTANTS=\"05 12\""
 	@echo "make shell    a guest with everything loaded, to look around"
 	@echo "make clean    remove build/ (the guest image is in the cache: see vm/image --help)"

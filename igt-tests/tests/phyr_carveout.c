@@ -47,14 +47,19 @@ static struct buffer create_contiguous(const struct carveout *carveout)
 	};
 }
 
+/* Its memory had other bytes before. */
 static struct buffer create_in_holes(const struct carveout *carveout)
 {
 	struct buffer buffer = { .extents = HOLES };
 	int holes[HOLES];
+	void *mem;
 
 	wait_for_free_carveout(carveout - carveouts);
 	for (unsigned int i = 0; i < HOLES; i++) {
 		holes[i] = alloc_heap(carveout->heap, SIZE / HOLES);
+		mem = map_dmabuf(holes[i], SIZE / HOLES);
+		memset(mem, 0xa5, SIZE / HOLES);
+		unmap(mem, SIZE / HOLES);
 		buffer.kept[i] = alloc_heap(carveout->heap, KEPT);
 	}
 	buffer.rest = alloc_heap(carveout->heap,
