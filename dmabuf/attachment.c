@@ -3,7 +3,7 @@
  * phyr_attachment: one importer's device at one dma-buf
  *
  * An attachment keeps its routes (one per memory) and its mappings. Both are
- * guarded by the dma-buf's reservation lock; see whole.c for those of a composed
+ * guarded by the dma-buf's reservation lock; see compose.c for those of a composed
  * one.
  */
 #include <linux/dma-map-ops.h>

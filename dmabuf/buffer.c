@@ -10,8 +10,8 @@
  * notifies every importer, waits for fences that they added, and then unmaps
  * all native mappings, whether or not the importers have called phyr_unmap().
  * Afterwards phyr_unmap() only frees memory. An address may therefore be used
- * only under the reservation lock or under a fence in it. So are the mappings of
- * compositions that have a part of the buffer (compose.c). A stock importer's
+ * only under the reservation lock or under a fence in it. It also unmaps the
+ * mappings of compositions that have a part of the buffer (compose.c). A stock importer's
  * table stays mapped until the importer unmaps it; until then the importer may
  * only read and discard.
  *
@@ -57,7 +57,7 @@ void phyr_buffer_init(struct phyr_buffer *buffer,
 	buffer->whole = NULL;
 	buffer->list = NULL;
 	buffer->size = 0;
-	buffer->state = PHYR_BUFFER_LIVE;
+	WRITE_ONCE(buffer->state, PHYR_BUFFER_LIVE);
 	buffer->tables = 0;
 	buffer->incoherent = 0;
 	buffer->pins = 0;
@@ -229,7 +229,8 @@ static int phyr_buffer_wait_idle(struct phyr_buffer *buffer, bool interruptible,
  * unless one of them added a fence when it was.
  *
  * Context: the reservation lock is held, and kept until
- * phyr_buffer_move_end(); sleeps.
+ * phyr_buffer_move_end(); sleeps. Not in memory reclaim, such as a shrinker: the
+ * core allocates under locks that this takes.
  * Return: 0, also for a revoked buffer, which has no native mappings; -EBUSY
  * with @no_wait, or while the buffer of an exporter without a pin callback is
  * pinned, revoked or not; -ERESTARTSYS with @interruptible.
@@ -253,11 +254,11 @@ int phyr_buffer_move_begin(struct phyr_buffer *buffer, bool interruptible,
 	if (ret)
 		return ret;
 
-	buffer->state = PHYR_BUFFER_MOVING;
+	WRITE_ONCE(buffer->state, PHYR_BUFFER_MOVING);
 	phyr_buffer_notify(buffer);
 	ret = phyr_buffer_wait_idle(buffer, interruptible, no_wait);
 	if (ret) {
-		buffer->state = PHYR_BUFFER_LIVE;
+		WRITE_ONCE(buffer->state, PHYR_BUFFER_LIVE);
 		return ret;
 	}
 
@@ -280,7 +281,7 @@ void phyr_buffer_move_end(struct phyr_buffer *buffer)
 	dma_resv_assert_held(buffer->resv);
 
 	if (buffer->state == PHYR_BUFFER_MOVING)
-		buffer->state = PHYR_BUFFER_LIVE;
+		WRITE_ONCE(buffer->state, PHYR_BUFFER_LIVE);
 }
 EXPORT_SYMBOL_NS_GPL(phyr_buffer_move_end, "PHYR_EXPORTER");
 
@@ -334,11 +335,11 @@ void phyr_buffer_revoke(struct phyr_buffer *buffer)
 	dma_resv_assert_held(buffer->resv);
 
 	/* phyr_map() in an invalidate callback fails as in any other. */
-	buffer->state = PHYR_BUFFER_MOVING;
+	WRITE_ONCE(buffer->state, PHYR_BUFFER_MOVING);
 	phyr_buffer_notify(buffer);
 	phyr_buffer_wait_idle(buffer, false, false);
 	phyr_buffer_unmap(buffer);
-	buffer->state = PHYR_BUFFER_REVOKED;
+	WRITE_ONCE(buffer->state, PHYR_BUFFER_REVOKED);
 }
 EXPORT_SYMBOL_NS_GPL(phyr_buffer_revoke, "PHYR_EXPORTER");
 
@@ -413,7 +414,7 @@ void phyr_buffer_rearm(struct phyr_buffer *buffer)
 
 	if (WARN_ON_ONCE(buffer->state != PHYR_BUFFER_REVOKED))
 		return;
-	buffer->state = PHYR_BUFFER_LIVE;
+	WRITE_ONCE(buffer->state, PHYR_BUFFER_LIVE);
 }
 EXPORT_SYMBOL_NS_GPL(phyr_buffer_rearm, "PHYR_EXPORTER");
 

@@ -10,7 +10,7 @@
  * The whole's list is a concatenation of pieces of its sources' lists. It is
  * valid until a source moves.
  *
- * Locks. The whole has a reservation object of its own. Who attaches, maps or
+ * Locks. The whole has a reservation object of its own. Whoever attaches, maps or
  * pins holds its lock and those of all sources (locks.c), so no source moves
  * meanwhile; and an importer adds its fences to all of them. A source that moves
  * or is revoked holds its own lock only. It has waited for its fences, thus for
@@ -38,22 +38,46 @@
 
 #include "internal.h"
 
-/* Two wholes of that many sources fit into lockdep's count of one class. */
+/* lockdep counts up to 2,047 held locks of a class; two wholes stay below. */
 #define PHYR_MAX_SOURCES	512
 
 /*
- * A page may be named twice, but what that costs is the list, the IOVA range and
- * the page table of other clients that map the whole. So much may a whole be
- * larger than its sources.
+ * Repeated pages cost other clients that map the whole list entries, IOVA space
+ * and page tables: limit by how much a whole may exceed its sources.
  */
 #define PHYR_MAX_REPEAT		SZ_1G
+
+/* Frees wholes. Not the queue of the release hooks: it waits for locks. */
+static struct workqueue_struct *phyr_whole_wq;
+
+/**
+ * phyr_whole_init - prepare for the end of compositions
+ *
+ * Context: module init.
+ * Return: 0 or -ENOMEM.
+ */
+int phyr_whole_init(void)
+{
+	phyr_whole_wq = alloc_workqueue("phyr_whole", WQ_UNBOUND, 0);
+	return phyr_whole_wq ? 0 : -ENOMEM;
+}
+
+/**
+ * phyr_whole_exit - free the compositions that are left
+ *
+ * Context: module exit, before phyr_list_exit(); may sleep.
+ */
+void phyr_whole_exit(void)
+{
+	destroy_workqueue(phyr_whole_wq);
+}
 
 /*
  * The whole's side as an exporter; all under the locks of the whole and of all
  * sources
  */
 
-/* Of an exporter -ENOSPC is about memory; of a map it is about IOVAs. */
+/* From an exporter, -ENOSPC means no memory; from a map, no IOVA space. */
 static int phyr_source_error(int err)
 {
 	return err == -ENOSPC ? -ENOMEM : err;
@@ -71,7 +95,7 @@ static struct phyr_whole *to_phyr_whole(struct phyr_buffer *buffer)
 	return container_of(buffer, struct phyr_whole, phyr);
 }
 
-/* Only the first part may start inside a page, and only the last one end so. */
+/* Only the first part may start inside a page, only the last end inside one. */
 static int phyr_whole_append(struct phyr_whole *whole, unsigned int i,
 			     struct phyr_list *list, u64 *skip)
 {
@@ -304,7 +328,7 @@ static void phyr_whole_release(struct dma_buf *dmabuf)
 	struct phyr_whole *whole = dmabuf->priv;
 
 	INIT_WORK(&whole->work, phyr_whole_work);
-	phyr_list_queue(&whole->work);
+	queue_work(phyr_whole_wq, &whole->work);
 }
 
 static const struct phyr_dma_buf_ops phyr_whole_ops = {

@@ -367,11 +367,14 @@ void phyr_keep_mapping(struct phyr_attachment *attach,
  * @len: bytes
  * @dir: direction of the DMA
  *
- * The contents are valid once the DMA_RESV_USAGE_KERNEL fences in the
- * reservation object have signaled; the importer must wait for them.
+ * The contents are valid once the DMA_RESV_USAGE_KERNEL fences in all
+ * reservation objects of phyr_attachment_resv() have signaled; the importer must
+ * wait for them.
  *
  * If the device has lost reach since the attach, the buffer moves to system
- * memory, and @attach's invalidate is called like that of any importer.
+ * memory, and @attach's invalidate is called like that of any importer. So a map
+ * may end other mappings that were made under the same locks, also those of a
+ * composed dma-buf: call phyr_map_commit() for each after the last map.
  *
  * Context: the reservation lock is held, those of all parts if @attach locks
  * them; may sleep.
@@ -497,7 +500,7 @@ static void phyr_unmap_left(struct phyr_attachment *importer)
  * publish a fence, or that needs mappings of several dma-bufs at once:
  *
  *	ranges = phyr_map_reserve()	may move the buffer, sleep and fail
- *	dma_resv_lock()			of all dma-bufs
+ *	phyr_locks_take()		of all dma-bufs
  *	phyr_map_commit()		if not 0: unlock, phyr_unmap(), start again
  *	... start the DMA, add its fence to the reservation object ...
  *	dma_resv_unlock()
@@ -557,6 +560,9 @@ int phyr_map_commit(struct phyr_attachment *attach,
 		ret = phyr_buffer_check_live(phyr_dma_buf_buffer(dmabuf));
 	else if (attach->invalidating)
 		ret = -EBUSY;
+	if (!ret && attach->list &&
+	    !phyr_whole_is_live(phyr_dma_buf_buffer(dmabuf)))
+		ret = -ENODEV;
 	if (!ret && !ranges->len)
 		ret = -EAGAIN;
 	return ret;
@@ -612,7 +618,7 @@ EXPORT_SYMBOL_NS_GPL(phyr_pin, "PHYR");
  * The buffer may move at once, which calls @attach's invalidate. Works for a
  * revoked buffer, too. Warns if @attach has no pin, and does nothing.
  *
- * Context: the reservation lock is held; may sleep.
+ * Context: as phyr_map().
  */
 void phyr_unpin(struct phyr_attachment *attach)
 {
@@ -843,19 +849,27 @@ static int __init phyr_init(void)
 	if (ret)
 		return ret;
 
+	ret = phyr_whole_init();
+	if (ret)
+		goto err_list;
 	ret = phyr_user_init();
-	if (ret) {
-		phyr_list_exit();
-		return ret;
-	}
+	if (ret)
+		goto err_whole;
 	phyr_debugfs_init();
 	return 0;
+
+err_whole:
+	phyr_whole_exit();
+err_list:
+	phyr_list_exit();
+	return ret;
 }
 module_init(phyr_init);
 
 static void __exit phyr_exit(void)
 {
 	phyr_debugfs_exit();
+	phyr_whole_exit();
 	phyr_list_exit();
 	phyr_user_exit();
 }

@@ -164,7 +164,6 @@ void phyr_user_exit(void);
 
 int phyr_list_init(void);
 void phyr_list_exit(void);
-void phyr_list_queue(struct work_struct *work);
 const struct phyr_chunk *phyr_list_first(const struct phyr_list *list);
 u64 phyr_list_skip(const struct phyr_list *list);
 int phyr_list_append_part(struct phyr_list *list, const struct phyr_list *from,
@@ -191,7 +190,7 @@ enum phyr_map_mode {
 
 /**
  * struct phyr_route - how one device reaches one memory
- * @node: in phyr_attachment.routes; guarded by the reservation lock
+ * @node: in phyr_attachment.routes, and guarded as that is
  * @mem: the memory; a reference is held
  * @window: for PHYR_MAP_WINDOW, the window; this route is one of its users
  * @peer: for PHYR_MEM_P2P, the device; this route is one of its users
@@ -255,7 +254,7 @@ struct dma_range_chunk {
  * @next: the list's next segment, or NULL
  * @mode: how it was mapped, for the unmap
  * @flags: DMA_RANGE_* of all its ranges
- * @attrs: DMA_ATTR_* it was mapped with
+ * @attrs: PHYR_MAP_EXTENT: DMA_ATTR_* it was mapped with
  * @len: mapped bytes
  * @addr: PHYR_MAP_IOVA: its start in the list's IOVA range
  * @chunk: PHYR_MAP_BUS, PHYR_MAP_WINDOW: chunk of the phyr list it starts in
@@ -409,9 +408,8 @@ enum phyr_pinned {
  *	for PHYR_KIND_FROM_STOCK, which has no phyr_buffer
  * @all: in phyr_attachments; guarded by phyr_attachments_lock
  * @routes: one per memory that the buffer is, was or may be in; guarded by the
- *	reservation lock
- * @mappings: lists that are not passed to phyr_unmap() yet; guarded by the
- *	reservation lock
+ *	reservation lock, and of a composed buffer by phyr_whole.lock, too
+ * @mappings: lists that are not passed to phyr_unmap() yet; guarded as @routes
  */
 struct phyr_attachment {
 	struct dma_buf_attachment *attach;
@@ -504,9 +502,8 @@ struct phyr_whole_part {
  * @phyr: base
  * @resv: its reservation object
  * @lock: guards @phyr.list, and the mappings and routes of all attachments,
- *	against moves of several sources. Nests inside any reservation lock. An
- *	exporter must not move a buffer from a shrinker: memory is allocated
- *	under this lock
+ *	against moves of several sources. Nests inside any reservation lock.
+ *	Memory is allocated under it
  * @resvs: @resv and those of the sources, each once; constant
  * @nr_resvs: their number
  * @sources: the sources, constant
@@ -537,6 +534,8 @@ phyr_attachment_is_of_whole(const struct phyr_attachment *attach)
 	       phyr_dma_buf_buffer(attach->attach->dmabuf)->whole;
 }
 
+int phyr_whole_init(void);
+void phyr_whole_exit(void);
 void phyr_whole_lock(struct phyr_buffer *buffer);
 void phyr_whole_unlock(struct phyr_buffer *buffer);
 bool phyr_whole_is_live(const struct phyr_buffer *buffer);

@@ -83,7 +83,7 @@ struct phyr_list {
 	struct phyr_chunk head;
 };
 
-/* Runs the release hooks, and what else must not be done under locks. */
+/* Runs the release hooks. */
 static struct workqueue_struct *phyr_list_wq;
 
 /**
@@ -536,23 +536,12 @@ void phyr_list_flush(void)
 }
 EXPORT_SYMBOL_NS_GPL(phyr_list_flush, "PHYR_EXPORTER");
 
-/**
- * phyr_list_queue - run a work item beside the release hooks
- * @work: the work item; phyr_list_flush() and the module's exit wait for it
- *
- * Context: any.
- */
-void phyr_list_queue(struct work_struct *work)
-{
-	queue_work(phyr_list_wq, work);
-}
-
 static void phyr_list_release(struct kref *ref)
 {
 	struct phyr_list *list = container_of(ref, struct phyr_list, ref);
 
 	if (list->release)
-		phyr_list_queue(&list->work);
+		queue_work(phyr_list_wq, &list->work);
 	else
 		phyr_list_free(list);
 }

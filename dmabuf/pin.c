@@ -42,6 +42,8 @@ int phyr_pin_importer(struct phyr_attachment *importer)
 
 	/* The parts of a composed buffer are pinned as long as it is attached. */
 	if (importer->list) {
+		if (!phyr_whole_is_live(buffer))
+			return -ENODEV;
 		importer->pins++;
 		return 0;
 	}

@@ -176,12 +176,13 @@ void dma_range_segment_unmap(struct dma_range_list *ranges,
  * Context of @destroy: that of the task that ends the mapping, which may be
  * another client's. The dma-buf's reservation lock is held, or that of a part
  * of a composed one, so @destroy must not take it, nor detach, nor map or
- * unmap through the attachment, nor wait for who does. It may sleep, but must
+ * unmap through the attachment, nor wait for anyone who does. It may sleep, but must
  * not wait for fences, nor allocate memory, since the buffer may be moving
  * because memory is short. For a list of dma_range_list_from_sgt(): the
  * context of dma_range_list_free().
  *
- * Context: as a walk: under the reservation lock, or under a fence in it.
+ * Context: as a walk: under all locks of phyr_attachment_resv(), or under a
+ * fence in each.
  * Return: 0; -EAGAIN if the mapping has ended already, -EEXIST if it has a
  * private pointer. On error the caller still owns @priv.
  */
@@ -203,7 +204,8 @@ EXPORT_SYMBOL_NS_GPL(dma_range_list_set_priv, "PHYR");
  * dma_range_list_priv - get the importer's data of a mapping
  * @ranges: the list
  *
- * Context: as a walk: under the reservation lock, or under a fence in it.
+ * Context: as a walk: under all locks of phyr_attachment_resv(), or under a
+ * fence in each.
  * Return: the @priv of dma_range_list_set_priv(), or NULL if there is none, or
  * if the mapping has ended.
  */
@@ -569,8 +571,8 @@ static void dma_range_seek(struct dma_range_cursor *cursor,
  *
  * O(log n) for any @offset.
  *
- * Context: any, while the reservation lock, or a fence in the reservation
- * object, keeps @ranges mapped.
+ * Context: any, while all locks of phyr_attachment_resv(), or a fence in each,
+ * keep @ranges mapped.
  */
 void dma_range_cursor_init(struct dma_range_cursor *cursor,
 			   const struct dma_range_list *ranges, u64 offset)

@@ -56,7 +56,7 @@ void phyr_whole_unlock(struct phyr_buffer *buffer)
  * phyr_whole_is_live - test whether no source of a whole is revoked
  * @buffer: the whole
  *
- * Without the sources' locks, the answer is about a moment that is over.
+ * Without the sources' locks, the answer may already be stale.
  *
  * Context: any.
  * Return: true if none is.
@@ -145,8 +145,10 @@ void phyr_wholes_drop_routes(struct phyr_buffer *buffer)
 
 	list_for_each_entry(source, &buffer->sources, node) {
 		guard(mutex)(&source->whole->lock);
+		/* The others have mappings of system memory, which stay. */
 		list_for_each_entry(attach, &source->whole->phyr.attachments,
 				    node)
-			phyr_attachment_drop_routes(attach);
+			if (!attach->list)
+				phyr_attachment_drop_routes(attach);
 	}
 }

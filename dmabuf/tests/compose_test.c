@@ -64,7 +64,7 @@ static struct buffer_test *compose_test_buffer(struct buffer_test *t,
 static void compose_test_put(void *whole)
 {
 	buffer_test_put_dma_buf(whole);
-	phyr_list_flush();
+	flush_workqueue(phyr_whole_wq);
 }
 
 static struct dma_buf *compose_test_whole(struct kunit *test,
@@ -376,7 +376,7 @@ static void compose_part_revoked(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, compose_test_map(&c), 0);
 	buffer_test_revoke(c.a);
 	KUNIT_EXPECT_EQ(test, dma_range_list_len(c.importer->ranges), 0);
-	KUNIT_EXPECT_NE(test, compose_test_commit(&c), 0);
+	KUNIT_EXPECT_EQ(test, compose_test_commit(&c), -EAGAIN);
 	compose_test_unmap(&c);
 	KUNIT_EXPECT_EQ(test, compose_test_map(&c), -ENODEV);
 
@@ -388,6 +388,31 @@ static void compose_part_revoked(struct kunit *test)
 	phyr_buffer_rearm(&c.a->buffer);
 	buffer_unlock(c.a);
 	KUNIT_EXPECT_EQ(test, compose_test_map(&c), 0);
+}
+
+/* Both steps, and the hints, are about the locks and fences of all parts. */
+static void compose_all_locks(struct kunit *test)
+{
+	struct dma_range_list *ranges;
+	struct compose_test c;
+
+	compose_test_init(test, &c);
+	ranges = phyr_map_reserve(c.importer->native, 0, c.whole->size,
+				  DMA_BIDIRECTIONAL);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, ranges);
+	c.importer->ranges = ranges;
+	KUNIT_EXPECT_EQ(test, compose_test_commit(&c), 0);
+
+	KUNIT_EXPECT_FALSE(test, phyr_dma_buf_is_locked(c.whole));
+	KUNIT_EXPECT_TRUE(test, phyr_dma_buf_is_idle(c.whole));
+	buffer_lock(c.b);
+	KUNIT_EXPECT_TRUE(test, phyr_dma_buf_is_locked(c.whole));
+	buffer_test_add_fence_locked(c.b, &c.b->resv);
+	buffer_unlock(c.b);
+	KUNIT_EXPECT_FALSE(test, phyr_dma_buf_is_locked(c.whole));
+	KUNIT_EXPECT_FALSE(test, phyr_dma_buf_is_idle(c.whole));
+	dma_fence_signal(c.b->fence);
+	KUNIT_EXPECT_TRUE(test, phyr_dma_buf_is_idle(c.whole));
 }
 
 static int compose_test_pin(struct compose_test *c, bool pin)
@@ -431,6 +456,25 @@ static struct buffer_importer *compose_test_stock(struct compose_test *c)
 	return importer;
 }
 
+static void compose_expect_table(struct compose_test *c, struct sg_table *sgt)
+{
+	const u64 phys[] = {
+		c->a->ram_at + c->a->offset + BUFFER_STRIDE,
+		c->a->ram_at + c->a->offset + 2 * BUFFER_STRIDE,
+		c->b->ram_at + c->b->offset,
+		c->b->ram_at + c->b->offset + BUFFER_STRIDE,
+		c->a->ram_at + c->a->offset + 2 * BUFFER_STRIDE,
+	};
+	struct scatterlist *sg;
+	unsigned int i;
+
+	KUNIT_ASSERT_EQ(c->a->test, sgt->orig_nents, ARRAY_SIZE(phys));
+	for_each_sgtable_sg(sgt, sg, i) {
+		KUNIT_EXPECT_EQ(c->a->test, sg_phys(sg), phys[i]);
+		KUNIT_EXPECT_EQ(c->a->test, sg->length, SZ_4K);
+	}
+}
+
 /* An importer that does not lock the parts gets them in system memory. */
 static void compose_stock_importer(struct kunit *test)
 {
@@ -446,7 +490,7 @@ static void compose_stock_importer(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, compose_test_commit(&c), -EAGAIN);
 
 	KUNIT_ASSERT_EQ(test, buffer_test_try_map(stock), 0);
-	KUNIT_EXPECT_EQ(test, stock->sgt->orig_nents, 5);
+	compose_expect_table(&c, stock->sgt);
 
 	/* A revoke leaves system memory alone, and does not wait for it. */
 	buffer_test_revoke(c.a);
@@ -709,6 +753,7 @@ static struct kunit_case compose_test_cases[] = {
 	KUNIT_CASE(compose_part_moves),
 	KUNIT_CASE(compose_part_move_waits),
 	KUNIT_CASE(compose_part_revoked),
+	KUNIT_CASE(compose_all_locks),
 	KUNIT_CASE(compose_pins_all_parts),
 	KUNIT_CASE(compose_stock_importer),
 	KUNIT_CASE(compose_stock_importer_pins),
@@ -725,11 +770,12 @@ static struct kunit_case compose_test_cases[] = {
 
 static int compose_suite_init(struct kunit_suite *suite)
 {
-	return phyr_list_init();
+	return phyr_list_init() ?: phyr_whole_init();
 }
 
 static void compose_suite_exit(struct kunit_suite *suite)
 {
+	phyr_whole_exit();
 	phyr_list_exit();
 }
 

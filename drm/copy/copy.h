@@ -148,8 +148,8 @@ static inline void copy_dec_and_wake(struct copy_device *copy, atomic_t *count)
  * struct copy_bo - a buffer
  * @shmem: base; an imported buffer uses only its GEM object
  * @id: number in debugfs; constant
- * @dmabuf: the imported dma-buf, or that of user memory, with a reference; NULL
- *	for an own buffer; constant
+ * @dmabuf: the imported or composed dma-buf, or that of user memory, with a
+ *	reference; NULL for an own buffer; constant
  * @user: for user memory, and compositions with some, the only client that may
  *	have handles, never dereferenced; or NULL; constant once it has a handle
  * @readonly: the engine must not write it; for user memory, and compositions of
@@ -280,6 +280,7 @@ int copy_maps_init(struct copy_device *copy);
 struct copy_map *copy_map_get(struct copy_bo *bo, u64 offset, u64 len);
 void copy_map_start(const struct copy_map *map, struct phyr_engine_walk *walk,
 		    u64 offset);
+bool copy_map_is_stale(const struct copy_map *map);
 void copy_map_put(struct copy_map *map);
 void copy_map_cancel(struct copy_map *map);
 void copy_map_drop(struct copy_bo *bo);

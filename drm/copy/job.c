@@ -390,7 +390,8 @@ static int copy_job_map(struct copy_job *job,
 		return PTR_ERR(map);
 	job->dst_map = map;
 	copy_map_start(map, &job->run.dst, args->dst_offset);
-	return 0;
+	/* To map @dst may have moved a part that both have. */
+	return copy_map_is_stale(job->src_map) ? -EAGAIN : 0;
 }
 
 /* If the job will not be published. */
@@ -562,7 +563,9 @@ static int copy_try_submit(struct copy_device *copy, struct drm_file *file,
 	/* remove() waits for callers in here, then for their jobs. */
 	if (!drm_dev_enter(&copy->drm, &idx))
 		return -ENODEV;
-	ret = copy_submit(copy, file, args);
+	do
+		ret = copy_submit(copy, file, args);
+	while (ret == -EAGAIN);
 	drm_dev_exit(idx);
 	return ret;
 }

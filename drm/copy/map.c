@@ -289,8 +289,17 @@ static u64 copy_bo_drop_map(struct copy_bo *bo, bool if_idle)
 	return len;
 }
 
-/* A part of a composed buffer that moves ends the mapping without a word. */
-static bool copy_map_is_stale(const struct copy_map *map)
+/**
+ * copy_map_is_stale - test whether a mapping has ended
+ * @map: the mapping
+ *
+ * When a part of a composed buffer moves, the core ends the mapping without
+ * calling invalidate.
+ *
+ * Context: under the reservation locks of copy_bo_add_locks().
+ * Return: true if it has.
+ */
+bool copy_map_is_stale(const struct copy_map *map)
 {
 	const struct copy_bo *bo = map->bo;
 

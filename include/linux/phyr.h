@@ -214,7 +214,8 @@ const char *dma_range_list_mode(const struct dma_range_list *ranges);
  *
  * Lives on the walker's stack; needs no clean-up. All members are private to
  * dma_range_cursor_init() and dma_range_next(). Valid while the list is
- * mapped: walk under the reservation lock, or under a fence in it.
+ * mapped: walk under all locks of phyr_attachment_resv(), or under a fence in
+ * each.
  */
 struct dma_range_cursor {
 	/* private: */

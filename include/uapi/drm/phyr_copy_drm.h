@@ -244,8 +244,8 @@ struct drm_phyr_copy_gem_info {
  *
  * -EINVAL: an argument violates the rules above, a range exceeds its buffer, or
  * @in_syncobj has no fence. -ENOENT: no such handle or syncobj. -E2BIG: @len
- * exceeds the engine's limit. -EACCES: the destination is read-only user memory.
- * -EREMOTEIO: the engine cannot reach the memory.
+ * exceeds the engine's limit. -EACCES: the destination is read-only user memory,
+ * or has a part that is. -EREMOTEIO: the engine cannot reach the memory.
  * -ENOSPC: the engine's DMA address space is too small for this copy alone; an
  * exporter without phyr maps whole buffers, however small the copy. -ENODEV: a
  * buffer was revoked, or the engine is gone. -ENOMEM: out of memory. -EINTR:
