@@ -7,16 +7,19 @@
  * signalled. But an unbind, a shutdown and a reset wait for the commit that is
  * under way, and cannot fail. They hurry it, so that it stops waiting:
  *
- *	unbind		at once. The registers are not written any more
+ *	unbind		at once. Its picture may be shown for a moment
  *	shutdown	at once. The display is disabled next
- *	reset		after VRAM_COMMIT_PATIENCE. The picture is shown before
+ *	reset		after VRAM_RESET_PATIENCE. The picture is shown before
  *			its fences have signalled
- *	restore		a picture that was displayed before a reset or a
- *			suspend is displayed again without a wait
+ *	restore		after VRAM_RESTORE_PATIENCE, of a picture that was
+ *			displayed before a reset or a suspend
  *
- * The buffer of another driver is never copied before its fences have
- * signalled, because its exporter would wait for them: the shadow is stale then,
- * and the next commit copies all of it.
+ * The buffer of another driver is not copied before the fences in its
+ * reservation object have signalled, because its exporter would wait for them:
+ * the shadow is stale then, and the next commit copies all of it.
+ *
+ * A commit may end after its client, and after remove(): the workqueue is the
+ * module's, whose exit waits for it.
  *
  * drm_atomic_helper_commit() has no such end, so this file has a commit of its
  * own.
@@ -33,8 +36,7 @@
 
 #include "vram.h"
 
-/* The time that a reset gives the commits that are under way. */
-#define VRAM_COMMIT_PATIENCE	secs_to_jiffies(10)
+static struct workqueue_struct *vram_commit_wq;
 
 /*
  * Fences
@@ -123,7 +125,7 @@ static void vram_commit_hurry_work(struct work_struct *work)
 	struct vram_display *display =
 		container_of(work, struct vram_display, hurry_work.work);
 
-	drm_warn(&display->vram->drm, "the card is to be reset, and the display is busy; commits do not wait for fences any longer\n");
+	drm_warn(&display->vram->drm, "the display is busy; commits do not wait for fences any longer\n");
 	vram_commits_hurry(display);
 }
 
@@ -143,16 +145,17 @@ void vram_commits_hurry(struct vram_display *display)
 
 /**
  * vram_commits_hurry_later - call vram_commits_hurry() after a while
- * @display: the display, whose card will be reset
+ * @display: the display
+ * @patience: jiffies
  *
  * Unless vram_commits_relax() is called before.
  *
  * Context: may sleep.
  */
-void vram_commits_hurry_later(struct vram_display *display)
+void vram_commits_hurry_later(struct vram_display *display,
+			      unsigned long patience)
 {
-	queue_delayed_work(system_dfl_wq, &display->hurry_work,
-			   VRAM_COMMIT_PATIENCE);
+	queue_delayed_work(vram_commit_wq, &display->hurry_work, patience);
 }
 
 /**
@@ -271,7 +274,7 @@ int vram_commit(struct drm_device *drm, struct drm_atomic_commit *commit,
 	drm_atomic_commit_get(commit);
 	if (nonblock) {
 		INIT_WORK(&commit->commit_work, vram_commit_work);
-		queue_work(system_dfl_wq, &commit->commit_work);
+		queue_work(vram_commit_wq, &commit->commit_work);
 	} else {
 		vram_commit_tail(commit);
 	}
@@ -286,4 +289,26 @@ void vram_commits_init(struct vram_display *display)
 {
 	init_waitqueue_head(&display->hurry_wait);
 	INIT_DELAYED_WORK(&display->hurry_work, vram_commit_hurry_work);
+}
+
+/**
+ * vram_commits_start - prepare for the commits of all displays
+ *
+ * Context: module init.
+ * Return: 0 or -ENOMEM.
+ */
+int vram_commits_start(void)
+{
+	vram_commit_wq = alloc_workqueue(VRAM_DRIVER_NAME, WQ_UNBOUND, 0);
+	return vram_commit_wq ? 0 : -ENOMEM;
+}
+
+/**
+ * vram_commits_end - wait for the commits of all displays
+ *
+ * Context: module exit, or after a failed module init; may sleep.
+ */
+void vram_commits_end(void)
+{
+	destroy_workqueue(vram_commit_wq);
 }

@@ -26,6 +26,10 @@
 
 #include "vram.h"
 
+/* The time for commits that wait for fences: before a reset, and after it. */
+#define VRAM_RESET_PATIENCE		secs_to_jiffies(10)
+#define VRAM_RESTORE_PATIENCE		secs_to_jiffies(1)
+
 #define VRAM_DISPLAY_MIN_SIZE		64
 #define VRAM_DISPLAY_MAX_SIZE		8192
 /* Hz: range of the vblank timer */
@@ -339,6 +343,29 @@ void vram_display_hurry(struct vram_device *vram)
 		vram_commits_hurry(vram->display);
 }
 
+/*
+ * The helpers that disable a display wait for the previous commit, which waits
+ * for its fences; and either without a timeout, or until a signal comes.
+ */
+static bool vram_display_wait(struct vram_display *display,
+			      unsigned long timeout)
+{
+	struct drm_crtc *crtc = &display->crtc;
+	struct drm_crtc_commit *commit;
+	bool done;
+
+	drm_modeset_lock(&crtc->mutex, NULL);
+	commit = crtc->state->commit;
+	if (commit)
+		drm_crtc_commit_get(commit);
+	drm_modeset_unlock(&crtc->mutex);
+	if (!commit)
+		return true;
+	done = wait_for_completion_timeout(&commit->hw_done, timeout);
+	drm_crtc_commit_put(commit);
+	return done;
+}
+
 /**
  * vram_display_remove - show black and release all framebuffers
  * @vram: the card, after vram_display_hurry() and drm_dev_unplug(), and with its
@@ -355,6 +382,8 @@ void vram_display_remove(struct vram_device *vram)
 
 	/* Commits do not access the registers any more. */
 	vram_dispi_show_black(vram->display);
+	/* Not left to the disable, whose wait a signal may end. */
+	vram_display_wait(vram->display, MAX_SCHEDULE_TIMEOUT);
 	vram_display_hold_signals(&signals);
 	drm_atomic_helper_shutdown(&vram->drm);
 	sigprocmask(SIG_SETMASK, &signals, NULL);
@@ -373,33 +402,8 @@ void vram_display_shutdown(struct vram_device *vram)
 	if (!vram->display)
 		return;
 	vram_commits_hurry(vram->display);
+	vram_display_wait(vram->display, MAX_SCHEDULE_TIMEOUT);
 	drm_atomic_helper_shutdown(&vram->drm);
-}
-
-/*
- * drm_mode_config_helper_suspend() waits without a timeout for the previous
- * commit, which so waits for its fences. They may be another driver's.
- */
-static int vram_display_wait(struct vram_display *display,
-			     unsigned long timeout)
-{
-	struct drm_crtc *crtc = &display->crtc;
-	struct drm_crtc_commit *commit;
-	int ret = 0;
-
-	drm_modeset_lock(&crtc->mutex, NULL);
-	commit = crtc->state->commit;
-	if (commit)
-		drm_crtc_commit_get(commit);
-	drm_modeset_unlock(&crtc->mutex);
-	if (!commit)
-		return 0;
-	if (!wait_for_completion_timeout(&commit->hw_done, timeout)) {
-		drm_err(&display->vram->drm, "cannot suspend: a flip waits for a fence; try again later\n");
-		ret = -EBUSY;
-	}
-	drm_crtc_commit_put(commit);
-	return ret;
 }
 
 /**
@@ -419,9 +423,10 @@ int vram_display_suspend(struct vram_device *vram, unsigned long timeout)
 
 	if (!vram->display)
 		return 0;
-	ret = vram_display_wait(vram->display, timeout);
-	if (ret)
-		return ret;
+	if (!vram_display_wait(vram->display, timeout)) {
+		drm_err(&vram->drm, "cannot suspend: a flip waits for a fence; try again later\n");
+		return -EBUSY;
+	}
 	ret = drm_mode_config_helper_suspend(&vram->drm);
 	if (ret)
 		return ret;
@@ -435,7 +440,8 @@ int vram_display_suspend(struct vram_device *vram, unsigned long timeout)
  * @vram: the card, with its VRAM usable; ignored if it has no display or was
  *	not suspended
  *
- * Does not wait for fences: userspace is frozen, and may have to signal them.
+ * Does not wait long for fences: userspace is frozen, and may have to signal
+ * them.
  *
  * Context: may sleep.
  * Return: 0, or as drm_mode_config_helper_resume().
@@ -448,7 +454,7 @@ int vram_display_resume(struct vram_device *vram)
 	if (!vram->display || !vram->drm.mode_config.suspend_state)
 		return 0;
 	vram_dispi_start(vram->display);
-	vram_commits_hurry(vram->display);
+	vram_commits_hurry_later(vram->display, VRAM_RESTORE_PATIENCE);
 	vram_display_hold_signals(&signals);
 	ret = drm_mode_config_helper_resume(&vram->drm);
 	sigprocmask(SIG_SETMASK, &signals, NULL);
@@ -488,9 +494,12 @@ int vram_display_block(struct vram_device *vram)
 	if (!display)
 		return 0;
 
-	vram_commits_hurry_later(display);
+	vram_commits_hurry_later(display, VRAM_RESET_PATIENCE);
 	drm_client_dev_suspend(&vram->drm);
 	vram_display_lock(display);
+	/* Not left to the disable, whose wait a signal may end. */
+	if (display->crtc.state->commit)
+		wait_for_completion(&display->crtc.state->commit->hw_done);
 	state = drm_atomic_helper_duplicate_state(&vram->drm,
 						  &display->blocked);
 	display->blocked_state = IS_ERR(state) ? NULL : state;
@@ -524,7 +533,7 @@ int vram_display_unblock(struct vram_device *vram)
 	display->blocked_state = NULL;
 	vram_dispi_start(display);
 	if (state) {
-		vram_commits_hurry(display);
+		vram_commits_hurry_later(display, VRAM_RESTORE_PATIENCE);
 		vram_display_hold_signals(&signals);
 		ret = drm_atomic_helper_commit_duplicated_state(state,
 								&display->blocked);

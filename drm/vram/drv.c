@@ -432,7 +432,27 @@ static struct pci_driver vram_pci_driver = {
 	.driver.pm = pm_sleep_ptr(&vram_pm_ops),
 	.err_handler = &vram_err_handler,
 };
-module_pci_driver(vram_pci_driver);
+
+static int __init vram_init(void)
+{
+	int ret;
+
+	ret = vram_commits_start();
+	if (ret)
+		return ret;
+	ret = pci_register_driver(&vram_pci_driver);
+	if (ret)
+		vram_commits_end();
+	return ret;
+}
+module_init(vram_init);
+
+static void __exit vram_exit(void)
+{
+	pci_unregister_driver(&vram_pci_driver);
+	vram_commits_end();
+}
+module_exit(vram_exit);
 
 MODULE_DESCRIPTION("DRM driver for the page-less memory of a PCI card");
 MODULE_LICENSE("GPL");

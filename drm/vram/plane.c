@@ -229,7 +229,8 @@ static int vram_plane_begin_fb_access(struct drm_plane *plane,
 {
 	struct vram_plane_state *state = to_vram_plane_state(base);
 
-	if (!state->shadow)
+	/* A stale shadow is not copied to, so do not wait for its exporter. */
+	if (!state->shadow || state->stale)
 		return 0;
 	if (vram_gem_is_bo(base->fb->obj[0]))
 		return vram_plane_map_own(state);
@@ -273,6 +274,7 @@ static void vram_plane_atomic_update(struct drm_plane *plane,
 	struct vram_plane_state *old =
 		to_vram_plane_state(drm_atomic_get_old_plane_state(commit,
 								   plane));
+	bool readable;
 	int idx;
 
 	if (!state->shown) {
@@ -281,14 +283,17 @@ static void vram_plane_atomic_update(struct drm_plane *plane,
 	}
 
 	phyr_inject_delay();
-	if (!drm_dev_enter(plane->dev, &idx))
-		return;
-	if (state->shadow)
-		vram_scanout_copy(display, state, old);
-	else
-		vram_front_update(display, state->shown);
-	vram_scanout_show(display, &state->scanout);
-	drm_dev_exit(idx);
+	readable = vram_scanout_begin_copy(display, state);
+	if (drm_dev_enter(plane->dev, &idx)) {
+		if (state->shadow)
+			vram_scanout_copy(display, state, old);
+		else
+			vram_front_update(display, state->shown);
+		vram_scanout_show(display, &state->scanout);
+		drm_dev_exit(idx);
+	}
+	if (readable)
+		vram_scanout_end_copy(state);
 }
 
 static void vram_plane_atomic_disable(struct drm_plane *plane,

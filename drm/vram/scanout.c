@@ -400,30 +400,57 @@ static void vram_scanout_copy_rect(struct vram_display *display,
 	}
 }
 
-static int vram_scanout_begin_copy(struct vram_display *display,
-				   struct drm_framebuffer *fb)
+/**
+ * vram_scanout_begin_copy - wait until the framebuffer may be read
+ * @display: the display
+ * @state: the plane state
+ *
+ * Not inside drm_dev_enter(): the unplug of any DRM device waits for all who
+ * are, and may be what the fences wait for.
+ *
+ * Context: in a commit; may sleep.
+ * Return: true if vram_scanout_copy() may read it, and vram_scanout_end_copy()
+ * is due; false if there is no shadow, or it is stale from now on.
+ */
+bool vram_scanout_begin_copy(struct vram_display *display,
+			     struct vram_plane_state *state)
 {
+	struct drm_framebuffer *fb = state->base.fb;
 	int ret;
 
-	if (phyr_inject_fault())
-		return -ENOMEM;
-	ret = vram_scanout_wait_foreign(display, fb, false);
-	if (ret)
-		return ret;
-	ret = drm_gem_fb_begin_cpu_access(fb, DMA_FROM_DEVICE);
-	if (ret)
-		drm_err_once(&display->vram->drm, "cannot copy a framebuffer: its exporter denies CPU access\n");
-	return ret;
+	if (!state->shadow || state->stale)
+		return false;
+
+	ret = phyr_inject_fault() ? -ENOMEM :
+	      vram_scanout_wait_foreign(display, fb, false);
+	if (!ret) {
+		ret = drm_gem_fb_begin_cpu_access(fb, DMA_FROM_DEVICE);
+		if (ret)
+			drm_err_once(&display->vram->drm, "cannot copy a framebuffer: its exporter denies CPU access\n");
+	}
+	state->stale = ret;
+	return !ret;
+}
+
+/**
+ * vram_scanout_end_copy - undo vram_scanout_begin_copy()
+ * @state: the plane state
+ *
+ * Context: in a commit; may sleep.
+ */
+void vram_scanout_end_copy(struct vram_plane_state *state)
+{
+	drm_gem_fb_end_cpu_access(state->base.fb, DMA_FROM_DEVICE);
 }
 
 /**
  * vram_scanout_copy - copy the framebuffer to the shadow
  * @display: the display
- * @state: the plane state, with a shadow and the framebuffer mapped
+ * @state: the plane state, with a shadow, after vram_scanout_begin_copy()
  * @old: the previous plane state
  *
  * Copies only the damage if @old has the same shadow. The commit cannot fail
- * any more: if the copy fails, the next commit copies everything.
+ * any more: if @state is stale, the next commit copies everything.
  *
  * Context: in a commit, inside drm_dev_enter(); may sleep.
  */
@@ -431,18 +458,16 @@ void vram_scanout_copy(struct vram_display *display,
 		       struct vram_plane_state *state,
 		       struct vram_plane_state *old)
 {
-	struct drm_framebuffer *fb = state->base.fb;
 	struct drm_atomic_helper_damage_iter iter;
 	struct drm_rect shown, rect;
 	bool new = !old->shadow || old->shown != state->shown;
 
-	if (state->stale || vram_scanout_begin_copy(display, fb)) {
+	if (state->stale) {
 		/* A spare may hold another client's picture. */
 		if (new)
 			memset_io(display->vram->io + state->scanout.offset, 0,
 				  (size_t)state->scanout.pitch *
 				  state->scanout.height);
-		state->stale = true;
 		return;
 	}
 
@@ -458,5 +483,4 @@ void vram_scanout_copy(struct vram_display *display,
 			if (drm_rect_intersect(&rect, &shown))
 				vram_scanout_copy_rect(display, state, &rect);
 	}
-	drm_gem_fb_end_cpu_access(fb, DMA_FROM_DEVICE);
 }

@@ -512,7 +512,10 @@ int vram_display_unblock(struct vram_device *vram);
 /* commit.c */
 void vram_commits_init(struct vram_display *display);
 void vram_commits_hurry(struct vram_display *display);
-void vram_commits_hurry_later(struct vram_display *display);
+void vram_commits_hurry_later(struct vram_display *display,
+			      unsigned long patience);
+int vram_commits_start(void);
+void vram_commits_end(void);
 void vram_commits_relax(struct vram_display *display);
 int vram_commit_wait_buffer(struct vram_display *display,
 			    struct dma_resv *resv, bool interruptible);
@@ -537,6 +540,9 @@ void vram_scanout_unpin(struct vram_plane_state *state);
 int vram_scanout_prepare_copy(struct vram_display *display,
 			      struct vram_plane_state *state,
 			      struct vram_plane_state *old);
+bool vram_scanout_begin_copy(struct vram_display *display,
+			     struct vram_plane_state *state);
+void vram_scanout_end_copy(struct vram_plane_state *state);
 void vram_scanout_copy(struct vram_display *display,
 		       struct vram_plane_state *state,
 		       struct vram_plane_state *old);
