@@ -47,7 +47,7 @@ static const struct {
 	  out_of_reach },
 	{ "bad-input", "Parts that cannot be composed are refused, and leave nothing",
 	  bad_input },
-	{ "bad-borders", "Borders inside a page, but at the ends, are refused",
+	{ "bad-borders", "Borders inside a page, except at the ends, are refused",
 	  bad_borders },
 	{ "bad-pointers", "Parts that cannot be read", bad_pointers },
 	{ "read-only", "A read-only part makes all of it read-only",

@@ -133,8 +133,9 @@ void revoked_while_copying(void)
 	uint64_t free = vram_free(&card);
 	int engine = open_copy(0);
 	const struct source other = open_source(engine, OTHER_CARD, SIZE);
+	int rounds = repeats(UNBINDS);
 
-	for (int round = 0; round < repeats(UNBINDS); round++)
+	for (int round = 0; round < rounds; round++)
 		unbind_under_traffic(engine, &other, round);
 	close(engine);
 	close_source(&other);
@@ -271,6 +272,8 @@ static void unbind_engine(int round)
 
 void engine_unbound(void)
 {
-	for (int round = 0; round < 4 * repeats(10); round++)
+	int rounds = 4 * repeats(10);
+
+	for (int round = 0; round < rounds; round++)
 		unbind_engine(round);
 }

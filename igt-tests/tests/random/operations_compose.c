@@ -26,13 +26,18 @@ struct whole {
 	unsigned int nr;
 };
 
-/* One that the file has, of a card; or NULL. */
-static struct buffer *part_buffer(struct world *world, const struct file *file)
+/* One that the file has, of a card, other than @not; or NULL. */
+static struct buffer *part_buffer(struct world *world, const struct file *file,
+				  const struct buffer *not)
 {
-	struct buffer *buffer = buffer_of(world, file);
+	for (int tries = 0; tries < 8; tries++) {
+		struct buffer *buffer = buffer_of(world, file);
 
-	return buffer && buffer->home && !buffer->home->engine &&
-	       buffer->size >= SZ_4K ? buffer : NULL;
+		if (buffer && buffer != not && buffer->home &&
+		    !buffer->home->engine && buffer->size >= SZ_4K)
+			return buffer;
+	}
+	return NULL;
 }
 
 static void add_part(struct world *world, const struct file *file,
@@ -52,13 +57,13 @@ static void add_part(struct world *world, const struct file *file,
 
 /* Parts of few buffers; both ends of the whole may be inside a page. */
 static bool choose_parts(struct world *world, const struct file *file,
-			 struct whole *whole)
+			 const struct buffer *not, struct whole *whole)
 {
 	unsigned int nr = 1 + below(world, MAX_PARTS), skip, cut;
 	struct buffer *few[3];
 
 	for (unsigned int i = 0; i < 3; i++) {
-		few[i] = part_buffer(world, file);
+		few[i] = part_buffer(world, file, not);
 		if (!few[i])
 			return false;
 	}
@@ -74,14 +79,6 @@ static bool choose_parts(struct world *world, const struct file *file,
 	for (unsigned int i = 0; i < nr; i++)
 		whole->size += whole->parts[i].len;
 	return true;
-}
-
-static bool shares_bytes(const struct whole *whole, const struct buffer *buffer)
-{
-	for (unsigned int i = 0; i < whole->nr; i++)
-		if (whole->of[i] == buffer)
-			return true;
-	return false;
 }
 
 /* Two parts have bytes in common. */
@@ -186,8 +183,7 @@ static int compose_and_copy(struct world *world)
 	struct buffer *buffer = buffer_of(world, file);
 	struct whole whole = { 0 };
 
-	if (!buffer || !choose_parts(world, file, &whole) ||
-	    shares_bytes(&whole, buffer))
+	if (!buffer || !choose_parts(world, file, buffer, &whole))
 		return NOT_NOW;
 	for (unsigned int i = 0; i < whole.nr; i++)
 		NOTE("part %u: %#llx+%#llx of %d", i, whole.parts[i].offset,
