@@ -89,6 +89,16 @@ static int judge_userptr(const void *args)
 	return EFAULT;
 }
 
+static int judge_compose(const void *args)
+{
+	const struct drm_phyr_copy_gem_compose *compose = args;
+
+	if (compose->flags || compose->pad || !compose->count ||
+	    compose->count > PHYR_COPY_MAX_PARTS)
+		return EINVAL;
+	return EFAULT;
+}
+
 struct call {
 	bool of_engine;
 	unsigned long request;
@@ -107,6 +117,7 @@ static const struct call calls[] = {
 	{ true, DRM_IOCTL_PHYR_COPY_SUBMIT, judge_submit },
 	{ true, DRM_IOCTL_PHYR_COPY_INFO, judge_engine_info },
 	{ true, DRM_IOCTL_PHYR_COPY_GEM_USERPTR, judge_userptr },
+	{ true, DRM_IOCTL_PHYR_COPY_GEM_COMPOSE, judge_compose },
 };
 
 /* _IOC_SIZE has 14 bits. */
@@ -290,7 +301,7 @@ static void ioctl_numbers(void)
 	uint64_t args[8] = { 0 };
 
 	ioctl_numbers_on(vram, 5);
-	ioctl_numbers_on(engine, 6);
+	ioctl_numbers_on(engine, 7);
 	for (unsigned int nr = 4; nr < 0x100; nr++)
 		ASSERT_ERRNO(ioctl(dmabuf, _IOC(3, DMA_BUF_BASE, nr, 16), args),
 			     ENOTTY);

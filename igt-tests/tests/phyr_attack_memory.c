@@ -9,6 +9,7 @@
 #include <xf86drm.h>
 
 #include "attacker.h"
+#include "compose.h"
 #include "display.h"
 #include "lib.h"
 #include "traffic.h"
@@ -294,6 +295,30 @@ static int make_fb(int fd)
 	return phyr_ioctl(fd, DRM_IOCTL_MODE_ADDFB2, &cmd);
 }
 
+/* Of as many parts as are allowed, none of which follows the one before it. */
+static int make_composed(int fd)
+{
+	struct drm_phyr_copy_part parts[PHYR_COPY_MAX_PARTS];
+	static uint32_t part;
+	uint32_t handle;
+
+	if (!part) {
+		int vram = phyr_device_open(&scene.card), err, dmabuf = -1;
+
+		err = phyr_vram_create(vram, 3 * SZ_4K, IN_VRAM, 0, &handle);
+		if (!err)
+			dmabuf = phyr_export(vram, handle);
+		if (dmabuf < 0)
+			return err ? err : dmabuf;
+		err = phyr_import(fd, dmabuf, &part);
+		if (err)
+			return err;
+	}
+	for (unsigned int i = 0; i < ARRAY_SIZE(parts); i++)
+		parts[i] = part_of(part, i % 2 * 2 * SZ_4K, SZ_4K);
+	return phyr_copy_compose(fd, parts, ARRAY_SIZE(parts), &handle);
+}
+
 static void exhaust_system_attack(void)
 {
 	expect_enomem(&scene.card, make_system, 2 * LIMIT / STEP);
@@ -317,6 +342,11 @@ static void exhaust_untouched_attack(void)
 static void exhaust_small_attack(void)
 {
 	expect_enomem(&scene.card, make_small, 100000);
+}
+
+static void exhaust_composed_attack(void)
+{
+	expect_enomem(&scene.engine, make_composed, 10000);
 }
 
 static void exhaust_fbs_attack(void)
@@ -519,6 +549,10 @@ igt_main()
 	igt_describe("The smallest buffers in VRAM are limited by the kernel's own data structures");
 	igt_subtest("small")
 		exhaust_memory(LIMIT / 8, exhaust_small_attack);
+
+	igt_describe("Composed buffers are limited by the kernel's own data structures");
+	igt_subtest("composed")
+		exhaust_memory(LIMIT / 8, exhaust_composed_attack);
 
 	igt_describe("Framebuffers are limited by the kernel's own data structures");
 	igt_subtest("framebuffers")
