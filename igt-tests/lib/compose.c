@@ -26,7 +26,7 @@ uint32_t compose(int fd, const struct drm_phyr_copy_part *parts,
 	uint32_t handle;
 	int err = try_compose(fd, parts, count, &handle);
 
-	igt_assert_f(!err, "compose %u parts: %s\n", count, strerror(-err));
+	igt_assert_f(!err, "%u parts: %s\n", count, strerror(-err));
 	for (unsigned int i = 0; i < count; i++)
 		size += parts[i].len;
 	igt_assert(handle);

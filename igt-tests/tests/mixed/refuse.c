@@ -72,6 +72,18 @@ static void too_many_parts(int engine, uint32_t handle)
 	igt_assert_eq(try_compose(engine, NULL, 0, &whole), -EINVAL);
 }
 
+/* A job takes all locks. */
+static void copy_both_ways(int engine, uint32_t whole, uint64_t size)
+{
+	uint32_t own = create_own(engine, size);
+
+	fill_own(engine, own, size, SEED);
+	copy_bytes(engine, own, whole, size);
+	fill_own(engine, own, size, 0);
+	copy_bytes(engine, whole, own, size);
+	assert_own(engine, own, size, SEED);
+}
+
 /* Of the parts, 512 buffers; of bytes that occur again, 1 GiB. */
 static void too_much(int engine)
 {
@@ -87,6 +99,7 @@ static void too_much(int engine)
 							   IN_VRAM, 0)),
 				   0, SZ_4K);
 	igt_assert_eq(try_compose(engine, parts, most, &whole), 0);
+	copy_both_ways(engine, whole, most * SZ_4K);
 	igt_assert_eq(phyr_close_handle(engine, whole), 0);
 	igt_assert_eq(try_compose(engine, parts, most + 1, &whole), -E2BIG);
 

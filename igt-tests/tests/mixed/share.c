@@ -134,7 +134,7 @@ static const char *const kind_names[] = {
 };
 
 /* All parts are in system memory and stay there until the importer detaches. */
-static void importer(int test, uint32_t kind)
+static void in_system(int test, uint32_t kind)
 {
 	int engine = open_copy(0), dmabuf;
 	const struct source sources[] = {
@@ -171,7 +171,7 @@ void stock_importers(void)
 
 	for (uint32_t kind = 0; kind < ARRAY_SIZE(kind_names); kind++)
 		if (kind_names[kind])
-			importer(test, kind);
+			in_system(test, kind);
 	close(test);
 }
 
@@ -196,6 +196,7 @@ void stock_importers_fixed(void)
 		igt_assert_eq(try_hold(test, dmabuf, kind, PHYR_TEST_UNMAP_LATE,
 				       &id),
 			      kind == PHYR_TEST_RAM_ONLY ? -EREMOTEIO : -EBUSY);
+		assert_placement(&sources[0], IN_VRAM);
 		move_source(&sources[0], IN_SYSTEM);
 		move_source(&sources[0], IN_VRAM);
 		verify_whole(&whole);
