@@ -47,31 +47,6 @@
  */
 #define PHYR_MAX_REPEAT		SZ_1G
 
-/* Frees wholes. Not the queue of the release hooks: it waits for locks. */
-static struct workqueue_struct *phyr_whole_wq;
-
-/**
- * phyr_whole_init - prepare for the end of compositions
- *
- * Context: module init.
- * Return: 0 or -ENOMEM.
- */
-int phyr_whole_init(void)
-{
-	phyr_whole_wq = alloc_workqueue("phyr_whole", WQ_UNBOUND, 0);
-	return phyr_whole_wq ? 0 : -ENOMEM;
-}
-
-/**
- * phyr_whole_exit - free the compositions that are left
- *
- * Context: module exit, before phyr_list_exit(); may sleep.
- */
-void phyr_whole_exit(void)
-{
-	destroy_workqueue(phyr_whole_wq);
-}
-
 /*
  * The whole's side as an exporter; all under the locks of the whole and of all
  * sources
@@ -328,7 +303,7 @@ static void phyr_whole_release(struct dma_buf *dmabuf)
 	struct phyr_whole *whole = dmabuf->priv;
 
 	INIT_WORK(&whole->work, phyr_whole_work);
-	queue_work(phyr_whole_wq, &whole->work);
+	phyr_whole_queue(&whole->work);
 }
 
 static const struct phyr_dma_buf_ops phyr_whole_ops = {

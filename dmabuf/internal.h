@@ -536,6 +536,7 @@ phyr_attachment_is_of_whole(const struct phyr_attachment *attach)
 
 int phyr_whole_init(void);
 void phyr_whole_exit(void);
+void phyr_whole_queue(struct work_struct *work);
 void phyr_whole_lock(struct phyr_buffer *buffer);
 void phyr_whole_unlock(struct phyr_buffer *buffer);
 bool phyr_whole_is_live(const struct phyr_buffer *buffer);

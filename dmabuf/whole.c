@@ -10,6 +10,42 @@
 
 #include "internal.h"
 
+/* Frees wholes. Not the queue of the release hooks: it waits for locks. */
+static struct workqueue_struct *phyr_whole_wq;
+
+/**
+ * phyr_whole_init - prepare for the end of compositions
+ *
+ * Context: module init.
+ * Return: 0 or -ENOMEM.
+ */
+int phyr_whole_init(void)
+{
+	phyr_whole_wq = alloc_workqueue("phyr_whole", WQ_UNBOUND, 0);
+	return phyr_whole_wq ? 0 : -ENOMEM;
+}
+
+/**
+ * phyr_whole_exit - free the compositions that are left
+ *
+ * Context: module exit, before phyr_list_exit(); may sleep.
+ */
+void phyr_whole_exit(void)
+{
+	destroy_workqueue(phyr_whole_wq);
+}
+
+/**
+ * phyr_whole_queue - run a work item that frees a whole
+ * @work: the work item
+ *
+ * Context: any.
+ */
+void phyr_whole_queue(struct work_struct *work)
+{
+	queue_work(phyr_whole_wq, work);
+}
+
 /**
  * phyr_whole_resvs - get the reservation objects that guard a buffer
  * @buffer: any buffer
